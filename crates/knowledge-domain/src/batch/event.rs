@@ -1,0 +1,207 @@
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::BatchStage;
+use crate::{
+    ids::{BatchDocumentId, BatchId, ExecutionId},
+    workflow::{DocumentProgress, StageStatus, WorkflowStage},
+};
+
+/// How far a batch was at the moment of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Aggregate {
+    /// The batch's share that is done, in `0.0..=1.0`; within a run it never goes back.
+    pub progress: f64,
+    /// Documents whose graph is stored.
+    pub completed_documents: u32,
+    /// Documents that failed, those that wait for a retry not among them.
+    pub failed_documents: u32,
+    /// Documents of the batch.
+    pub total_documents: u32,
+}
+
+/// How far one document is within a stage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StageReport {
+    /// The document.
+    pub document_id: BatchDocumentId,
+    /// Its workflow.
+    pub workflow_execution_id: ExecutionId,
+    /// The stage.
+    pub stage: WorkflowStage,
+    /// What happened to the stage.
+    pub status: StageStatus,
+    /// The stage's share that is done, in `0.0..=100.0`.
+    pub stage_progress: f64,
+    /// Units done.
+    pub current: u32,
+    /// Units of the stage.
+    pub total: u32,
+    /// Entities found so far, once the entities stage has ended.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub entity_count: Option<u32>,
+    /// Relations found so far, once the relations stage has ended.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub relation_count: Option<u32>,
+}
+
+impl StageReport {
+    /// The report of a document that stands at `progress`.
+    #[must_use]
+    pub fn new(
+        document_id: BatchDocumentId,
+        workflow_execution_id: ExecutionId,
+        progress: DocumentProgress,
+        status: StageStatus,
+    ) -> Self {
+        let stage_progress = if status == StageStatus::Started {
+            0.0
+        } else {
+            progress.stage_fraction() * 100.0
+        };
+        Self {
+            document_id,
+            workflow_execution_id,
+            stage: progress.stage,
+            status,
+            stage_progress,
+            current: progress.current,
+            total: progress.total,
+            entity_count: None,
+            relation_count: None,
+        }
+    }
+}
+
+/// What happened, without when and to which batch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, strum::IntoStaticStr)]
+#[serde(tag = "type", rename_all_fields = "camelCase")]
+pub enum BatchEventKind {
+    /// The batch and its documents are stored.
+    BatchCreated {
+        /// Documents of the batch.
+        total_documents: u32,
+    },
+    /// The batch's most advanced document entered a stage, or a retry put the batch back.
+    BatchStageEntered {
+        /// The stage.
+        stage: BatchStage,
+    },
+    /// A document's turn has come.
+    DocumentStarted {
+        /// The document.
+        document_id: BatchDocumentId,
+        /// Its position in the batch, from 0.
+        document_index: u32,
+    },
+    /// A document got on within a stage.
+    StageProgress(StageReport),
+    /// A document's graph is stored.
+    DocumentCompleted {
+        /// The document.
+        document_id: BatchDocumentId,
+        /// Entities found in it.
+        entity_count: u32,
+        /// Relations found in it.
+        relation_count: u32,
+    },
+    /// A document failed.
+    DocumentFailed {
+        /// The document.
+        document_id: BatchDocumentId,
+        /// The stage that failed, where one did.
+        stage: Option<WorkflowStage>,
+        /// What failed and what to do.
+        error: String,
+        /// Whether another round will try it again.
+        will_retry: bool,
+    },
+    /// Abort or cancel left a document unfinished.
+    DocumentSkipped {
+        /// The document.
+        document_id: BatchDocumentId,
+    },
+    /// Every document is settled, and entities are resolved across them.
+    ResolutionStarted {},
+    /// Entities are resolved.
+    ResolutionCompleted {
+        /// Clusters that hold an entity of this batch.
+        cluster_count: u32,
+        /// Entities that joined a cluster which another entity faces.
+        merge_count: u32,
+        /// sameAs links written.
+        same_as_count: u32,
+    },
+    /// The run ended with at least one document completed.
+    BatchCompleted {
+        /// Documents left unfinished by an earlier abort.
+        skipped_documents: u32,
+        /// Entities after resolution.
+        entity_count: u32,
+        /// Relations found.
+        relation_count: u32,
+    },
+    /// The run ended without a result, or at the first failure under `abort-all`.
+    BatchFailed {
+        /// What failed and what to do.
+        error: String,
+    },
+    /// A user cancelled the batch.
+    BatchCancelled {},
+}
+
+impl BatchEventKind {
+    /// The name of the event: `BatchCreated`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.into()
+    }
+
+    /// The document that the event is about.
+    #[must_use]
+    pub fn document_id(&self) -> Option<BatchDocumentId> {
+        match self {
+            Self::DocumentStarted { document_id, .. }
+            | Self::StageProgress(StageReport { document_id, .. })
+            | Self::DocumentCompleted { document_id, .. }
+            | Self::DocumentFailed { document_id, .. }
+            | Self::DocumentSkipped { document_id } => Some(*document_id),
+            Self::BatchCreated { .. }
+            | Self::BatchStageEntered { .. }
+            | Self::ResolutionStarted {}
+            | Self::ResolutionCompleted { .. }
+            | Self::BatchCompleted { .. }
+            | Self::BatchFailed { .. }
+            | Self::BatchCancelled {} => None,
+        }
+    }
+
+    /// Whether it ends a run of the batch.
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        matches!(
+            self,
+            Self::BatchCompleted { .. } | Self::BatchFailed { .. } | Self::BatchCancelled {}
+        )
+    }
+}
+
+/// One durable event of a batch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchEvent {
+    /// The batch.
+    pub batch_id: BatchId,
+    /// 1, 2, 3 … within the batch, without gaps.
+    pub sequence: u64,
+    /// When it was written.
+    pub timestamp: DateTime<Utc>,
+    /// How far the batch was.
+    #[serde(flatten)]
+    pub aggregate: Aggregate,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: BatchEventKind,
+}

@@ -1,0 +1,13 @@
+//! Batches: configuration, states, transitions and events.
+
+mod config;
+mod diagram;
+mod event;
+mod state;
+
+pub use config::{BatchConfig, BatchOptions, Extractor, FailurePolicy, MAX_CONCURRENCY};
+pub use diagram::state_diagram;
+pub use event::{Aggregate, BatchEvent, BatchEventKind, StageReport};
+pub use state::{
+    BatchFailure, BatchStage, BatchState, BatchTotals, BatchTrigger, InvalidTransition, Transition,
+};

@@ -1,0 +1,15 @@
+//! Workflows: their stages, statuses, and the port that executors stand behind.
+
+mod durable;
+mod stage;
+mod status;
+
+pub use durable::{
+    Activities, ActivityCall, ActivityContext, ActivityError, BoxFuture, Durable, StageCall,
+    WorkflowError,
+};
+pub use stage::{DocumentProgress, PROGRESS_UNITS, RetryPolicy, StagePolicy, WorkflowStage};
+pub use status::{
+    RetryOwner, StageStatus, WorkflowActivityStatus, WorkflowExecutionStatus, WorkflowMode,
+    WorkflowType,
+};

@@ -1,0 +1,2 @@
+//! The binary `knowledge`.
+fn main() {}
