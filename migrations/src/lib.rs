@@ -1,1 +1,19 @@
-//! Placeholder.
+//! Schema migrations for SQLite and PostgreSQL.
+//!
+//! Each file is frozen once released: a later change is a later file. Nothing here imports the
+//! entities, which describe the newest schema and would change what an old migration means.
+
+use sea_orm_migration::{MigrationTrait, async_trait};
+pub use sea_orm_migration::{MigratorTrait, prelude::DbErr};
+
+mod m20261120_000001_first_schema;
+
+/// The migrations in their order.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m20261120_000001_first_schema::Migration)]
+    }
+}

@@ -1,1 +1,25 @@
-//! Placeholder.
+//! The SeaORM entities, one file per table.
+//!
+//! Owns the mapping of rows to Rust values, column for column.
+//! Owns no query, no transaction and no meaning: names and statuses are text here, and
+//! `knowledge-server` translates them into the domain's types.
+
+pub mod batch_document;
+pub mod batch_event;
+pub mod batch_execution;
+pub mod chunk;
+pub mod cluster_member;
+pub mod document;
+pub mod entity;
+pub mod entity_cluster;
+pub mod extraction;
+pub mod mention_record;
+pub mod merge_history;
+pub mod ontology;
+pub mod organization;
+pub mod relation;
+pub mod relation_evidence;
+pub mod same_as_link;
+pub mod workflow_activity;
+pub mod workflow_execution;
+pub mod workflow_signal;

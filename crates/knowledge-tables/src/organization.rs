@@ -1,0 +1,25 @@
+//! A tenant; deleting it deletes its rows.
+
+use sea_orm::entity::prelude::*;
+
+/// A row of `organization`.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "organization")]
+pub struct Model {
+    /// The key.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    /// The name that people read.
+    #[sea_orm(column_type = "Text")]
+    pub name: String,
+    /// The name in addresses; unique.
+    #[sea_orm(column_type = "Text")]
+    pub slug: String,
+    /// When the row was written.
+    pub created_at: DateTimeUtc,
+    /// When the row was last changed.
+    pub updated_at: DateTimeUtc,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
