@@ -1,1 +1,11 @@
-//! Placeholder.
+//! The server of knowledge and everything behind the binary `knowledge`.
+//!
+//! Commands go `graphql`/`cli` → [`orchestrator`] → [`engine`] → [`store`]; reads go
+//! `graphql`/`http`/`export` → [`store`] without passing the orchestrator; progress goes
+//! [`store`] → [`progress`] → subscribers. Nothing here decides what a state change means: that is
+//! `knowledge-domain`.
+
+pub mod environment;
+pub mod orchestrator;
+pub mod progress;
+pub mod store;

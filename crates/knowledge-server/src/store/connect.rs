@@ -1,0 +1,229 @@
+//! Opening a database: its URL, its pools, its schema.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use knowledge_domain::ids::OrganizationId;
+use knowledge_migrations::{Migrator, MigratorTrait};
+use sea_orm::{
+    ActiveValue::Set,
+    ConnectOptions, Database, DatabaseConnection, DbErr, EntityTrait,
+    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
+};
+
+use super::{Store, StoreError};
+
+const SQLITE_READERS: u32 = 4;
+const POSTGRES_CONNECTIONS: u32 = 16;
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where the database is; shown with its password masked.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatabaseUrl(Kind);
+
+#[derive(Clone, PartialEq, Eq)]
+enum Kind {
+    Sqlite { path: String },
+    Postgres { url: String },
+}
+
+impl DatabaseUrl {
+    /// The SQLite database in this file.
+    pub fn sqlite(path: impl Into<String>) -> Self {
+        Self(Kind::Sqlite { path: path.into() })
+    }
+
+    /// The file of a SQLite database.
+    #[must_use]
+    pub fn sqlite_path(&self) -> Option<&str> {
+        match &self.0 {
+            Kind::Sqlite { path } => Some(path),
+            Kind::Postgres { .. } => None,
+        }
+    }
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = StoreError;
+
+    fn from_str(url: &str) -> Result<Self, StoreError> {
+        let refused = || StoreError::Url { url: masked(url) };
+        if let Some(path) = url.strip_prefix("sqlite://") {
+            // An in-memory database would lose everything that this tool is for.
+            if path.is_empty() || path.contains(":memory:") || path.contains('?') {
+                return Err(refused());
+            }
+            return Ok(Self::sqlite(path));
+        }
+        let rest = url
+            .strip_prefix("postgres://")
+            .or_else(|| url.strip_prefix("postgresql://"));
+        match rest {
+            Some(rest) if !rest.is_empty() => Ok(Self(Kind::Postgres {
+                url: url.to_owned(),
+            })),
+            _ => Err(refused()),
+        }
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Sqlite { path } => write!(f, "sqlite://{path}"),
+            Kind::Postgres { url } => f.write_str(&masked(url)),
+        }
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The URL with everything between the user's colon and the last `@` replaced.
+fn masked(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.chars().take(80).collect();
+    };
+    match rest.rsplit_once('@') {
+        Some((credentials, host)) => {
+            let user = credentials.split(':').next().unwrap_or_default();
+            format!("{scheme}://{user}:***@{host}")
+        }
+        None => url.to_owned(),
+    }
+}
+
+impl Store {
+    /// Opens the database, creating a SQLite file that is not there, and brings its schema up to
+    /// date.
+    ///
+    /// # Errors
+    /// [`StoreError::Open`] says why the database cannot be opened; [`StoreError::Migrate`] when
+    /// its schema is newer than this release or a migration fails.
+    pub async fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
+        let store = Self::connect(url).await?;
+        Migrator::up(&store.write, None)
+            .await
+            .map_err(|error| not_migrated(url, error))?;
+        store.ensure_default_organization().await?;
+        Ok(store)
+    }
+
+    /// Opens the database as it is.
+    pub async fn connect(url: &DatabaseUrl) -> Result<Self, StoreError> {
+        let opened = |result: Result<DatabaseConnection, DbErr>| {
+            result.map_err(|error| StoreError::Open {
+                url: url.to_string(),
+                reason: error.to_string(),
+            })
+        };
+        match &url.0 {
+            Kind::Sqlite { path } => Ok(Self {
+                write: opened(Database::connect(sqlite_options(path, 1)).await)?,
+                read: opened(Database::connect(sqlite_options(path, SQLITE_READERS)).await)?,
+            }),
+            Kind::Postgres { url } => {
+                let pool = opened(Database::connect(postgres_options(url)).await)?;
+                Ok(Self {
+                    write: pool.clone(),
+                    read: pool,
+                })
+            }
+        }
+    }
+
+    async fn ensure_default_organization(&self) -> Result<(), StoreError> {
+        use knowledge_tables::organization::{ActiveModel, Entity};
+        let epoch = chrono::DateTime::UNIX_EPOCH;
+        Entity::insert(ActiveModel {
+            id: Set(OrganizationId::DEFAULT.uuid()),
+            name: Set("Default".to_owned()),
+            slug: Set("default".to_owned()),
+            created_at: Set(epoch),
+            updated_at: Set(epoch),
+        })
+        .on_conflict_do_nothing()
+        .exec_without_returning(&self.write)
+        .await?;
+        Ok(())
+    }
+}
+
+/// A read-only or damaged file shows itself at the first write, which is the migration.
+fn not_migrated(url: &DatabaseUrl, error: DbErr) -> StoreError {
+    let text = error.to_string();
+    let unusable = [
+        "readonly",
+        "read-only",
+        "not a database",
+        "malformed",
+        "disk I/O",
+    ];
+    if unusable.iter().any(|sign| text.contains(sign)) {
+        return StoreError::Open {
+            url: url.to_string(),
+            reason: text,
+        };
+    }
+    StoreError::Migrate(error)
+}
+
+fn sqlite_options(path: &str, connections: u32) -> ConnectOptions {
+    let mut options = ConnectOptions::new(format!("sqlite://{path}?mode=rwc"));
+    options
+        .max_connections(connections)
+        .min_connections(1)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .acquire_timeout(Duration::from_mins(5))
+        .sqlx_logging(false)
+        .test_before_acquire(false)
+        .map_sqlx_sqlite_opts(|options| {
+            options
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full)
+                .busy_timeout(BUSY_TIMEOUT)
+                .foreign_keys(true)
+        });
+    options
+}
+
+fn postgres_options(url: &str) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(POSTGRES_CONNECTIONS)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .acquire_timeout(Duration::from_mins(5))
+        .sqlx_logging(false)
+        .set_application_name("knowledge");
+    options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_never_shown() {
+        let url: DatabaseUrl = "postgres://me:s3cret@p@db:5432/knowledge".parse().unwrap();
+        assert_eq!(url.to_string(), "postgres://me:***@db:5432/knowledge");
+        assert!(!format!("{url:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn other_urls_are_refused() {
+        for url in [
+            "",
+            "mysql://a",
+            "sqlite://",
+            "sqlite::memory:",
+            "sqlite://:memory:",
+            "postgres://",
+            "knowledge.db",
+        ] {
+            assert!(url.parse::<DatabaseUrl>().is_err(), "{url}");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! The store: the only module that talks to the database.
+//!
+//! SQLite has one connection that writes (every transaction `BEGIN IMMEDIATE`) and a pool that
+//! reads; PostgreSQL has one pool for both. Every query is scoped by organisation.
+
+mod connect;
+mod error;
+
+use sea_orm::{
+    DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+};
+
+pub use connect::DatabaseUrl;
+pub use error::StoreError;
+
+/// A handle to the database; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    write: DatabaseConnection,
+    read: DatabaseConnection,
+}
+
+impl Store {
+    /// The database's kind.
+    #[must_use]
+    pub fn backend(&self) -> DbBackend {
+        self.read.get_database_backend()
+    }
+
+    /// Where reads go that need no transaction.
+    #[must_use]
+    pub fn read(&self) -> &DatabaseConnection {
+        &self.read
+    }
+
+    /// Begins a transaction that may write; on SQLite it holds the write lock from its start.
+    ///
+    /// # Cancel safety
+    /// A transaction that is dropped is rolled back.
+    pub async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: match self.write.get_database_backend() {
+                DbBackend::Sqlite => Some(SqliteTransactionMode::Immediate),
+                _ => None,
+            },
+            ..TransactionOptions::default()
+        };
+        Ok(self.write.begin_with_options(options).await?)
+    }
+
+    /// Closes every connection; what is committed stays.
+    pub async fn close(self) -> Result<(), StoreError> {
+        self.write.clone().close().await?;
+        if self.backend() == DbBackend::Sqlite {
+            self.read.close().await?;
+        }
+        Ok(())
+    }
+}
