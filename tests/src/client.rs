@@ -167,10 +167,8 @@ impl Client {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
-        match timeout(PATIENCE, ended).await {
-            Ok(batch) => batch,
-            Err(_) => panic!("the batch does not end: {}", self.batch(id).await),
-        }
+        let ended = timeout(PATIENCE, ended).await;
+        ended.unwrap_or_else(|_| panic!("{id} does not end in time"))
     }
 
     /// Every event after `after` over WebSocket, until the server completes the subscription.

@@ -50,13 +50,13 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
         "--no-deps",
         "--offline",
     ]);
-    let metadata: Value = serde_json::from_str(&output).unwrap();
+    let metadata: Value = serde_json::from_str(&output).expect("metadata is JSON");
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let packages = metadata["packages"].as_array().unwrap();
+    let packages = metadata["packages"].as_array().expect("a list");
     packages
         .iter()
         .map(|package| {
-            let dependencies = package["dependencies"].as_array().unwrap();
+            let dependencies = package["dependencies"].as_array().expect("a list");
             let used = dependencies
                 .iter()
                 .filter(|dependency| dependency["kind"] != "dev")
@@ -72,13 +72,13 @@ fn cargo(arguments: &[&str]) -> String {
         .args(arguments)
         .current_dir(workspace())
         .output()
-        .unwrap();
+        .expect("cargo can be started");
     assert!(
         output.status.success(),
         "cargo {arguments:?}: {}",
         String::from_utf8_lossy(&output.stderr)
     );
-    String::from_utf8(output.stdout).unwrap()
+    String::from_utf8(output.stdout).expect("cargo prints UTF-8")
 }
 
 fn is_database(name: &str) -> bool {
