@@ -5,6 +5,7 @@
 
 mod connect;
 mod error;
+pub mod read;
 
 use sea_orm::{
     DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode, TransactionOptions,
