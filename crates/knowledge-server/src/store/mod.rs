@@ -9,6 +9,7 @@ mod document;
 mod error;
 mod graph;
 pub mod ledger;
+pub mod read;
 
 use sea_orm::{
     DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode, TransactionOptions,
