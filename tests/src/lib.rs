@@ -8,6 +8,7 @@ pub mod database;
 pub mod documents;
 pub mod events;
 pub mod introspection;
+pub mod scripted;
 pub mod server;
 
 pub use client::Client;
