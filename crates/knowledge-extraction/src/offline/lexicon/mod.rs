@@ -3,7 +3,10 @@
 //!
 //! All entries are in lower case when looked up. Nothing here comes from a corpus.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::LazyLock,
+};
 
 use super::kind::Kind;
 
@@ -81,6 +84,7 @@ pub(super) struct Lexicon {
     words: HashMap<String, WordClass>,
     phrases: HashMap<String, Kind>,
     countries: HashMap<String, &'static str>,
+    states: HashSet<String>,
 }
 
 static LEXICON: LazyLock<Lexicon> = LazyLock::new(Lexicon::load);
@@ -116,6 +120,7 @@ impl Lexicon {
             words: HashMap::new(),
             phrases: HashMap::new(),
             countries: HashMap::new(),
+            states: HashSet::new(),
         };
         let lists = [
             (WordClass::FUNCTION, include_str!("function_words.txt")),
@@ -164,6 +169,7 @@ impl Lexicon {
                 continue;
             };
             self.phrases.insert(country.to_lowercase(), Kind::Place);
+            self.states.insert(country.to_lowercase());
             for adjective in adjectives.split_whitespace() {
                 self.add(adjective, WordClass::DEMONYM);
                 self.countries.insert(adjective.to_lowercase(), country);
@@ -179,6 +185,13 @@ impl Lexicon {
     /// The kind of a well-known name, in lower case with single spaces.
     pub(super) fn known(&self, lower: &str) -> Option<Kind> {
         self.phrases.get(lower).copied()
+    }
+
+    /// Whether a name in lower case is one of a country.
+    pub(super) fn is_country(&self, lower: &str) -> bool {
+        let bare = lower.strip_prefix("the ").unwrap_or(lower);
+        self.states.contains(bare)
+            || matches!(bare, "us" | "u.s." | "usa" | "u.s.a." | "uk" | "u.k." | "ussr" | "uae")
     }
 
     /// The country that an adjective or people belongs to, both as written.
