@@ -126,7 +126,7 @@ impl Scan<'_> {
         }
         let word = last_word(&self.text[..byte]);
         let rest = self.text[next..].trim_start_matches(is_blank_near);
-        full_stop_ends(word, first_word(rest))
+        rest.is_empty() || full_stop_ends(word, first_word(rest))
     }
 
     fn close(&mut self) {
@@ -181,7 +181,7 @@ fn full_stop_ends(word: &str, next: &str) -> bool {
     }
     let lower = word.to_lowercase();
     if lower.contains('.') || CLOSING_ABBREVIATIONS.contains(lower.as_str()) {
-        return opens || next.is_empty();
+        return opens;
     }
     !(ABBREVIATIONS.contains(lower.as_str()) && word.chars().any(char::is_alphabetic))
 }

@@ -336,6 +336,9 @@ impl Scan<'_> {
                         && self.get(last + 4).is_some_and(|token| token.text == "old");
                     return (last + 2 + 2 * usize::from(old), Some(Kind::Date));
                 }
+                if self.get(last).is_some_and(Token::is_word) && !word.is(WordClass::UNIT) && !matches!(word.text, "tone" | "part" | "fold") {
+                    return (last, Some(Kind::Quantity));
+                }
                 (last + 2, Some(Kind::Quantity))
             }
             _ => (last, kind),
@@ -357,6 +360,9 @@ impl Scan<'_> {
 
     /// Values that start with a spelled number.
     fn spelled(&self) -> Option<Literal> {
+        if self.back(1).is_some_and(|before| matches!(before.text, "number" | "top" | "Number" | "Top")) {
+            return None;
+        }
         let mut last = 0;
         loop {
             let dash = usize::from(self.get(last + 1).is_some_and(|next| next.is_dash() && !next.spaced));

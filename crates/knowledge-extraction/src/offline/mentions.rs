@@ -63,7 +63,7 @@ pub(super) fn spotted(tokens: &[Token<'_>]) -> Vec<Spotted> {
     let mut found: Vec<Spotted> = names
         .iter()
         .zip(verdicts)
-        .map(|(span, verdict)| named(*span, verdict))
+        .map(|(span, verdict)| named(with_article(tokens, *span, verdict), verdict))
         .collect();
     found.extend(titles.iter().map(|span| titled(tokens, *span)));
     found.extend(literals.iter().filter(|literal| !used[literal.first..=literal.last].contains(&true)).map(|literal| Spotted {
@@ -73,6 +73,20 @@ pub(super) fn spotted(tokens: &[Token<'_>]) -> Vec<Spotted> {
     }));
     found.sort_by_key(|spotted| spotted.span.first);
     found
+}
+
+/// With the article that belongs to the title of a work that opens a sentence (`The Sacramento Bee
+/// is a newspaper`), and to the country that is never without.
+fn with_article(tokens: &[Token<'_>], span: Span, verdict: Verdict) -> Span {
+    let Some(before) = span.first.checked_sub(1) else {
+        return span;
+    };
+    let title = tokens[before].text == "The" && tokens[before].opens && verdict.kind == Kind::Work && verdict.weight == 3;
+    let country = tokens[before].text == "the"
+        && span.last == span.first + 1
+        && tokens[span.first].text == "United"
+        && tokens[span.last].text == "States";
+    if title || country { Span { first: before, ..span } } else { span }
 }
 
 fn named(span: Span, verdict: Verdict) -> Spotted {

@@ -28,6 +28,8 @@ pub(super) struct Scene<'a> {
     capitalised: HashSet<&'a str>,
     /// Words that are written in lower case.
     lower: HashSet<&'a str>,
+    /// Words that stand beside another capitalised word somewhere.
+    joined: HashSet<&'a str>,
     /// How often two capitalised words are joined by `and`.
     pairs: HashMap<(&'a str, &'a str), u32>,
 }
@@ -43,6 +45,7 @@ impl<'a> Scene<'a> {
             valued,
             capitalised: HashSet::new(),
             lower: HashSet::new(),
+            joined: HashSet::new(),
             pairs: HashMap::new(),
         };
         scene.survey();
@@ -62,6 +65,11 @@ impl<'a> Scene<'a> {
                     self.capitalised.insert(next.text);
                     self.capitalised.insert(token.text);
                 }
+            }
+            let neighbour = self.tokens.get(at + 1).filter(|next| next.spaced && next.sentence == token.sentence && next.is_capital());
+            if let Some(next) = neighbour.filter(|_| token.is_capital() && !token.is(WordClass::FUNCTION)) {
+                self.joined.insert(token.text);
+                self.joined.insert(next.text);
             }
             if let [left, and, right] = self.tokens[at..].split_at(3.min(self.tokens.len() - at)).0
                 && left.is_capital()
@@ -137,7 +145,7 @@ impl<'a> Scene<'a> {
             return None;
         }
         if token.is(WordClass::FUNCTION) && !self.is_acronym(at) {
-            let article = matches!(token.text, "The" | "A" | "An");
+            let article = !matches!(token.text, "I" | "He" | "She" | "It" | "They" | "We" | "You" | "His" | "Her" | "This" | "These");
             let next = self.get(at + 1, at);
             let title = article
                 && !token.opens
@@ -190,7 +198,9 @@ impl<'a> Scene<'a> {
     /// `Studio 92`, `Route 20`; never a year.
     fn step_number(&self, first: usize, last: usize) -> Option<usize> {
         let next = self.get(last + 1, last)?;
-        let short = next.text.len() <= 3 && next.text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let digits = next.text.bytes().all(|byte| byte.is_ascii_digit());
+        let model = digits && next.text.len() == 4 && !matches!(next.text.as_bytes()[0], b'1' | b'0') && next.text >= "2100";
+        let short = model || next.text.len() <= 3 && next.text.bytes().all(|byte| byte.is_ascii_alphanumeric());
         let month = self.tokens[last].is(WordClass::MONTH);
         let alone = !self.valued[last + 1]
             || !(self.valued.get(last + 2).copied().unwrap_or(false)
@@ -278,6 +288,16 @@ impl<'a> Scene<'a> {
             let short = after.text.len() <= 4 && self.tokens[last].char_count() <= 4;
             return short.then_some(last + 2);
         }
+        let foreign = first < last
+            && after.shape == Shape::Lower
+            && after.char_count() <= 6
+            && !after.is(WordClass::FUNCTION.and(WordClass::COMMON).and(WordClass::UNIT).and(WordClass::TIME_UNIT))
+            && !["ed", "ing", "born", "like", "era", "wide", "style", "only", "speak"].iter().any(|end| after.text.ends_with(end))
+            && self.tokens[last].spaced
+            && !self.tokens[last].is(WordClass::DEMONYM.and(WordClass::GROUP));
+        if foreign && !self.get(last + 3, last).is_some_and(Token::is_dash) && !lexicon().class(after.text).is(WordClass::EVENT_HEAD.and(WordClass::PLACE_HEAD).and(WordClass::ORG_HEAD).and(WordClass::PERSON_NOUN)) {
+            return Some(last + 2);
+        }
         let bridge = after.is(WordClass::PARTICLE.and(WordClass::FUNCTION))
             && self.get(last + 3, last).is_some_and(|dash| dash.is_dash() && !dash.spaced)
             && self.get(last + 4, last).is_some_and(|end| end.is_capital() && !end.spaced);
@@ -333,16 +353,35 @@ impl<'a> Scene<'a> {
             }
             _ => self.step_particles(last),
         }
+        .or_else(|| self.step_title(first, last))
+    }
+
+    /// Small words within a title that starts with a capitalised one: `Where the Wild Things Are`.
+    fn step_title(&self, first: usize, last: usize) -> Option<usize> {
+        let opening = &self.tokens[first];
+        if !opening.is(WordClass::FUNCTION) || opening.opens {
+            return None;
+        }
+        (1..=2)
+            .find(|small| {
+                let run = self.tokens.get(last + 1..last + 1 + small).unwrap_or_default();
+                run.iter().all(|token| matches!(token.text, "a" | "an" | "the" | "of" | "in" | "to" | "for" | "with" | "on"))
+                    && self.get(last + 1 + small, last).is_some_and(Token::is_capital)
+                    && self.nameable(last + 1 + small)
+            })
+            .map(|small| last + 1 + small)
     }
 
     fn step_particles(&self, last: usize) -> Option<usize> {
-        for count in 1..=3 {
+        let mut limit = 3;
+        for count in 1..=7 {
             let token = self.get(last + count, last)?;
             let elided = token.text.starts_with("d'") || token.text.starts_with("d’") || token.text.starts_with("l'");
             if token.is_capital() {
                 return (count > 1 && self.nameable(last + count)).then_some(last + count);
             }
-            if !(token.is(WordClass::PARTICLE) || elided) || token.shape != Shape::Lower {
+            limit += 3 * usize::from(elided && limit == 3);
+            if count > limit || !(token.is(WordClass::PARTICLE) || elided) || token.shape != Shape::Lower {
                 return None;
             }
             if elided && token.text.chars().nth(2).is_some_and(char::is_uppercase) {
@@ -389,7 +428,8 @@ impl<'a> Scene<'a> {
         }
         let joined = Some(last + 2);
         let known = lexicon().known(&self.phrase(first, last + 2)).is_some();
-        if known {
+        let war = self.get(last + 3, last).is_some_and(|head| head.is_capital() && head.is(WordClass::EVENT_HEAD));
+        if known || (war && left.is(WordClass::DEMONYM) && right.is(WordClass::DEMONYM)) {
             return joined;
         }
         let plain = |token: &Token<'_>| {
@@ -460,7 +500,7 @@ impl<'a> Scene<'a> {
                 head.is(WordClass::ORG_HEAD) && !self.place(last + 2 + article)
                     || matches!(head.text, "Campaign" | "Movement" | "Prize" | "Award" | "Medal" | "Centre" | "Center")
             }
-            "on" => matches!(head.text, "Council" | "Commission" | "Committee" | "Conference" | "Convention" | "War"),
+            "on" => head.is(WordClass::ORG_HEAD) || matches!(head.text, "Conference" | "Convention" | "War"),
             "against" => matches!(head.text, "Campaign" | "League" | "Alliance" | "Movement"),
             _ => false,
         };
@@ -578,7 +618,7 @@ impl<'a> Scene<'a> {
             return None;
         }
         let token = &self.tokens[first];
-        if !(token.is(WordClass::DEMONYM) || lexicon().known(&token.lower()) == Some(Kind::Place)) {
+        if !(token.is(WordClass::DEMONYM.and(WordClass::GROUP)) || lexicon().known(&token.lower()) == Some(Kind::Place)) {
             return None;
         }
         let next = &self.tokens[first + 1];
@@ -587,7 +627,7 @@ impl<'a> Scene<'a> {
         }
         let heads = WordClass::ORG_HEAD.and(WordClass::PLACE_HEAD).and(WordClass::WORK_HEAD).and(WordClass::EVENT_HEAD);
         let headed = self.tokens[last].is(heads);
-        let person = next.is(WordClass::GIVEN) && !headed && token.is(WordClass::DEMONYM);
+        let person = next.is(WordClass::GIVEN) && !headed && token.is(WordClass::DEMONYM.and(WordClass::GROUP));
         let office = next.is(WordClass::ROLE) && !headed;
         (person || office).then_some((first, first + 1))
     }
@@ -614,8 +654,8 @@ impl<'a> Scene<'a> {
     fn kept_title(&self, at: usize, _last: usize) -> bool {
         matches!(
             self.tokens[at].text,
-            "Sir" | "Lord" | "Lady" | "Dame" | "Saint" | "General" | "Prince" | "Princess" | "Queen" | "King"
-                | "Major" | "Judge" | "Father" | "Brother" | "Sister" | "Prime" | "Earl" | "Marshal" | "Head" | "Member"
+            "Sir" | "Lord" | "Lady" | "Dame" | "Saint" | "Major" | "Judge" | "Father" | "Brother" | "Sister" | "Prime"
+                | "Earl" | "Marshal" | "Head" | "Member"
         ) && !(self.tokens[at].text == "Prime" && self.tokens[at + 1].text == "Minister")
     }
 
@@ -629,7 +669,17 @@ impl<'a> Scene<'a> {
     /// A capitalised word that names nothing: an ordinary noun, an initial.
     fn is_noise(&self, at: usize) -> bool {
         let token = &self.tokens[at];
-        if token.is_initial() {
+        let format = matches!(
+            token.text,
+            "CD" | "DVD" | "TV" | "LP" | "EP" | "BA" | "MA" | "BS" | "BSc" | "MSc" | "PhD" | "CEO" | "CFO" | "FM" | "AM" | "PM" | "PC" | "ID" | "DJ"
+                | "MC" | "VHS" | "BC" | "AD" | "BCE" | "CE" | "VIP" | "MP" | "QC" | "UTC" | "GMT" | "OK" | "II" | "III" | "IV" | "VI" | "DNA" | "HIV"
+        );
+        if token.is_initial() || format {
+            return true;
+        }
+        let heads = WordClass::ORG_HEAD.and(WordClass::PLACE_HEAD).and(WordClass::WORK_HEAD).and(WordClass::EVENT_HEAD);
+        let generic = token.shape == Shape::Capital && token.is(heads) && !token.is(WordClass::GIVEN) && !self.joined.contains(token.text);
+        if generic && lexicon().known(&token.lower()).is_none() {
             return true;
         }
         let ordinary = token.shape == Shape::Capital && token.is(WordClass::COMMON) && lexicon().known(&token.lower()).is_none();

@@ -68,6 +68,12 @@ impl Typing<'_, '_> {
         if let Some(kind) = lexicon().known(bare) {
             return verdict(kind, 3);
         }
+        if let Some((direction, people)) = bare.split_once(' ')
+            && matches!(direction, "north" | "south" | "east" | "west" | "latin" | "native" | "central")
+            && lexicon().class(people).is(WordClass::DEMONYM)
+        {
+            return verdict(Kind::Place, 3);
+        }
         let first = self.token(self.name.first);
         if self.name.first == self.name.last {
             if first.is(WordClass::DEMONYM) {
@@ -115,7 +121,7 @@ impl Typing<'_, '_> {
         words[..end]
             .iter()
             .rev()
-            .find(|token| token.is_word())
+            .find(|token| token.is_word() && !is_roman(token))
             .copied()
             .unwrap_or(words[0])
     }
@@ -132,10 +138,17 @@ impl Typing<'_, '_> {
         if single {
             return None;
         }
+        let singular = singular(head);
         let org = head.is(WordClass::ORG_HEAD);
-        let place = head.is(WordClass::PLACE_HEAD);
-        let work = head.is(WordClass::WORK_HEAD);
-        let event = head.is(WordClass::EVENT_HEAD);
+        let place = head.is(WordClass::PLACE_HEAD) || singular.is(WordClass::PLACE_HEAD);
+        let work = head.is(WordClass::WORK_HEAD) || singular.is(WordClass::WORK_HEAD);
+        let event = head.is(WordClass::EVENT_HEAD) || singular.is(WordClass::EVENT_HEAD);
+        if let Some(kind) = opening_head(self.token(self.name.first)) {
+            return verdict(kind, 3);
+        }
+        if is_roman(self.token(self.name.last)) && !(org || place || work || event) && self.word_count() <= 4 {
+            return verdict(Kind::Person, 2);
+        }
         if self.token(self.name.first).is(WordClass::PLACE_HEAD)
             && matches!(self.token(self.name.first).text, "Lake" | "Mount" | "River" | "Cape" | "Port" | "Fort" | "San" | "Santa" | "Via" | "Rue" | "Piazza" | "Plaza" | "Isle" | "Loch" | "Rio" | "Monte" | "Mt" | "Point" | "Villa")
             && !org
@@ -157,6 +170,9 @@ impl Typing<'_, '_> {
         if work {
             return verdict(Kind::Work, weight);
         }
+        if self.words().any(|token| matches!(token.text, "University" | "College" | "Institute" | "Academy" | "Corporation" | "Ministry" | "FC" | "FK" | "SC" | "EC" | "AC" | "FC." | "SK" | "NK" | "BK" | "IF" | "CF" | "RC")) {
+            return verdict(Kind::Organization, 3);
+        }
         if given {
             return verdict(Kind::Person, 3);
         }
@@ -171,7 +187,9 @@ impl Typing<'_, '_> {
         self.by_title()
             .or_else(|| self.by_copula())
             .or_else(|| self.by_apposition())
+            .or_else(|| self.by_following())
             .or_else(|| self.by_life())
+            .or_else(|| self.by_membership())
             .or_else(|| self.by_preposition())
     }
 
@@ -289,6 +307,38 @@ impl Typing<'_, '_> {
         None
     }
 
+    /// `the Apennine range`, `the Dragon Quest series`: the noun after the name.
+    fn by_following(&self) -> Option<Verdict> {
+        let next = self.after(1).filter(|next| next.shape == Shape::Lower && next.spaced)?;
+        let kind = noun_kind(next)?;
+        let adjective = self.name.first == self.name.last && self.token(self.name.first).is(WordClass::DEMONYM.and(WordClass::GROUP));
+        let fits = matches!(kind, Kind::Work | Kind::Place) || kind == Kind::Organization && matches!(next.text, "label" | "band" | "brand" | "brands" | "team" | "company" | "club" | "group");
+        (fits && !adjective && !matches!(next.text, "single" | "show" | "house" | "play" | "plays" | "works" | "act" | "act's" | "area")).then_some(Verdict { kind, weight: 2 })
+    }
+
+    /// `joined X`, `played for X`, `released by X`, `bordered on the north by X`.
+    fn by_membership(&self) -> Option<Verdict> {
+        let article = usize::from(self.before(1).is_some_and(|token| token.text == "the"));
+        let word = self.before(1 + article)?;
+        let earlier = |wanted: &[&str], reach: usize| {
+            (2..=1 + reach).any(|back| self.before(back + article).is_some_and(|token| wanted.contains(&token.text)))
+        };
+        let team = match word.text {
+            "joined" | "joining" | "joins" => true,
+            "for" => earlier(&["played", "plays", "playing", "play", "signed", "signing", "drafted", "worked", "works", "debut"], 1),
+            "with" => earlier(&["signed", "signing", "merged", "contract", "seasons", "spells", "played", "playing"], 2),
+            "by" => earlier(&["released", "published", "distributed", "owned", "operated", "acquired", "manufactured", "issued", "drafted"], 1),
+            "of" => earlier(&["member", "members", "subsidiary", "division", "branch"], 1),
+            "on" => earlier(&["aired", "airs", "broadcast", "premiered"], 1),
+            _ => false,
+        };
+        if team {
+            return verdict(Kind::Organization, 2);
+        }
+        let border = word.text == "by" && earlier(&["north", "south", "east", "west", "northeast", "northwest", "southeast", "southwest", "bordered", "bounded"], 1);
+        border.then_some(Verdict { kind: Kind::Place, weight: 2 })
+    }
+
     /// A single unknown name after a preposition of place.
     fn by_preposition(&self) -> Option<Verdict> {
         let before = self.before(1)?;
@@ -326,6 +376,8 @@ impl Typing<'_, '_> {
             Kind::Work
         } else if self.words().any(|token| token.is(WordClass::DEMONYM)) {
             Kind::Organization
+        } else if self.words().any(|token| token.shape == Shape::Capitals && !is_roman(token)) || self.before(1).is_some_and(|token| matches!(token.text, "the" | "The")) {
+            Kind::Organization
         } else if (2..=4).contains(&words) && self.words().all(|token| token.shape != Shape::Capitals && !token.is(WordClass::COMMON)) {
             Kind::Person
         } else {
@@ -341,7 +393,9 @@ impl Typing<'_, '_> {
         if adjective {
             return Kind::Thing;
         }
-        if owner { Kind::Person } else { Kind::Thing }
+        let acts = self.token(self.name.first).opens
+            && self.after(1).is_some_and(|token| token.shape == Shape::Lower && (token.text.ends_with("ed") || matches!(token.text, "was" | "is" | "had" | "has" | "became")));
+        if owner || acts { Kind::Person } else { Kind::Thing }
     }
 
     /// `Prelate, Saskatchewan`: before or after a comma and a known place.
@@ -373,6 +427,30 @@ fn strong_head(head: &Token<'_>) -> bool {
                 | "Festival" | "Cup" | "Band" | "Orchestra" | "Theatre" | "Library" | "Society" | "Association" | "Club"
                 | "Party" | "Church" | "Island" | "Islands" | "Railway" | "Mountains" | "Avenue" | "Lake" | "Trophy"
         )
+}
+
+/// A Roman numeral that follows a name.
+fn is_roman(token: &Token<'_>) -> bool {
+    token.shape == Shape::Capitals && token.text.chars().all(|c| matches!(c, 'I' | 'V' | 'X'))
+        || matches!(token.text, "V" | "X" | "I")
+}
+
+fn singular(token: &Token<'_>) -> WordClass {
+    let lower = token.lower();
+    lower.strip_suffix('s').map(|word| lexicon().class(word)).unwrap_or_default()
+}
+
+/// Heads that come first, in languages that put them there.
+fn opening_head(token: &Token<'_>) -> Option<Kind> {
+    match token.text {
+        "Escuela" | "Empresa" | "Universidad" | "Université" | "Universität" | "Universidade" | "Università" | "Instituto" | "Institut"
+        | "Istituto" | "Banco" | "Banque" | "Compagnie" | "Société" | "Académie" | "Academia" | "Accademia" | "Real" | "Atlético"
+        | "Deportivo" | "Sporting" | "Dynamo" | "Dinamo" | "Lokomotiv" | "Partido" | "Parti" | "Partito" | "Teatro" | "Théâtre" | "FC"
+        | "FK" | "SK" | "AC" | "AS" | "SC" | "CD" | "KFUM" | "Comité" | "Conseil" | "Ministère" | "Ministerio" => Some(Kind::Organization),
+        "Parc" | "Parque" | "Palacio" | "Palais" | "Palazzo" | "Chiesa" | "Église" | "Iglesia" | "Castello" | "Château" | "Schloss"
+        | "Ponte" | "Pont" | "Isla" | "Île" | "Lago" | "Lac" | "Val" | "Sierra" | "Costa" | "Ciudad" | "Avenida" | "Avenue" | "Boulevard" => Some(Kind::Place),
+        _ => None,
+    }
 }
 
 /// The kind that a common noun names.
@@ -429,6 +507,31 @@ fn settle(scene: &Scene<'_>, names: &[Span], verdicts: &mut [Verdict]) {
             let weight = if tally[*kind as usize] >= 4 { verdicts[index].weight.max(2) } else { verdicts[index].weight };
             verdicts[index] = Verdict { kind: *kind, weight };
         }
+    }
+    coordinate(scene, names, verdicts);
+}
+
+/// A guess gives way to what stands beside it in a list: `Barcelona and Tarragona`.
+fn coordinate(scene: &Scene<'_>, names: &[Span], verdicts: &mut [Verdict]) {
+    let listed = |left: &Span, right: &Span| {
+        let gap = &scene.tokens[left.last + 1..right.first];
+        !gap.is_empty()
+            && gap.len() <= 3
+            && scene.tokens[left.first].sentence == scene.tokens[right.first].sentence
+            && gap.iter().all(|token| matches!(token.text, "," | "and" | "&" | "or" | "the"))
+    };
+    let mut pass = |from: usize, to: usize| {
+        let (known, guess) = (verdicts[from], verdicts[to]);
+        let (left, right) = (from.min(to), from.max(to));
+        if guess.weight == 1 && known.weight >= 2 && listed(&names[left], &names[right]) {
+            verdicts[to] = Verdict { kind: known.kind, weight: 2 };
+        }
+    };
+    for at in 1..names.len() {
+        pass(at - 1, at);
+    }
+    for at in (1..names.len()).rev() {
+        pass(at, at - 1);
     }
 }
 
