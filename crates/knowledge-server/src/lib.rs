@@ -6,6 +6,9 @@
 //! `knowledge-domain`.
 
 pub mod environment;
+pub mod graphql;
+pub mod http;
+mod log;
 pub mod orchestrator;
 pub mod progress;
 pub mod store;
