@@ -6,6 +6,9 @@
 //! `knowledge-domain`.
 
 pub mod environment;
+pub mod export;
+#[cfg(test)]
+mod fixture;
 pub mod graphql;
 pub mod http;
 mod log;

@@ -25,6 +25,7 @@ mod tests;
 mod viewer;
 
 use async_graphql::{Request, Response, SDLExportOptions, Schema, SchemaBuilder};
+use chrono::{DateTime, Utc};
 use futures::stream::BoxStream;
 use knowledge_domain::ids::OrganizationId;
 
@@ -87,7 +88,11 @@ impl Api {
 }
 
 fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
-    Schema::build(Query, Mutation, Subscription).register_output_type::<ErrorInterface>()
+    Schema::build(Query, Mutation, Subscription)
+        .register_output_type::<ErrorInterface>()
+        .override_output_type_description::<DateTime<Utc>>(
+            "A moment in UTC: `2026-11-20T08:15:30.123Z`, as RFC 3339 has it.",
+        )
 }
 
 /// The schema in GraphQL's definition language, sorted; what `docs/schema.graphql` holds.
