@@ -20,7 +20,13 @@ use serde_json::json;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::store::{DatabaseUrl, Store};
+use crate::{
+    graphql::Api,
+    http::{AppState, Limits},
+    orchestrator::Orchestrator,
+    progress::EventHub,
+    store::{DatabaseUrl, Store},
+};
 
 /// A store over a database file of its own.
 pub(crate) struct Fixture {
@@ -39,6 +45,11 @@ pub(crate) struct Place {
     pub(crate) extraction: ExtractionId,
 }
 
+/// An orchestrator for tests that start nothing.
+fn orchestrator() -> Orchestrator {
+    Orchestrator {}
+}
+
 pub(crate) fn at() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 11, 20, 8, 0, 0).unwrap()
 }
@@ -53,6 +64,16 @@ impl Fixture {
             organization: OrganizationId::DEFAULT,
             _directory: directory,
         }
+    }
+
+    /// The API over this store.
+    pub(crate) fn api(&self) -> Api {
+        Api::new(self.store.clone(), orchestrator(), EventHub::default())
+    }
+
+    /// The state of a server over this store, told what is committed by this hub.
+    pub(crate) fn state(&self, hub: EventHub, limits: Limits) -> AppState {
+        AppState::new(self.store.clone(), orchestrator(), hub, limits)
     }
 
     /// The same database for another organisation.
