@@ -7,6 +7,12 @@
 
 pub mod engine;
 pub mod environment;
+pub mod export;
+#[cfg(test)]
+mod fixture;
+pub mod graphql;
+pub mod http;
+mod log;
 pub mod orchestrator;
 pub mod progress;
 pub mod store;
