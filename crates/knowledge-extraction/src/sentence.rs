@@ -49,13 +49,29 @@ pub(crate) fn is_blank(c: char) -> bool {
 fn is_closer(c: char) -> bool {
     matches!(
         c,
-        '"' | '\'' | ')' | ']' | '}' | '”' | '’' | '»' | '›' | '」' | '』' | '）' | '】' | '〉' | '》'
+        '"' | '\''
+            | ')'
+            | ']'
+            | '}'
+            | '”'
+            | '’'
+            | '»'
+            | '›'
+            | '」'
+            | '』'
+            | '）'
+            | '】'
+            | '〉'
+            | '》'
     )
 }
 
 /// Terminators after which a sentence ends without white space.
 fn is_wide_terminator(c: char) -> bool {
-    matches!(c, '。' | '！' | '？' | '｡' | '।' | '॥' | '።' | '။' | '۔' | '។')
+    matches!(
+        c,
+        '。' | '！' | '？' | '｡' | '।' | '॥' | '።' | '။' | '۔' | '។'
+    )
 }
 
 fn is_terminator(c: char) -> bool {
@@ -205,10 +221,17 @@ mod tests {
         check("It cost 3.5 m. He paid.", &["It cost 3.5 m.", "He paid."]);
         check(
             "Acme Inc. bought it. It is in the U.S. The firm grew.",
-            &["Acme Inc. bought it.", "It is in the U.S.", "The firm grew."],
+            &[
+                "Acme Inc. bought it.",
+                "It is in the U.S.",
+                "The firm grew.",
+            ],
         );
         check("at 5 p.m. on Monday", &["at 5 p.m. on Monday"]);
-        check("He said \"No.\" She left!", &["He said \"No.\"", "She left!"]);
+        check(
+            "He said \"No.\" She left!",
+            &["He said \"No.\"", "She left!"],
+        );
     }
 
     #[test]

@@ -21,6 +21,8 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::{
+    app,
+    config::Config,
     graphql::Api,
     http::{AppState, Limits},
     orchestrator::Orchestrator,
@@ -45,11 +47,6 @@ pub(crate) struct Place {
     pub(crate) extraction: ExtractionId,
 }
 
-/// An orchestrator for tests that start nothing.
-fn orchestrator() -> Orchestrator {
-    Orchestrator {}
-}
-
 pub(crate) fn at() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 11, 20, 8, 0, 0).unwrap()
 }
@@ -66,14 +63,20 @@ impl Fixture {
         }
     }
 
+    fn orchestrator(&self, hub: &EventHub) -> Orchestrator {
+        app::orchestrator(&self.store, hub, &Config::default())
+    }
+
     /// The API over this store.
     pub(crate) fn api(&self) -> Api {
-        Api::new(self.store.clone(), orchestrator(), EventHub::default())
+        let hub = EventHub::default();
+        Api::new(self.store.clone(), self.orchestrator(&hub), hub)
     }
 
     /// The state of a server over this store, told what is committed by this hub.
     pub(crate) fn state(&self, hub: EventHub, limits: Limits) -> AppState {
-        AppState::new(self.store.clone(), orchestrator(), hub, limits)
+        let orchestrator = self.orchestrator(&hub);
+        AppState::new(self.store.clone(), orchestrator, hub, limits)
     }
 
     /// The same database for another organisation.
@@ -284,6 +287,7 @@ impl Fixture {
             input_hash: String::new(),
             status: "completed".to_owned(),
             attempt: 1,
+            failure_count: 0,
             input: None,
             output: Some(b"{}".to_vec()),
             error: None,

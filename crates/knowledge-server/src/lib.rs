@@ -5,6 +5,9 @@
 //! [`store`] → [`progress`] → subscribers. Nothing here decides what a state change means: that is
 //! `knowledge-domain`.
 
+pub mod app;
+pub mod cli;
+pub mod config;
 pub mod engine;
 pub mod environment;
 pub mod export;

@@ -191,7 +191,10 @@ impl Lexicon {
     pub(super) fn is_country(&self, lower: &str) -> bool {
         let bare = lower.strip_prefix("the ").unwrap_or(lower);
         self.states.contains(bare)
-            || matches!(bare, "us" | "u.s." | "usa" | "u.s.a." | "uk" | "u.k." | "ussr" | "uae")
+            || matches!(
+                bare,
+                "us" | "u.s." | "usa" | "u.s.a." | "uk" | "u.k." | "ussr" | "uae"
+            )
     }
 
     /// The country that an adjective or people belongs to, both as written.
