@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use crate::{Client, workspace};
+use crate::{Client, cargo, workspace};
 
 /// Where the binary is, when it is not beside the tests.
 pub const BINARY: &str = "KNOWLEDGE_TEST_BINARY";
@@ -246,9 +246,8 @@ fn binary() -> &'static Path {
 }
 
 fn build() {
-    let status = Command::new(env!("CARGO"))
+    let status = cargo()
         .args(["build", "--workspace", "--bins"])
-        .current_dir(workspace())
         .status()
         .expect("cargo can be started");
     assert!(status.success(), "the binary cannot be built");
