@@ -8,6 +8,7 @@ pub mod database;
 pub mod documents;
 pub mod events;
 pub mod introspection;
+pub mod rows;
 pub mod server;
 
 pub use client::Client;
@@ -104,6 +105,7 @@ macro_rules! each_database {
                 #[allow(unused_imports, reason = "a body may need nothing from outside")]
                 use super::*;
 
+                #[allow(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
                 $(#[$meta])*
                 async fn body($db: $crate::TestDatabase) $(-> $result)? $body
 

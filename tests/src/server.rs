@@ -276,3 +276,15 @@ fn newest(folder: &Path) -> Option<SystemTime> {
         })
         .max()
 }
+
+/// The graph of a batch as JSON.
+///
+/// # Panics
+/// When the export fails.
+#[must_use]
+pub fn export(database: &str, batch: &str) -> String {
+    let output = run(&["export", batch, "--format", "json", "--database", database]);
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "the export fails: {complaints}");
+    String::from_utf8(output.stdout).expect("JSON is UTF-8")
+}
