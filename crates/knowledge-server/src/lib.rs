@@ -5,7 +5,9 @@
 //! [`store`] → [`progress`] → subscribers. Nothing here decides what a state change means: that is
 //! `knowledge-domain`.
 
+pub mod engine;
 pub mod environment;
 pub mod orchestrator;
 pub mod progress;
 pub mod store;
+pub mod text;

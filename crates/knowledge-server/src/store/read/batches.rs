@@ -1,0 +1,168 @@
+//! Batches as they are shown.
+
+use chrono::{DateTime, Utc};
+use knowledge_domain::{
+    batch::{BatchStage, Extractor, FailurePolicy},
+    ids::BatchId,
+    workflow::{PROGRESS_UNITS, WorkflowMode},
+};
+use knowledge_tables::batch_execution::{Column, Entity, Model};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+
+use super::{Page, PageRequest, Reads, parse};
+use crate::store::StoreError;
+
+/// A batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BatchView {
+    /// The id.
+    pub id: BatchId,
+    /// The name of its state.
+    pub stage: BatchStage,
+    /// What it does about failures.
+    pub failure_policy: FailurePolicy,
+    /// Documents at a time.
+    pub concurrency: u32,
+    /// The rounds over failed documents that the policy allows.
+    pub max_retries: u32,
+    /// Whether entities are resolved at the end.
+    pub enable_entity_resolution: bool,
+    /// What extracts.
+    pub extractor: Extractor,
+    /// What runs its workflows.
+    pub mode: WorkflowMode,
+    /// The share that is done, in `0.0..=1.0`.
+    pub progress: f64,
+    /// Documents.
+    pub total_documents: u32,
+    /// Documents whose graph is stored.
+    pub completed_documents: u32,
+    /// Documents that failed.
+    pub failed_documents: u32,
+    /// Documents left unfinished by abort or cancel.
+    pub skipped_documents: u32,
+    /// Entities.
+    pub entity_count: u32,
+    /// Relations.
+    pub relation_count: u32,
+    /// Tokens of model calls.
+    pub tokens_used: u64,
+    /// Rounds over failed documents that have begun.
+    pub retry_round: u32,
+    /// The sequence of the last event.
+    pub last_sequence: u64,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// When it was accepted.
+    pub created_at: DateTime<Utc>,
+    /// When its first document began.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub completed_at: Option<DateTime<Utc>>,
+}
+
+/// How far a batch and its log are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchHead {
+    /// The name of its state.
+    pub stage: BatchStage,
+    /// The sequence of the last event.
+    pub last_sequence: u64,
+}
+
+impl Reads {
+    /// A batch, when the organisation has it.
+    pub async fn batch(&self, id: BatchId) -> Result<Option<BatchView>, StoreError> {
+        Entity::find_by_id(id.uuid())
+            .filter(Column::OrganizationId.eq(self.organization.uuid()))
+            .one(self.connection())
+            .await?
+            .map(BatchView::try_from)
+            .transpose()
+    }
+
+    /// Batches, the newest first: their ids order them by time.
+    pub async fn batch_page(
+        &self,
+        stage: Option<BatchStage>,
+        page: PageRequest<BatchId>,
+    ) -> Result<Page<BatchView>, StoreError> {
+        let mut query = Entity::find()
+            .filter(Column::OrganizationId.eq(self.organization.uuid()))
+            .order_by_desc(Column::Id)
+            .limit(page.limit());
+        if let Some(stage) = stage {
+            query = query.filter(Column::State.eq(stage.to_string()));
+        }
+        if let Some(after) = page.after {
+            query = query.filter(Column::Id.lt(after.uuid()));
+        }
+        let rows = query.all(self.connection()).await?;
+        let batches: Result<Vec<_>, _> = rows.into_iter().map(BatchView::try_from).collect();
+        Ok(page.page(batches?))
+    }
+
+    /// How far a batch and its log are, when the organisation has it.
+    pub async fn batch_head(&self, id: BatchId) -> Result<Option<BatchHead>, StoreError> {
+        let row: Option<(String, i64)> = Entity::find_by_id(id.uuid())
+            .filter(Column::OrganizationId.eq(self.organization.uuid()))
+            .select_only()
+            .columns([Column::State, Column::LastSequence])
+            .into_tuple()
+            .one(self.connection())
+            .await?;
+        row.map(|(state, last)| {
+            Ok(BatchHead {
+                stage: parse::name("batch state", &state)?,
+                last_sequence: parse::long_count("sequence", last)?,
+            })
+        })
+        .transpose()
+    }
+}
+
+/// The share that is done. A completed batch is done whatever its failed documents left undone.
+fn progress(stage: BatchStage, units: i64, documents: u32) -> f64 {
+    if stage == BatchStage::Completed {
+        return 1.0;
+    }
+    let whole = f64::from(documents) * f64::from(PROGRESS_UNITS);
+    if whole > 0.0 {
+        (units as f64 / whole).clamp(0.0, 1.0)
+    } else {
+        0.0
+    }
+}
+
+impl TryFrom<Model> for BatchView {
+    type Error = StoreError;
+
+    fn try_from(row: Model) -> Result<Self, StoreError> {
+        let stage = parse::name("batch state", &row.state)?;
+        let total_documents = parse::count("document count", row.total_documents)?;
+        Ok(Self {
+            id: BatchId::from_uuid(row.id),
+            stage,
+            failure_policy: parse::name("failure policy", &row.failure_policy)?,
+            concurrency: parse::count("concurrency", row.concurrency)?,
+            max_retries: parse::count("retry limit", row.max_retries)?,
+            enable_entity_resolution: row.enable_entity_resolution,
+            extractor: parse::name("extractor", &row.extractor)?,
+            mode: parse::name("workflow mode", &row.mode)?,
+            progress: progress(stage, row.progress_units, total_documents),
+            total_documents,
+            completed_documents: parse::count("document count", row.completed_documents)?,
+            failed_documents: parse::count("document count", row.failed_documents)?,
+            skipped_documents: parse::count("document count", row.skipped_documents)?,
+            entity_count: parse::count("entity count", row.entity_count)?,
+            relation_count: parse::count("relation count", row.relation_count)?,
+            tokens_used: parse::long_count("token count", row.tokens_used)?,
+            retry_round: parse::count("retry round", row.retry_round)?,
+            last_sequence: parse::long_count("sequence", row.last_sequence)?,
+            error: row.error,
+            created_at: row.created_at,
+            started_at: row.started_at,
+            completed_at: row.completed_at,
+        })
+    }
+}

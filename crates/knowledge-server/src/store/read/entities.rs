@@ -1,0 +1,350 @@
+//! Entities as they are after resolution: one node for all rows that share a canonical entity.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use knowledge_domain::{
+    graph::Confidence,
+    ids::{BatchId, EntityId, ExtractionId},
+};
+use knowledge_tables::{
+    batch_document,
+    entity::{Column, Entity, Model},
+};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect,
+    sea_query::{Alias, Expr, ExprTrait, Func, Query, SelectStatement},
+};
+use uuid::Uuid;
+
+use super::{KEYS_A_STATEMENT, Page, PageRequest, Reads, parse};
+use crate::store::StoreError;
+
+/// Which entities are wanted; a cluster fits when any of its members does.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EntityFilter {
+    /// A class that it must have, exactly.
+    pub class: Option<String>,
+    /// What its name or an alias must contain, ignoring case.
+    pub search: Option<String>,
+}
+
+/// An entity of one document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EntityMember {
+    /// The id.
+    pub id: EntityId,
+    /// The entity that faces its cluster; itself until resolved.
+    pub canonical_id: EntityId,
+    /// The extraction that found it.
+    pub extraction_id: ExtractionId,
+    /// The canonical name in its document.
+    pub name: String,
+    /// Classes.
+    pub types: Vec<String>,
+    /// Other names.
+    pub aliases: Vec<String>,
+    /// What is known beside the relations.
+    pub attributes: BTreeMap<String, String>,
+    /// How sure the extractor is.
+    pub confidence: Confidence,
+}
+
+/// An entity after resolution.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EntityView {
+    /// The id of the canonical entity.
+    pub id: EntityId,
+    /// The name of the canonical entity.
+    pub name: String,
+    /// The classes of all members, sorted.
+    pub types: Vec<String>,
+    /// All other names of all members, sorted.
+    pub aliases: Vec<String>,
+    /// What is known of any member; the canonical entity is believed first.
+    pub attributes: BTreeMap<String, String>,
+    /// The highest of the members.
+    pub confidence: Confidence,
+    /// The members, sorted.
+    pub members: Vec<EntityId>,
+}
+
+impl Reads {
+    /// The ids of canonical entities by id: those with a member in the batch, or all.
+    ///
+    /// Ordered by id, because that is what the index offers and what no later insert shifts.
+    pub async fn entity_page(
+        &self,
+        batch: Option<BatchId>,
+        filter: &EntityFilter,
+        page: PageRequest<EntityId>,
+    ) -> Result<Page<EntityId>, StoreError> {
+        let mut query = Entity::find()
+            .select_only()
+            .column(Column::CanonicalId)
+            .filter(Column::OrganizationId.eq(self.organization.uuid()))
+            .group_by(Column::CanonicalId);
+        if let Some(batch) = batch {
+            query = query.filter(Column::ExtractionId.in_subquery(self.extractions_of(batch)));
+        }
+        for (column, part) in filter.parts() {
+            query = query.filter(Expr::exists(self.member_containing(column, &part)));
+        }
+        if let Some(after) = page.after {
+            query = query.filter(Column::CanonicalId.gt(after.uuid()));
+        }
+        let mut statement = sea_orm::QueryTrait::into_query(query);
+        statement
+            .order_by((Entity, Column::CanonicalId), sea_orm::Order::Asc)
+            .limit(page.limit());
+        let ids = self.uuids(&statement).await?;
+        Ok(page.page(ids).map(EntityId::from_uuid))
+    }
+
+    /// The canonical entities with these ids, folded over all their members.
+    pub async fn entities(&self, canonical: &[EntityId]) -> Result<Vec<EntityView>, StoreError> {
+        let mut members = Vec::with_capacity(canonical.len());
+        for ids in canonical.chunks(KEYS_A_STATEMENT) {
+            let rows = Entity::find()
+                .filter(Column::OrganizationId.eq(self.organization.uuid()))
+                .filter(Column::CanonicalId.is_in(ids.iter().map(|id| id.uuid())))
+                .all(self.connection())
+                .await?;
+            for row in rows {
+                members.push(row.try_into()?);
+            }
+        }
+        Ok(fold_entities(members, &HashMap::new()))
+    }
+
+    /// The canonical entity of an entity, when the organisation has it.
+    pub async fn canonical_of(&self, id: EntityId) -> Result<Option<EntityId>, StoreError> {
+        let canonical: Option<Uuid> = Entity::find_by_id(id.uuid())
+            .filter(Column::OrganizationId.eq(self.organization.uuid()))
+            .select_only()
+            .column(Column::CanonicalId)
+            .into_tuple()
+            .one(self.connection())
+            .await?;
+        Ok(canonical.map(EntityId::from_uuid))
+    }
+
+    /// The entities of every document of a batch, or of the organisation, before resolution.
+    pub async fn entity_members(
+        &self,
+        batch: Option<BatchId>,
+    ) -> Result<Vec<EntityMember>, StoreError> {
+        let mut query = Entity::find().filter(Column::OrganizationId.eq(self.organization.uuid()));
+        if let Some(batch) = batch {
+            query = query.filter(Column::ExtractionId.in_subquery(self.extractions_of(batch)));
+        }
+        let rows = query.all(self.connection()).await?;
+        rows.into_iter().map(EntityMember::try_from).collect()
+    }
+
+    /// The names of some entities.
+    pub async fn entity_names(
+        &self,
+        ids: &[EntityId],
+    ) -> Result<HashMap<EntityId, String>, StoreError> {
+        let mut names = HashMap::with_capacity(ids.len());
+        for ids in ids.chunks(KEYS_A_STATEMENT) {
+            let rows: Vec<(Uuid, String)> = Entity::find()
+                .filter(Column::OrganizationId.eq(self.organization.uuid()))
+                .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())))
+                .select_only()
+                .columns([Column::Id, Column::Name])
+                .into_tuple()
+                .all(self.connection())
+                .await?;
+            names.extend(
+                rows.into_iter()
+                    .map(|(id, name)| (EntityId::from_uuid(id), name)),
+            );
+        }
+        Ok(names)
+    }
+
+    /// The extractions that a batch's documents completed with.
+    pub(super) fn extractions_of(&self, batch: BatchId) -> SelectStatement {
+        use batch_document::{Column, Entity};
+        Query::select()
+            .column((Entity, Column::ExtractionId))
+            .from(Entity)
+            .and_where(Expr::col((Entity, Column::OrganizationId)).eq(self.organization.uuid()))
+            .and_where(Expr::col((Entity, Column::BatchId)).eq(batch.uuid()))
+            .and_where(Expr::col((Entity, Column::ExtractionId)).is_not_null())
+            .take()
+    }
+
+    /// A member of the same cluster whose column contains the part.
+    ///
+    /// Not `LIKE`, whose case and metacharacters differ between the databases.
+    fn member_containing(&self, column: Column, part: &str) -> SelectStatement {
+        let other = Alias::new("other");
+        let position = match self.store.backend() {
+            DbBackend::Postgres => "strpos",
+            _ => "instr",
+        };
+        Query::select()
+            .expr(Expr::val(1))
+            .from_as(Entity, other.clone())
+            .and_where(
+                Expr::col((other.clone(), Column::OrganizationId)).eq(self.organization.uuid()),
+            )
+            .and_where(
+                Expr::col((other.clone(), Column::CanonicalId))
+                    .equals((Entity, Column::CanonicalId)),
+            )
+            .and_where(
+                Expr::expr(
+                    Func::cust(position)
+                        .arg(Expr::col((other, column)))
+                        .arg(part),
+                )
+                .gt(0),
+            )
+            .take()
+    }
+
+    /// The first column of every row.
+    pub(super) async fn uuids(&self, query: &SelectStatement) -> Result<Vec<Uuid>, StoreError> {
+        let rows = self.connection().query_all(query).await?;
+        let ids: Result<Vec<_>, _> = rows
+            .into_iter()
+            .map(|row| row.try_get_by_index(0))
+            .collect();
+        Ok(ids?)
+    }
+}
+
+impl EntityFilter {
+    /// The columns to look into, each with what it must contain.
+    fn parts(&self) -> impl Iterator<Item = (Column, String)> {
+        let class = self
+            .class
+            .as_ref()
+            .map(|class| (Column::TypeKey, format!("|{class}|")));
+        let search = self
+            .search
+            .as_ref()
+            .map(|search| (Column::SearchKey, search.to_lowercase()));
+        class.into_iter().chain(search)
+    }
+}
+
+impl TryFrom<Model> for EntityMember {
+    type Error = StoreError;
+
+    fn try_from(row: Model) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: EntityId::from_uuid(row.id),
+            canonical_id: EntityId::from_uuid(row.canonical_id),
+            extraction_id: ExtractionId::from_uuid(row.extraction_id),
+            name: row.name,
+            types: parse::texts("types", row.types)?,
+            aliases: parse::texts("aliases", row.aliases)?,
+            attributes: parse::text_map("attributes", row.attributes)?,
+            confidence: Confidence::new(row.confidence),
+        })
+    }
+}
+
+/// Folds members into one entity per canonical id, sorted by it. `faces` names the canonical
+/// entities that are not among the members.
+pub(crate) fn fold_entities(
+    mut members: Vec<EntityMember>,
+    faces: &HashMap<EntityId, String>,
+) -> Vec<EntityView> {
+    // The canonical entity comes first, so that its name and attributes are believed first.
+    members.sort_by_key(|member| {
+        (
+            member.canonical_id,
+            member.id != member.canonical_id,
+            member.id,
+        )
+    });
+    members
+        .chunk_by(|left, right| left.canonical_id == right.canonical_id)
+        .map(|cluster| fold_cluster(cluster, faces))
+        .collect()
+}
+
+/// `cluster` is not empty.
+fn fold_cluster(cluster: &[EntityMember], faces: &HashMap<EntityId, String>) -> EntityView {
+    let first = &cluster[0];
+    let name = faces
+        .get(&first.canonical_id)
+        .unwrap_or(&first.name)
+        .clone();
+    let mut types = BTreeSet::new();
+    let mut names = BTreeSet::new();
+    let mut attributes = BTreeMap::new();
+    let mut confidence = first.confidence;
+    for member in cluster {
+        types.extend(member.types.iter().cloned());
+        names.insert(member.name.clone());
+        names.extend(member.aliases.iter().cloned());
+        for (key, value) in &member.attributes {
+            attributes
+                .entry(key.clone())
+                .or_insert_with(|| value.clone());
+        }
+        confidence = confidence.max(member.confidence);
+    }
+    names.remove(&name);
+    let mut ids: Vec<_> = cluster.iter().map(|member| member.id).collect();
+    ids.sort();
+    EntityView {
+        id: first.canonical_id,
+        name,
+        types: types.into_iter().collect(),
+        aliases: names.into_iter().collect(),
+        attributes,
+        confidence,
+        members: ids,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(id: u128, canonical: u128, name: &str, confidence: f64) -> EntityMember {
+        EntityMember {
+            id: EntityId::from_uuid(Uuid::from_u128(id)),
+            canonical_id: EntityId::from_uuid(Uuid::from_u128(canonical)),
+            extraction_id: ExtractionId::from_uuid(Uuid::nil()),
+            name: name.to_owned(),
+            types: vec![format!("Type{id}")],
+            aliases: vec!["IBM".to_owned()],
+            attributes: BTreeMap::from([("seat".to_owned(), name.to_owned())]),
+            confidence: Confidence::new(confidence),
+        }
+    }
+
+    #[test]
+    fn members_become_one_entity_with_the_canonical_face() {
+        let members = vec![
+            member(1, 2, "I.B.M.", 0.9),
+            member(2, 2, "International Business Machines", 0.7),
+            member(3, 3, "IBM", 0.5),
+        ];
+        let folded = fold_entities(members, &HashMap::new());
+        assert_eq!(folded.len(), 2);
+        assert_eq!(folded[0].name, "International Business Machines");
+        assert_eq!(folded[0].aliases, ["I.B.M.", "IBM"]);
+        assert_eq!(folded[0].types, ["Type1", "Type2"]);
+        assert_eq!(folded[0].attributes["seat"], folded[0].name);
+        assert_eq!(folded[0].confidence, Confidence::new(0.9));
+        assert!(folded[1].aliases.is_empty());
+    }
+
+    #[test]
+    fn a_face_from_elsewhere_gives_the_name() {
+        let id = EntityId::from_uuid(Uuid::from_u128(9));
+        let faces = HashMap::from([(id, "Face".to_owned())]);
+        let folded = fold_entities(vec![member(1, 9, "Other", 0.5)], &faces);
+        assert_eq!(folded[0].name, "Face");
+        assert_eq!(folded[0].aliases, ["IBM", "Other"]);
+    }
+}

@@ -1,0 +1,66 @@
+//! Reads: what one organisation may see, as typed models, a page or a set of keys at a time.
+//!
+//! Owns the queries behind GraphQL, the progress streams and the exports. Writes nothing. Every
+//! query goes through [`Reads`], which carries the organisation, so none can forget the scope.
+
+mod batches;
+mod documents;
+mod entities;
+mod events;
+mod evidence;
+mod executions;
+mod health;
+mod page;
+mod parse;
+mod relations;
+mod same_as;
+
+use knowledge_domain::ids::OrganizationId;
+use sea_orm::DatabaseConnection;
+
+pub use batches::{BatchHead, BatchView};
+pub use documents::DocumentView;
+pub use entities::{EntityFilter, EntityMember, EntityView};
+pub use evidence::EvidenceView;
+pub use executions::{ActivityView, ExecutionView, WorkflowHead};
+pub use health::NotReady;
+pub use page::{Page, PageRequest};
+pub use relations::{RelationKey, RelationMember, RelationView, fold_relations};
+pub use same_as::SameAsView;
+
+pub(crate) use entities::fold_entities;
+
+use super::Store;
+
+/// Keys of one `IN` list; both databases take more, and a longer list plans worse.
+const KEYS_A_STATEMENT: usize = 500;
+
+/// The read side of the store for one organisation; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Reads {
+    store: Store,
+    organization: OrganizationId,
+}
+
+impl Store {
+    /// What this organisation may read.
+    #[must_use]
+    pub fn reads(&self, organization: OrganizationId) -> Reads {
+        Reads {
+            store: self.clone(),
+            organization,
+        }
+    }
+}
+
+impl Reads {
+    /// The organisation that every query is scoped by.
+    #[must_use]
+    pub fn organization(&self) -> OrganizationId {
+        self.organization
+    }
+
+    fn connection(&self) -> &DatabaseConnection {
+        self.store.read()
+    }
+}

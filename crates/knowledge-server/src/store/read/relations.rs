@@ -1,0 +1,337 @@
+//! Relations after resolution: one node for all statements that agree.
+//!
+//! Statements agree in canonical subject, predicate, and canonical object or literal; literals
+//! ignore the case of ASCII letters, which both databases and Rust fold alike.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use knowledge_domain::{
+    graph::Confidence,
+    ids::{BatchId, EntityId, RelationId},
+};
+use knowledge_tables::{
+    entity,
+    relation::{Column, Entity},
+};
+use sea_orm::{
+    DbBackend, FromQueryResult, Order,
+    sea_query::{
+        Alias, DynIden, Expr, ExprTrait, Func, IntoIden, JoinType, Query, SelectStatement,
+    },
+};
+use uuid::Uuid;
+
+use super::{KEYS_A_STATEMENT, Page, PageRequest, Reads};
+use crate::store::StoreError;
+
+/// What agreeing statements agree in.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RelationKey {
+    /// The canonical subject.
+    pub subject: EntityId,
+    /// The predicate.
+    pub predicate: String,
+    /// The canonical object, when it is an entity.
+    pub object: Option<EntityId>,
+    /// The literal in ASCII lower case, when it is a value.
+    pub folded_literal: Option<String>,
+}
+
+/// A statement of one document, its ends resolved.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RelationMember {
+    /// The id.
+    pub id: RelationId,
+    /// What it agrees with others in.
+    pub key: RelationKey,
+    /// The literal as its document has it.
+    pub literal: Option<String>,
+    /// How sure the extractor is.
+    pub confidence: Confidence,
+}
+
+/// A relation after resolution.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RelationView {
+    /// The smallest id of its members.
+    pub id: RelationId,
+    /// The canonical subject.
+    pub subject: EntityId,
+    /// The predicate.
+    pub predicate: String,
+    /// The canonical object, when it is an entity.
+    pub object: Option<EntityId>,
+    /// The literal of the member that gives the id, when it is a value.
+    pub literal: Option<String>,
+    /// The highest of the members.
+    pub confidence: Confidence,
+    /// The members, sorted.
+    pub members: Vec<RelationId>,
+}
+
+#[derive(FromQueryResult)]
+struct Row {
+    id: Uuid,
+    subject: Uuid,
+    predicate: String,
+    object: Option<Uuid>,
+    literal: Option<String>,
+    confidence: f64,
+}
+
+#[derive(FromQueryResult)]
+struct KeyRow {
+    id: Uuid,
+    subject: Uuid,
+    predicate: String,
+    object: Option<Uuid>,
+    literal: Option<String>,
+}
+
+impl Reads {
+    /// The relations that a batch's documents state, by the smallest id of their statements there.
+    pub async fn relation_page(
+        &self,
+        batch: BatchId,
+        predicate: Option<&str>,
+        page: PageRequest<RelationId>,
+    ) -> Result<Page<(RelationId, RelationKey)>, StoreError> {
+        let mut query = self.resolved();
+        query
+            .expr_as(self.smallest_id(), "id")
+            .expr_as(self.folded_literal(), "literal")
+            .and_where(
+                Expr::col((Entity, Column::ExtractionId)).in_subquery(self.extractions_of(batch)),
+            )
+            .group_by_columns([
+                (subject(), entity::Column::CanonicalId),
+                (object(), entity::Column::CanonicalId),
+            ])
+            .group_by_col((Entity, Column::Predicate))
+            .add_group_by([self.folded_literal()])
+            .order_by_expr(self.smallest_id(), Order::Asc)
+            .limit(page.limit());
+        if let Some(predicate) = predicate {
+            query.and_where(Expr::col((Entity, Column::Predicate)).eq(predicate));
+        }
+        if let Some(after) = page.after {
+            query.and_having(self.smallest_id().gt(after.uuid()));
+        }
+        let rows = KeyRow::find_by_statement(self.store.backend().build(&query))
+            .all(self.connection())
+            .await?;
+        Ok(page.page(rows).map(|row| {
+            let id = RelationId::from_uuid(row.id);
+            (id, row.into())
+        }))
+    }
+
+    /// The relations with these keys, each over all its statements in the organisation.
+    pub async fn relations(
+        &self,
+        keys: &[RelationKey],
+    ) -> Result<HashMap<RelationKey, RelationView>, StoreError> {
+        let mut found = HashMap::with_capacity(keys.len());
+        for keys in keys.chunks(KEYS_A_STATEMENT / 2) {
+            let wanted: HashSet<&RelationKey> = keys.iter().collect();
+            let subjects: BTreeSet<_> = keys.iter().map(|key| key.subject.uuid()).collect();
+            let predicates: BTreeSet<_> = keys.iter().map(|key| key.predicate.as_str()).collect();
+            let mut query = self.statements_resolved();
+            query
+                .and_where(Expr::col((subject(), entity::Column::CanonicalId)).is_in(subjects))
+                .and_where(Expr::col((Entity, Column::Predicate)).is_in(predicates));
+            let mut members = self.relation_rows(&query).await?;
+            members.retain(|member| wanted.contains(&member.key));
+            found.extend(fold_relations(members));
+        }
+        Ok(found)
+    }
+
+    /// The relation that a statement belongs to, when the organisation has it.
+    pub async fn relation(&self, id: RelationId) -> Result<Option<RelationView>, StoreError> {
+        let mut query = self.statements_resolved();
+        query.and_where(Expr::col((Entity, Column::Id)).eq(id.uuid()));
+        let Some(member) = self.relation_rows(&query).await?.pop() else {
+            return Ok(None);
+        };
+        let mut found = self.relations(std::slice::from_ref(&member.key)).await?;
+        Ok(found.remove(&member.key))
+    }
+
+    /// The statements of every document of a batch, or of the organisation.
+    pub async fn relation_members(
+        &self,
+        batch: Option<BatchId>,
+    ) -> Result<Vec<RelationMember>, StoreError> {
+        let mut query = self.statements_resolved();
+        if let Some(batch) = batch {
+            query.and_where(
+                Expr::col((Entity, Column::ExtractionId)).in_subquery(self.extractions_of(batch)),
+            );
+        }
+        self.relation_rows(&query).await
+    }
+
+    /// Statements with the canonical ids of both ends and the predicate.
+    fn resolved(&self) -> SelectStatement {
+        let end = |alias: DynIden, column: Column| {
+            Expr::col((Entity, column)).equals((alias, entity::Column::Id))
+        };
+        Query::select()
+            .expr_as(
+                Expr::col((subject(), entity::Column::CanonicalId)),
+                "subject",
+            )
+            .expr_as(Expr::col((object(), entity::Column::CanonicalId)), "object")
+            .column((Entity, Column::Predicate))
+            .from(Entity)
+            .join_as(
+                JoinType::InnerJoin,
+                entity::Entity,
+                subject(),
+                end(subject(), Column::SubjectId),
+            )
+            .join_as(
+                JoinType::LeftJoin,
+                entity::Entity,
+                object(),
+                end(object(), Column::ObjectId),
+            )
+            .and_where(Expr::col((Entity, Column::OrganizationId)).eq(self.organization.uuid()))
+            .take()
+    }
+
+    fn statements_resolved(&self) -> SelectStatement {
+        let mut query = self.resolved();
+        query
+            .column((Entity, Column::Id))
+            .expr_as(Expr::col((Entity, Column::LiteralValue)), "literal")
+            .column((Entity, Column::Confidence));
+        query
+    }
+
+    async fn relation_rows(
+        &self,
+        query: &SelectStatement,
+    ) -> Result<Vec<RelationMember>, StoreError> {
+        let rows = Row::find_by_statement(self.store.backend().build(query))
+            .all(self.connection())
+            .await?;
+        Ok(rows.into_iter().map(RelationMember::from).collect())
+    }
+
+    /// SQLite folds ASCII only; the collation holds PostgreSQL to the same.
+    fn folded_literal(&self) -> Expr {
+        let literal = Expr::col((Entity, Column::LiteralValue));
+        match self.store.backend() {
+            DbBackend::Postgres => Expr::cust_with_exprs(r#"LOWER($1 COLLATE "C")"#, [literal]),
+            _ => Func::lower(literal).into(),
+        }
+    }
+
+    /// PostgreSQL 15 has no minimum of uuids; as text they have the same order.
+    fn smallest_id(&self) -> Expr {
+        let id = Expr::col((Entity, Column::Id));
+        match self.store.backend() {
+            DbBackend::Postgres => {
+                Func::cast_as(Func::min(Func::cast_as(id, "text")), "uuid").into()
+            }
+            _ => Func::min(id).into(),
+        }
+    }
+}
+
+fn subject() -> DynIden {
+    Alias::new("subject_entity").into_iden()
+}
+
+fn object() -> DynIden {
+    Alias::new("object_entity").into_iden()
+}
+
+impl From<KeyRow> for RelationKey {
+    fn from(row: KeyRow) -> Self {
+        Self {
+            subject: EntityId::from_uuid(row.subject),
+            predicate: row.predicate,
+            object: row.object.map(EntityId::from_uuid),
+            folded_literal: row.literal,
+        }
+    }
+}
+
+impl From<Row> for RelationMember {
+    fn from(row: Row) -> Self {
+        Self {
+            id: RelationId::from_uuid(row.id),
+            key: RelationKey {
+                subject: EntityId::from_uuid(row.subject),
+                predicate: row.predicate,
+                object: row.object.map(EntityId::from_uuid),
+                folded_literal: row.literal.as_deref().map(str::to_ascii_lowercase),
+            },
+            literal: row.literal,
+            confidence: Confidence::new(row.confidence),
+        }
+    }
+}
+
+/// Folds statements that agree into one relation each.
+#[must_use]
+pub fn fold_relations(mut members: Vec<RelationMember>) -> HashMap<RelationKey, RelationView> {
+    members.sort_by_key(|member| member.id);
+    let mut folded: HashMap<RelationKey, RelationView> = HashMap::new();
+    for member in members {
+        if let Some(relation) = folded.get_mut(&member.key) {
+            relation.confidence = relation.confidence.max(member.confidence);
+            relation.members.push(member.id);
+        } else {
+            let relation = RelationView {
+                id: member.id,
+                subject: member.key.subject,
+                predicate: member.key.predicate.clone(),
+                object: member.key.object,
+                literal: member.literal,
+                confidence: member.confidence,
+                members: vec![member.id],
+            };
+            folded.insert(member.key, relation);
+        }
+    }
+    folded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(id: u128, literal: &str, confidence: f64) -> RelationMember {
+        RelationMember {
+            id: RelationId::from_uuid(Uuid::from_u128(id)),
+            key: RelationKey {
+                subject: EntityId::from_uuid(Uuid::nil()),
+                predicate: "bornIn".to_owned(),
+                object: None,
+                folded_literal: Some(literal.to_ascii_lowercase()),
+            },
+            literal: Some(literal.to_owned()),
+            confidence: Confidence::new(confidence),
+        }
+    }
+
+    #[test]
+    fn agreeing_statements_become_one_with_the_smallest_id() {
+        let members = vec![
+            member(7, "MAY 1842", 0.9),
+            member(3, "May 1842", 0.6),
+            member(5, "1843", 0.5),
+        ];
+        let mut folded: Vec<_> = fold_relations(members).into_values().collect();
+        folded.sort_by_key(|relation| relation.id);
+        assert_eq!(folded.len(), 2);
+        assert_eq!(folded[0].id.uuid().as_u128(), 3);
+        assert_eq!(folded[0].literal.as_deref(), Some("May 1842"));
+        assert_eq!(folded[0].confidence, Confidence::new(0.9));
+        assert_eq!(folded[0].members.len(), 2);
+    }
+}
