@@ -144,9 +144,15 @@ pub fn knowledge() -> Command {
             command.env_remove(name);
         }
     }
-    // A `knowledge.toml` or `knowledge.db` of the folder that tests run in has no part in them.
-    command.current_dir(std::env::temp_dir());
+    command.current_dir(empty_folder());
     command
+}
+
+/// Where no `knowledge.toml`, no database and no document lies that has no part in a test.
+fn empty_folder() -> PathBuf {
+    let folder = std::env::temp_dir().join("knowledge-tests-empty");
+    std::fs::create_dir_all(&folder).expect("a temporary folder can be made");
+    folder
 }
 
 /// Runs the binary to its end.

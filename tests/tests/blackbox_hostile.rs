@@ -214,6 +214,7 @@ fn addresses_that_cannot_be_used_are_named() {
     assert_refused(&listen(&address), 1, &address);
     assert_refused(&listen("0.0.0.0:0"), 1, "0.0.0.0");
     assert_refused(&listen("[::]:0"), 1, "::");
+    assert_refused(&listen("nonsense"), 1, "nonsense");
 }
 
 #[test]
@@ -243,9 +244,7 @@ fn wrong_usage_is_told_from_failure() {
     for arguments in [
         &["frobnicate"][..],
         &["serve", "--nonsense"],
-        &["serve", "--listen", "nonsense"],
         &["extract"],
-        &["extract", ".", "--concurrency", "0"],
         &["extract", ".", "--failure-policy", "nonsense"],
         &["export", "--format", "nonsense"],
     ] {
@@ -258,5 +257,15 @@ fn wrong_usage_is_told_from_failure() {
     assert_refused(&output, 1, "missing");
     let empty = folder.path().to_string_lossy().into_owned();
     let output = server::run(&["extract", &empty, "--database", db.url()]);
-    assert_refused(&output, 1, &empty);
+    assert_refused(&output, 1, "no documents");
+    fs::write(folder.path().join("a.txt"), "Ilse Varga lives in Halvern.").unwrap();
+    let output = server::run(&[
+        "extract",
+        &empty,
+        "--concurrency",
+        "0",
+        "--database",
+        db.url(),
+    ]);
+    assert_refused(&output, 1, "concurrency");
 }
