@@ -9,6 +9,7 @@ pub mod documents;
 pub mod events;
 pub mod introspection;
 pub mod rows;
+pub mod scripted;
 pub mod server;
 
 pub use client::Client;

@@ -1,6 +1,7 @@
 //! Development tasks: `cargo xtask --help` lists them.
 
 mod demo;
+mod eval;
 mod generated;
 mod migrate;
 mod postgres;
@@ -9,7 +10,7 @@ mod test;
 mod tools;
 mod web;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -32,6 +33,15 @@ enum Task {
     Docs(generated::Arguments),
     /// Run a batch over the demo corpus and show what it finds
     Demo(demo::Arguments),
+    /// Measure the offline extractor on annotated documents; build with --release for speed
+    Eval {
+        /// A folder with documents and gold.jsonl
+        #[arg(long)]
+        data: PathBuf,
+        /// Print JSON instead of a table
+        #[arg(long)]
+        json: bool,
+    },
     /// Check and test everything, on SQLite and on a PostgreSQL of its own
     Test(test::Arguments),
 }
@@ -43,6 +53,7 @@ fn main() -> ExitCode {
         Task::Schema(arguments) => generated::schema(&arguments),
         Task::Docs(arguments) => generated::docs(&arguments),
         Task::Demo(arguments) => demo::run(&arguments),
+        Task::Eval { data, json } => eval::run(&data, json),
         Task::Test(arguments) => test::run(&arguments),
     };
     match result {

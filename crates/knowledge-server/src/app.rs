@@ -39,15 +39,7 @@ impl App {
         let lock = DatabaseLock::acquire(&url)?;
         let store = Store::open(&url).await?;
         let hub = EventHub::default();
-        let ledger = Ledger::new(
-            store.clone(),
-            hub.clone(),
-            Arc::new(SystemClock),
-            Arc::new(SystemEntropy),
-        );
-        let workflows = ExtractionWorkflows::new(ledger.clone());
-        let executor = LegacyExecutor::new(ledger.clone(), Arc::new(workflows), config.retries());
-        let orchestrator = Orchestrator::new(ledger, Arc::new(executor), config.orchestrator());
+        let orchestrator = orchestrator(&store, &hub, config);
         Ok(Self {
             store,
             hub,
@@ -61,4 +53,18 @@ impl App {
     pub fn is_alone(&self) -> bool {
         self.lock.is_some()
     }
+}
+
+/// An orchestrator with the built-in engine and the configured extractor over a store.
+#[must_use]
+pub fn orchestrator(store: &Store, hub: &EventHub, config: &Config) -> Orchestrator {
+    let ledger = Ledger::new(
+        store.clone(),
+        hub.clone(),
+        Arc::new(SystemClock),
+        Arc::new(SystemEntropy),
+    );
+    let workflows = ExtractionWorkflows::new(ledger.clone());
+    let executor = LegacyExecutor::new(ledger.clone(), Arc::new(workflows), config.retries());
+    Orchestrator::new(ledger, Arc::new(executor), config.orchestrator())
 }

@@ -5,8 +5,17 @@
 //! [`store`] → [`progress`] → subscribers. Nothing here decides what a state change means: that is
 //! `knowledge-domain`.
 
+pub mod app;
+pub mod cli;
+pub mod config;
 pub mod engine;
 pub mod environment;
+pub mod export;
+#[cfg(test)]
+mod fixture;
+pub mod graphql;
+pub mod http;
+mod log;
 pub mod orchestrator;
 pub mod progress;
 pub mod store;

@@ -80,10 +80,7 @@ impl StageReport {
 #[serde(tag = "type", rename_all_fields = "camelCase")]
 pub enum BatchEventKind {
     /// The batch and its documents are stored.
-    BatchCreated {
-        /// Documents of the batch.
-        total_documents: u32,
-    },
+    BatchCreated {},
     /// The batch's most advanced document entered a stage, or a retry put the batch back.
     BatchStageEntered {
         /// The stage.
@@ -168,7 +165,7 @@ impl BatchEventKind {
             | Self::DocumentCompleted { document_id, .. }
             | Self::DocumentFailed { document_id, .. }
             | Self::DocumentSkipped { document_id } => Some(*document_id),
-            Self::BatchCreated { .. }
+            Self::BatchCreated {}
             | Self::BatchStageEntered { .. }
             | Self::ResolutionStarted {}
             | Self::ResolutionCompleted { .. }
@@ -204,4 +201,90 @@ pub struct BatchEvent {
     /// What happened.
     #[serde(flatten)]
     pub kind: BatchEventKind,
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn all_kinds() -> Vec<BatchEventKind> {
+        let document_id = BatchDocumentId::from_uuid(Uuid::from_u128(2));
+        let report = StageReport {
+            entity_count: Some(3),
+            ..StageReport::new(
+                document_id,
+                ExecutionId::from_uuid(Uuid::from_u128(3)),
+                DocumentProgress {
+                    stage: WorkflowStage::Mentions,
+                    current: 1,
+                    total: 4,
+                },
+                StageStatus::InProgress,
+            )
+        };
+        vec![
+            BatchEventKind::BatchCreated {},
+            BatchEventKind::BatchStageEntered {
+                stage: BatchStage::ExtractingMentions,
+            },
+            BatchEventKind::DocumentStarted {
+                document_id,
+                document_index: 0,
+            },
+            BatchEventKind::StageProgress(report),
+            BatchEventKind::DocumentCompleted {
+                document_id,
+                entity_count: 1,
+                relation_count: 2,
+            },
+            BatchEventKind::DocumentFailed {
+                document_id,
+                stage: None,
+                error: "why".to_owned(),
+                will_retry: true,
+            },
+            BatchEventKind::DocumentSkipped { document_id },
+            BatchEventKind::ResolutionStarted {},
+            BatchEventKind::ResolutionCompleted {
+                cluster_count: 1,
+                merge_count: 2,
+                same_as_count: 3,
+            },
+            BatchEventKind::BatchCompleted {
+                skipped_documents: 0,
+                entity_count: 1,
+                relation_count: 2,
+            },
+            BatchEventKind::BatchFailed {
+                error: "why".to_owned(),
+            },
+            BatchEventKind::BatchCancelled {},
+        ]
+    }
+
+    #[test]
+    fn events_read_back_as_written() {
+        let mut shown = String::new();
+        for (kind, sequence) in all_kinds().into_iter().zip(1..) {
+            let event = BatchEvent {
+                batch_id: BatchId::from_uuid(Uuid::from_u128(1)),
+                sequence,
+                timestamp: DateTime::UNIX_EPOCH,
+                aggregate: Aggregate {
+                    progress: 0.25,
+                    completed_documents: 1,
+                    failed_documents: 2,
+                    total_documents: 8,
+                },
+                kind,
+            };
+            let json = serde_json::to_string(&event).unwrap();
+            assert_eq!(serde_json::from_str::<BatchEvent>(&json).unwrap(), event);
+            shown.push_str(&json);
+            shown.push('\n');
+        }
+        insta::assert_snapshot!(shown);
+    }
 }

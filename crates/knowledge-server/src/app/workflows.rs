@@ -7,8 +7,7 @@ use knowledge_domain::{
     graph::{DocumentGraph, SourceText},
     ids::{DocumentId, OrganizationId},
     workflow::{
-        Activities, ActivityCall, ActivityContext, ActivityError, BoxFuture, Durable,
-        WorkflowError,
+        Activities, ActivityCall, ActivityContext, ActivityError, BoxFuture, Durable, WorkflowError,
     },
 };
 use knowledge_extraction::{

@@ -58,7 +58,9 @@ impl Bars {
     fn new(batch: BatchId) -> Self {
         let all = MultiProgress::new();
         let bar = all.add(ProgressBar::new(BAR_STEPS));
-        bar.set_style(style("{prefix:.bold} [{bar:40.cyan/blue}] {percent:>3}% {msg}"));
+        bar.set_style(style(
+            "{prefix:.bold} [{bar:40.cyan/blue}] {percent:>3}% {msg}",
+        ));
         bar.set_prefix(batch.to_string());
         Self {
             all,

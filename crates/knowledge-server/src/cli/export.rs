@@ -9,8 +9,15 @@ use std::{
 use anyhow::{Context, bail};
 use knowledge_domain::ids::{BatchId, OrganizationId};
 
-use super::{Ended, args::{Export, Format}};
-use crate::{config::Config, export, store::{DatabaseUrl, Store}};
+use super::{
+    Ended,
+    args::{Export, Format},
+};
+use crate::{
+    config::Config,
+    export,
+    store::{DatabaseUrl, Store},
+};
 
 pub(super) async fn run(command: Export, config: Config) -> anyhow::Result<Ended> {
     let url: DatabaseUrl = config.database_url.parse()?;
@@ -20,7 +27,13 @@ pub(super) async fn run(command: Export, config: Config) -> anyhow::Result<Ended
         bail!("there is no database {path}; name one with --database");
     }
     let store = Store::connect(&url).await?;
-    write(&store, command.batch, command.format, command.out.as_deref()).await?;
+    write(
+        &store,
+        command.batch,
+        command.format,
+        command.out.as_deref(),
+    )
+    .await?;
     Ok(Ended::Done)
 }
 
@@ -37,9 +50,11 @@ pub(super) async fn write(
         return out.flush().context("standard output cannot be written");
     };
     let cannot = || format!("{} cannot be written", path.display());
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let partial = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))
-        .with_context(cannot)?;
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let partial =
+        tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).with_context(cannot)?;
     let mut out = BufWriter::new(partial.as_file());
     write_to(store, batch, format, &mut out).await?;
     out.flush().with_context(cannot)?;

@@ -34,7 +34,10 @@ pub(super) async fn run(command: Extract, config: Config) -> anyhow::Result<Ende
     let start = request(&command, documents);
     let app = App::open(&config).await?;
     app.orchestrator.keep_leases();
-    let batch = app.orchestrator.start(OrganizationId::DEFAULT, start).await?;
+    let batch = app
+        .orchestrator
+        .start(OrganizationId::DEFAULT, start)
+        .await?;
     tokio::select! {
         watched = run_to_end(&app, batch) => watched?,
         interrupted = serve::shutdown_signal() => {
@@ -152,7 +155,10 @@ async fn finish(
         batch.relation_count
     );
     if batch.failed_documents + batch.skipped_documents > 0 {
-        eprintln!("{} documents failed; the graph names them", batch.failed_documents);
+        eprintln!(
+            "{} documents failed; the graph names them",
+            batch.failed_documents
+        );
         return Ok(Ended::SomeDocumentsFailed);
     }
     Ok(Ended::Done)

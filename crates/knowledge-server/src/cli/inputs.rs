@@ -20,7 +20,8 @@ const HTML_WIDTH: usize = 1_000_000;
 pub(super) fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<NewDocument>> {
     let mut documents = Vec::new();
     for path in paths {
-        let meta = fs::metadata(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let meta =
+            fs::metadata(path).with_context(|| format!("{} cannot be read", path.display()))?;
         if meta.is_dir() {
             for file in files_below(path)? {
                 let name = relative_name(path, &file);
@@ -92,7 +93,10 @@ fn read_file(path: &Path, name: &str) -> anyhow::Result<Vec<NewDocument>> {
     let bytes = fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
     let text = String::from_utf8(bytes)
         .with_context(|| format!("{} is not UTF-8; convert it first", path.display()))?;
-    let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
+    let text = text
+        .strip_prefix('\u{feff}')
+        .map(str::to_owned)
+        .unwrap_or(text);
     let uri = path.display().to_string();
     match kind {
         Kind::Text => Ok(vec![document(name, text, uri)]),
@@ -130,7 +134,10 @@ struct Line {
 }
 
 fn json_lines(text: &str, uri: &str) -> anyhow::Result<Vec<NewDocument>> {
-    let lines = text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty());
+    let lines = text
+        .lines()
+        .zip(1..)
+        .filter(|(line, _)| !line.trim().is_empty());
     lines
         .map(|(line, number)| {
             let line: Line = serde_json::from_str(line).with_context(|| {
@@ -177,8 +184,14 @@ mod tests {
             ("b.txt", "B"),
             ("a/c.md", "# C"),
             ("ignored.pdf", "%PDF"),
-            ("d.html", "<html><head><title>x</title></head><body><p>D &amp; <b>E</b></p></body>"),
-            ("e.jsonl", "{\"id\": 7, \"text\": \"one\"}\n\n{\"name\": \"n\", \"text\": \"two\"}\n"),
+            (
+                "d.html",
+                "<html><head><title>x</title></head><body><p>D &amp; <b>E</b></p></body>",
+            ),
+            (
+                "e.jsonl",
+                "{\"id\": 7, \"text\": \"one\"}\n\n{\"name\": \"n\", \"text\": \"two\"}\n",
+            ),
         ]);
         let expected = [
             ("a/c.md", "# C"),
@@ -196,7 +209,11 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_named() {
-        let folder = folder(&[("a.jsonl", "{\"text\": \"x\"}"), ("b.pdf", ""), ("c.jsonl", "no")]);
+        let folder = folder(&[
+            ("a.jsonl", "{\"text\": \"x\"}"),
+            ("b.pdf", ""),
+            ("c.jsonl", "no"),
+        ]);
         for (file, expected) in [
             ("a.jsonl", "neither `name` nor `id`"),
             ("b.pdf", "ending"),

@@ -1,12 +1,13 @@
 //! `knowledge serve`.
 
-use std::{io::Write, time::Duration};
+use std::{future::IntoFuture, io::Write, time::Duration};
 
 use anyhow::Context;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{Ended, args::Serve};
 use crate::{
@@ -32,6 +33,7 @@ pub(super) async fn run(command: &Serve, config: Config) -> anyhow::Result<Ended
         .with_context(|| format!("cannot listen on {address}; choose another with --listen"))?;
     let app = App::open(&config).await?;
     app.orchestrator.recover(app.is_alone()).await?;
+    let shutdown = CancellationToken::new();
     let state = http::AppState::new(
         app.store.clone(),
         app.orchestrator.clone(),
@@ -40,9 +42,10 @@ pub(super) async fn run(command: &Serve, config: Config) -> anyhow::Result<Ended
             max_body_bytes: config.max_body_bytes,
             ..http::Limits::default()
         },
-    );
+    )
+    .with_shutdown(shutdown.clone());
     announce(&listener)?;
-    serve(listener, state, &app).await
+    serve(listener, state, &app, shutdown).await
 }
 
 /// The one line that scripts wait for.
@@ -55,22 +58,27 @@ fn announce(listener: &TcpListener) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn serve(listener: TcpListener, state: http::AppState, app: &App) -> anyhow::Result<Ended> {
-    let (told, stopping) = tokio::sync::oneshot::channel::<()>();
-    let server = axum::serve(listener, http::router(state)).with_graceful_shutdown(async {
-        // Either way the server is to stop.
-        let _ = stopping.await;
-    });
-    let server = tokio::spawn(async move { server.await });
+async fn serve(
+    listener: TcpListener,
+    state: http::AppState,
+    app: &App,
+    shutdown: CancellationToken,
+) -> anyhow::Result<Ended> {
+    let told = shutdown.clone();
+    let server =
+        axum::serve(listener, http::router(state)).with_graceful_shutdown(told.cancelled_owned());
+    let server = tokio::spawn(server.into_future());
     shutdown_signal().await?;
     tracing::info!("draining: no new work is begun");
     tokio::select! {
         () = app.orchestrator.drain(DRAIN_PATIENCE) => {}
         second = shutdown_signal() => second?,
     }
-    drop(told);
+    shutdown.cancel();
     if let Ok(ended) = tokio::time::timeout(CLOSE_PATIENCE, server).await {
-        ended.context("the server ended unexpectedly")?.context("the server failed")?;
+        ended
+            .context("the server ended unexpectedly")?
+            .context("the server failed")?;
     }
     Ok(Ended::Done)
 }

@@ -29,7 +29,10 @@ mod tests {
         }
         for listen in ["0.0.0.0:8080", "[::]:8080", "192.0.2.1:80"] {
             let error = loopback_address(listen).unwrap_err();
-            assert!(matches!(error, ConfigurationError::NotLoopback(_)), "{listen}");
+            assert!(
+                matches!(error, ConfigurationError::NotLoopback(_)),
+                "{listen}"
+            );
         }
         for listen in ["", "8080", "127.0.0.1", "127.0.0.1:99999"] {
             let error = loopback_address(listen).unwrap_err();

@@ -194,7 +194,7 @@ fn figment(overrides: &Overrides) -> Figment {
     Figment::from(Serialized::defaults(Config::default()))
         .merge(Toml::file(FILE))
         .merge(Env::prefixed(ENV_PREFIX).only(&KEYS))
-        .merge(figment::providers::Serialized::from(overrides, "default").key_free())
+        .merge(Serialized::from(overrides, figment::Profile::Default))
 }
 
 fn source(metadata: &figment::Metadata, key: &str) -> String {

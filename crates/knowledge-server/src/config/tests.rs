@@ -10,7 +10,10 @@ use super::*;
 #[test]
 fn flags_win_over_environment_over_file_over_defaults() {
     Jail::expect_with(|jail| {
-        jail.create_file(FILE, "listen = '127.0.0.1:1'\nmax_documents = 5\nactivity_backoff_ms = 7")?;
+        jail.create_file(
+            FILE,
+            "listen = '127.0.0.1:1'\nmax_documents = 5\nactivity_backoff_ms = 7",
+        )?;
         jail.set_env("KNOWLEDGE_LISTEN", "127.0.0.1:2");
         jail.set_env("KNOWLEDGE_MAX_DOCUMENTS", "6");
         let overrides = Overrides {
@@ -22,7 +25,10 @@ fn flags_win_over_environment_over_file_over_defaults() {
         assert_eq!(config.max_documents, 6);
         assert_eq!(config.activity_backoff_ms, 7);
         let described = Config::describe(&overrides).unwrap();
-        assert!(described.contains("listen = \"127.0.0.1:3\"  # flag"), "{described}");
+        assert!(
+            described.contains("listen = \"127.0.0.1:3\"  # flag"),
+            "{described}"
+        );
         assert!(described.contains("max_documents = 6  # environment KNOWLEDGE_MAX_DOCUMENTS"));
         assert!(described.contains("activity_backoff_ms = 7  # knowledge.toml"));
         assert!(described.contains("extractor = \"offline\"  # default"));
@@ -62,7 +68,10 @@ fn unknown_keys_and_wrong_types_are_errors() {
 #[test]
 fn passwords_are_masked() {
     Jail::expect_with(|jail| {
-        jail.set_env("KNOWLEDGE_DATABASE_URL", "postgres://me:s3cret@localhost/db");
+        jail.set_env(
+            "KNOWLEDGE_DATABASE_URL",
+            "postgres://me:s3cret@localhost/db",
+        );
         let described = Config::describe(&Overrides::default()).unwrap();
         assert!(!described.contains("s3cret"), "{described}");
         Ok(())

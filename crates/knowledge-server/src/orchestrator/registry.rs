@@ -35,10 +35,6 @@ impl Registry {
         &self.draining
     }
 
-    pub(super) fn stopped(&self) -> &CancellationToken {
-        &self.stopped
-    }
-
     /// Runs a batch's task, unless the process is about to stop. A later token takes the place of
     /// an earlier one, whose task finds itself fenced.
     pub(super) fn spawn<F>(

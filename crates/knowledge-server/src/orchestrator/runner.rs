@@ -2,13 +2,13 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use knowledge_domain::{
     ErrorKind,
     batch::BatchConfig,
     ids::{BatchDocumentId, BatchId, OntologyId, OrganizationId},
     workflow::WorkflowError,
 };
+use tokio::task::JoinSet;
 
 use super::Shared;
 use crate::{
@@ -66,10 +66,10 @@ pub(super) fn spawn(shared: &Arc<Shared>, lease: Lease) {
     shared
         .registry
         .spawn(lease.batch, lease.token, |cancel| async move {
-            let runner = Runner {
+            let runner = Arc::new(Runner {
                 shared: Arc::clone(&running),
                 lease,
-            };
+            });
             match cancel.run_until_cancelled(runner.run()).await {
                 None | Some(Ok(())) => {}
                 Some(Err(error)) if error.kind() == ErrorKind::Cancelled => {
@@ -97,8 +97,8 @@ impl Runner {
     ///
     /// # Cancel safety
     /// Dropped at any point, the batch can be resumed from what is committed.
-    async fn run(&self) -> Result<(), LedgerError> {
-        let settings = self.settings().await?;
+    async fn run(self: &Arc<Self>) -> Result<(), LedgerError> {
+        let settings = Arc::new(self.settings().await?);
         loop {
             self.pass(&settings).await?;
             if self.shared.registry.is_draining() {
@@ -128,24 +128,31 @@ impl Runner {
         })
     }
 
-    /// Runs every waiting document, up to the batch's concurrency at a time.
-    async fn pass(&self, settings: &Settings) -> Result<(), LedgerError> {
+    /// Runs every waiting document, up to the batch's concurrency at a time, each as a task of its
+    /// own: one that waits for the store never keeps another from going on.
+    async fn pass(self: &Arc<Self>, settings: &Arc<Settings>) -> Result<(), LedgerError> {
         let window = settings.config.concurrency as usize;
         let mut in_flight = BTreeSet::new();
-        let mut running: FuturesUnordered<BoxFuture<'_, _>> = FuturesUnordered::new();
+        let mut running = JoinSet::new();
         loop {
             while running.len() < window && !self.shared.registry.is_draining() {
                 let Some(run) = self.next_document(&in_flight).await? else {
                     break;
                 };
                 in_flight.insert(run.document);
-                running.push(Box::pin(self.document(run, settings)));
+                let (runner, settings) = (Arc::clone(self), Arc::clone(settings));
+                running.spawn(async move { runner.document(run, &settings).await });
             }
-            match running.next().await {
-                Some(settled) => in_flight.remove(&settled?),
+            match running.join_next().await {
+                Some(settled) => in_flight.remove(&settled.map_err(|_| self.lost())??),
                 None => return Ok(()),
             };
         }
+    }
+
+    /// A document's task that ended without a result: the process stops.
+    fn lost(&self) -> LedgerError {
+        LedgerError::Fenced(self.lease.batch)
     }
 
     async fn next_document(

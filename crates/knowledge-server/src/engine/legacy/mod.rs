@@ -54,20 +54,23 @@ impl Executor for LegacyExecutor {
                 RetryOwner::Activity => self.retries,
                 RetryOwner::Orchestrator => RetryPolicy::none(),
             };
-            let durable = LegacyDurable {
+            let durable = LegacyDurable(Arc::new(Execution {
                 ledger: self.ledger.clone(),
                 lease: job.lease,
                 run: job.run,
                 activities: workflow.activities(),
                 retries,
-            };
+            }));
             workflow.define(&durable).await
         })
     }
 }
 
 /// The durable context of one execution.
-struct LegacyDurable {
+struct LegacyDurable(Arc<Execution>);
+
+/// What the units of one execution share.
+struct Execution {
     ledger: Ledger,
     lease: Lease,
     run: DocumentRun,
@@ -77,7 +80,7 @@ struct LegacyDurable {
 
 impl Durable for LegacyDurable {
     fn run_stage(&self, call: StageCall) -> BoxFuture<'_, Result<Vec<Vec<u8>>, WorkflowError>> {
-        Box::pin(self.stage(call))
+        Box::pin(stage::run(&self.0, call))
     }
 }
 

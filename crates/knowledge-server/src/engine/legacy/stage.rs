@@ -1,18 +1,25 @@
 //! One stage: its units, replayed or run, several at a time.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
-use futures::{StreamExt, stream::FuturesUnordered};
-use knowledge_domain::workflow::{
-    ActivityCall, ActivityError, StageCall, WorkflowError, WorkflowStage,
+use knowledge_domain::{
+    ErrorKind,
+    workflow::{ActivityCall, ActivityError, StageCall, WorkflowError, WorkflowStage},
 };
 use sha2::{Digest, Sha256};
+use tokio::task::{JoinError, JoinSet};
 
-use super::{LegacyDurable, journal_error, unit::Attempted};
+use super::{Execution, journal_error, unit::Attempted};
 use crate::{
     store::ledger::{Checkpoint, CompletedUnit, JournaledUnit, StageEntry, UnitKey},
     text::hex,
 };
+
+/// The largest output that a checkpoint holds, in bytes.
+const OUTPUT_LIMIT: usize = 64 * 1024 * 1024;
 
 /// A unit that is to be run.
 pub(super) struct Unit {
@@ -39,29 +46,67 @@ struct Progress {
     waiting: VecDeque<Unit>,
 }
 
-impl LegacyDurable {
-    pub(super) async fn stage(&self, call: StageCall) -> Result<Vec<Vec<u8>>, WorkflowError> {
-        let mut progress = self.replay(call).await?;
-        let entry = StageEntry {
-            total: count(progress.outputs.len()),
-            replayed: count(progress.outputs.iter().flatten().count()),
-        };
-        let window = progress.stage.policy().window;
-        let mut running = FuturesUnordered::new();
-        let first = self.begin(&mut progress, Some(entry), None, window).await?;
-        running.extend(first.into_iter().map(|unit| self.attempt(unit)));
-        while let Some(attempted) = running.next().await {
-            let done = self.succeeded(progress.stage, attempted)?;
-            let next = self.begin(&mut progress, None, Some(done), 1).await?;
-            running.extend(next.into_iter().map(|unit| self.attempt(unit)));
+/// Runs a stage. Every unit is a task of its own: one that waits for the journal never keeps
+/// another from going on. Dropped, it takes its tasks with it.
+pub(super) async fn run(
+    execution: &Arc<Execution>,
+    call: StageCall,
+) -> Result<Vec<Vec<u8>>, WorkflowError> {
+    let mut progress = execution.replay(call).await?;
+    let entry = StageEntry {
+        total: count(progress.outputs.len()),
+        replayed: count(progress.outputs.iter().flatten().count()),
+    };
+    let window = progress.stage.policy().window;
+    let mut running = JoinSet::new();
+    let mut next = execution
+        .begin(&mut progress, Some(entry), None, window)
+        .await?;
+    loop {
+        for unit in next {
+            let execution = Arc::clone(execution);
+            running.spawn(async move { execution.attempt(unit).await });
         }
-        progress
-            .outputs
-            .into_iter()
-            .map(|output| output.ok_or(WorkflowError::Cancelled))
-            .collect()
+        let Some(attempted) = running.join_next().await else {
+            break;
+        };
+        let done = checked(progress.stage, attempted.map_err(lost)??)?;
+        next = execution.begin(&mut progress, None, Some(done), 1).await?;
     }
+    let outputs = progress.outputs.into_iter();
+    outputs
+        .map(|output| output.ok_or(WorkflowError::Cancelled))
+        .collect()
+}
 
+/// A unit's task that ended without a result: the process stops, or the engine has a defect.
+fn lost(error: JoinError) -> WorkflowError {
+    if error.is_cancelled() {
+        return WorkflowError::Cancelled;
+    }
+    WorkflowError::Journal {
+        message: "the engine panicked, which is a defect of knowledge; please report it".to_owned(),
+        kind: ErrorKind::Permanent,
+    }
+}
+
+/// A unit whose output fits into a checkpoint.
+fn checked(stage: WorkflowStage, done: Attempted) -> Result<(usize, CompletedUnit), WorkflowError> {
+    let size = done.unit.output.len();
+    if size <= OUTPUT_LIMIT {
+        return Ok((done.index, done.unit));
+    }
+    let message = format!(
+        "the output of {} has {size} bytes, more than the {OUTPUT_LIMIT} that a checkpoint holds",
+        done.unit.key.name,
+    );
+    Err(WorkflowError::Activity {
+        stage,
+        source: ActivityError::permanent(message),
+    })
+}
+
+impl Execution {
     /// Fills in what the journal holds.
     async fn replay(&self, call: StageCall) -> Result<Progress, WorkflowError> {
         let mut journal = self
@@ -117,27 +162,6 @@ impl LegacyDurable {
             progress.outputs[index] = Some(unit.output);
         }
         Ok(units)
-    }
-
-    fn succeeded(
-        &self,
-        stage: WorkflowStage,
-        attempted: Result<Attempted, WorkflowError>,
-    ) -> Result<(usize, CompletedUnit), WorkflowError> {
-        let done = attempted?;
-        let limit = self.output_limit();
-        if done.unit.output.len() > limit {
-            let message = format!(
-                "the output of {} has {} bytes, more than the {limit} that a checkpoint holds",
-                done.unit.key.name,
-                done.unit.output.len(),
-            );
-            return Err(WorkflowError::Activity {
-                stage,
-                source: ActivityError::permanent(message),
-            });
-        }
-        Ok((done.index, done.unit))
     }
 }
 

@@ -5,11 +5,8 @@ use std::time::{Duration, Instant};
 use knowledge_domain::workflow::{ActivityContext, ActivityError, WorkflowError, WorkflowStage};
 use tokio::time::{sleep, timeout};
 
-use super::{LegacyDurable, journal_error, stage::Unit};
+use super::{Execution, journal_error, stage::Unit};
 use crate::store::ledger::{Checkpoint, CompletedUnit, FailedUnit};
-
-/// The largest output that a checkpoint holds, in bytes.
-const OUTPUT_LIMIT: usize = 64 * 1024 * 1024;
 
 /// A unit that has its output, with its position in the stage.
 pub(super) struct Attempted {
@@ -17,11 +14,7 @@ pub(super) struct Attempted {
     pub(super) unit: CompletedUnit,
 }
 
-impl LegacyDurable {
-    pub(super) fn output_limit(&self) -> usize {
-        OUTPUT_LIMIT
-    }
-
+impl Execution {
     /// Runs a unit until it succeeds or its retries are spent. Its first attempt is recorded
     /// already, unless it waits for its time.
     pub(super) async fn attempt(&self, mut unit: Unit) -> Result<Attempted, WorkflowError> {

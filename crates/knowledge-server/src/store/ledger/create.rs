@@ -119,8 +119,7 @@ impl Ledger {
             .await?;
         self.insert_documents(&tx, id, batch).await?;
         let mut change = BatchChange::of_row(self, tx, row)?;
-        let total_documents = change.totals().documents;
-        change.record(BatchEventKind::BatchCreated { total_documents });
+        change.record(BatchEventKind::BatchCreated {});
         change.commit().await?;
         Ok(id)
     }

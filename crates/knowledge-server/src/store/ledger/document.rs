@@ -170,7 +170,7 @@ async fn left_running(
     in_flight: &BTreeSet<BatchDocumentId>,
 ) -> Result<Option<batch_document::Model>, LedgerError> {
     let ours = in_flight.iter().map(|id| id.uuid());
-    Ok(of_status(change, &[DocumentStatus::Processing])
+    Ok(in_order(of_status(change, &[DocumentStatus::Processing]))
         .filter(batch_document::Column::Id.is_not_in(ours))
         .one(&change.tx)
         .await?)
@@ -180,10 +180,12 @@ async fn first_waiting(
     change: &BatchChange<'_>,
 ) -> Result<Option<batch_document::Model>, LedgerError> {
     let waiting = [DocumentStatus::Queued, DocumentStatus::Retry];
-    Ok(of_status(change, &waiting).one(&change.tx).await?)
+    Ok(in_order(of_status(change, &waiting))
+        .one(&change.tx)
+        .await?)
 }
 
-/// The batch's documents of these statuses, by position.
+/// The batch's documents of these statuses.
 pub(super) fn of_status(
     change: &BatchChange<'_>,
     statuses: &[DocumentStatus],
@@ -193,7 +195,13 @@ pub(super) fn of_status(
         .filter(Column::OrganizationId.eq(change.row.organization_id))
         .filter(Column::BatchId.eq(change.row.id))
         .filter(Column::Status.is_in(statuses.iter().map(ToString::to_string)))
-        .order_by_asc(Column::Position)
+}
+
+/// The same, in the order of the request.
+pub(super) fn in_order(
+    documents: sea_orm::Select<batch_document::Entity>,
+) -> sea_orm::Select<batch_document::Entity> {
+    documents.order_by_asc(batch_document::Column::Position)
 }
 
 async fn load(
@@ -510,7 +518,9 @@ pub(super) async fn skip_unfinished(change: &mut BatchChange<'_>) -> Result<(), 
         DocumentStatus::Queued,
         DocumentStatus::Retry,
     ];
-    let rows = of_status(change, &unsettled).all(&change.tx).await?;
+    let rows = in_order(of_status(change, &unsettled))
+        .all(&change.tx)
+        .await?;
     for mut row in rows {
         let running = status(&row)? == DocumentStatus::Processing;
         move_to(&mut row, DocumentTrigger::Skip)?;

@@ -1,0 +1,252 @@
+//! `Batch`.
+
+use async_graphql::{Context, ID, Object, Result};
+use chrono::{DateTime, Utc};
+use knowledge_domain::ids::{BatchId, EntityId, RelationId};
+
+use super::{
+    document::BatchDocument,
+    entity::Entity,
+    enums::{BatchStage, DocumentStatus, Extractor, FailurePolicy, WorkflowMode},
+    error::internal,
+    page::{BatchDocumentConnection, EntityConnection, RelationConnection, cost, request},
+    relation::Relation,
+    scalar::{Long, int},
+    viewer::Viewer,
+};
+use crate::store::read::{BatchView, EntityFilter, Page, PageRequest};
+
+/// One run over a set of documents.
+#[derive(Clone)]
+pub(crate) struct Batch(BatchView);
+
+impl From<BatchView> for Batch {
+    fn from(batch: BatchView) -> Self {
+        Self(batch)
+    }
+}
+
+impl Batch {
+    pub(super) fn key(&self) -> BatchId {
+        self.0.id
+    }
+}
+
+/// One run over a set of documents.
+#[Object]
+impl Batch {
+    /// The id.
+    pub(super) async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    /// How far it is: the most advanced stage that any of its documents has entered.
+    async fn stage(&self) -> BatchStage {
+        self.0.stage.into()
+    }
+
+    /// What it does about documents that fail.
+    async fn failure_policy(&self) -> FailurePolicy {
+        self.0.failure_policy.into()
+    }
+
+    /// Documents that run at a time.
+    async fn concurrency(&self) -> i32 {
+        int(self.0.concurrency)
+    }
+
+    /// Rounds over failed documents that `RETRY_FAILED` allows.
+    async fn max_retries(&self) -> i32 {
+        int(self.0.max_retries)
+    }
+
+    /// Rounds over failed documents that have begun.
+    async fn retry_round(&self) -> i32 {
+        int(self.0.retry_round)
+    }
+
+    /// Whether entities are resolved across documents at the end.
+    async fn enable_entity_resolution(&self) -> bool {
+        self.0.enable_entity_resolution
+    }
+
+    /// What extracts.
+    async fn extractor(&self) -> Extractor {
+        self.0.extractor.into()
+    }
+
+    /// What runs its workflows.
+    async fn mode(&self) -> WorkflowMode {
+        self.0.mode.into()
+    }
+
+    /// The share that is done, from 0 to 1.
+    async fn progress(&self) -> f64 {
+        self.0.progress
+    }
+
+    /// Documents.
+    async fn total_documents(&self) -> i32 {
+        int(self.0.total_documents)
+    }
+
+    /// Documents whose graph is stored.
+    async fn completed_documents(&self) -> i32 {
+        int(self.0.completed_documents)
+    }
+
+    /// Documents that failed.
+    async fn failed_documents(&self) -> i32 {
+        int(self.0.failed_documents)
+    }
+
+    /// Documents left unfinished by abort or cancel.
+    async fn skipped_documents(&self) -> i32 {
+        int(self.0.skipped_documents)
+    }
+
+    /// Entities; after resolution where it ran.
+    async fn entity_count(&self) -> i32 {
+        int(self.0.entity_count)
+    }
+
+    /// Relations.
+    async fn relation_count(&self) -> i32 {
+        int(self.0.relation_count)
+    }
+
+    /// Tokens of model calls.
+    async fn tokens_used(&self) -> Long {
+        self.0.tokens_used.into()
+    }
+
+    /// The sequence of its last event.
+    async fn last_sequence(&self) -> Long {
+        self.0.last_sequence.into()
+    }
+
+    /// Why it failed.
+    async fn error(&self) -> Option<&str> {
+        self.0.error.as_deref()
+    }
+
+    /// When it was accepted.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.created_at
+    }
+
+    /// When its first document began.
+    async fn started_at(&self) -> Option<DateTime<Utc>> {
+        self.0.started_at
+    }
+
+    /// When it ended.
+    async fn completed_at(&self) -> Option<DateTime<Utc>> {
+        self.0.completed_at
+    }
+
+    /// Its documents in the order of the request.
+    #[graphql(complexity = "cost(first, child_complexity)")]
+    async fn documents(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "At most 500; 50 when left out.")] first: Option<i32>,
+        #[graphql(desc = "The `endCursor` of the page before.")] after: Option<String>,
+        #[graphql(desc = "Only those that fare so.")] status: Option<DocumentStatus>,
+    ) -> Result<BatchDocumentConnection> {
+        let wanted: PageRequest<u32> = request(first, after.as_deref())?;
+        let page = Viewer::of(ctx)?
+            .reads
+            .document_page(self.0.id, status.map(Into::into), wanted)
+            .await
+            .map_err(|error| internal(&error))?;
+        let page = page.map(|document| (document.position, BatchDocument::from(document)));
+        Ok(BatchDocumentConnection::new(&wanted, page))
+    }
+
+    /// The entities, after resolution, that its documents talk about.
+    #[graphql(complexity = "cost(first, child_complexity)")]
+    async fn entities(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "At most 500; 50 when left out.")] first: Option<i32>,
+        #[graphql(desc = "The `endCursor` of the page before.")] after: Option<String>,
+        #[graphql(name = "type", desc = "Only those of this class.")] class: Option<String>,
+        #[graphql(desc = "Only those whose name or alias contains this, ignoring case.")]
+        search: Option<String>,
+    ) -> Result<EntityConnection> {
+        let wanted = request(first, after.as_deref())?;
+        entities(
+            ctx,
+            Some(self.0.id),
+            &EntityFilter { class, search },
+            wanted,
+        )
+        .await
+    }
+
+    /// The relations that its documents state; those that agree are one.
+    #[graphql(complexity = "cost(first, child_complexity)")]
+    async fn relations(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "At most 500; 50 when left out.")] first: Option<i32>,
+        #[graphql(desc = "The `endCursor` of the page before.")] after: Option<String>,
+        #[graphql(desc = "Only those with this predicate.")] predicate: Option<String>,
+    ) -> Result<RelationConnection> {
+        let wanted: PageRequest<RelationId> = request(first, after.as_deref())?;
+        let reads = &Viewer::of(ctx)?.reads;
+        let page = reads
+            .relation_page(self.0.id, predicate.as_deref(), wanted)
+            .await
+            .map_err(|error| internal(&error))?;
+        let keys: Vec<_> = page.items.iter().map(|(_, key)| key.clone()).collect();
+        let mut found = reads
+            .relations(&keys)
+            .await
+            .map_err(|error| internal(&error))?;
+        let items = page
+            .items
+            .into_iter()
+            .filter_map(|(id, key)| {
+                let relation = found.remove(&key)?;
+                Some((id, Relation::new(relation, Some(self.0.id))))
+            })
+            .collect();
+        let page = Page {
+            items,
+            has_next: page.has_next,
+        };
+        Ok(RelationConnection::new(&wanted, page))
+    }
+}
+
+/// A page of canonical entities: of a batch, or of the organisation.
+pub(super) async fn entities(
+    ctx: &Context<'_>,
+    batch: Option<BatchId>,
+    filter: &EntityFilter,
+    wanted: PageRequest<EntityId>,
+) -> Result<EntityConnection> {
+    let viewer = Viewer::of(ctx)?;
+    let page = viewer
+        .reads
+        .entity_page(batch, filter, wanted)
+        .await
+        .map_err(|error| internal(&error))?;
+    let mut found = viewer
+        .loaders
+        .load_many(page.items.iter().copied())
+        .await
+        .map_err(|error| internal(&error))?;
+    let items = page
+        .items
+        .into_iter()
+        .filter_map(|id| Some((id, Entity::new(found.remove(&id)?, batch))))
+        .collect();
+    let page = Page {
+        items,
+        has_next: page.has_next,
+    };
+    Ok(EntityConnection::new(&wanted, page))
+}

@@ -1,0 +1,131 @@
+//! The domain's enums on the wire.
+
+use async_graphql::Enum;
+
+/// How far a batch is.
+#[derive(Enum, Copy, Clone, PartialEq, Eq)]
+#[graphql(remote = "knowledge_domain::batch::BatchStage")]
+pub(crate) enum BatchStage {
+    /// No document has begun.
+    Pending,
+    /// The most advanced document is cut into chunks.
+    Chunking,
+    /// The most advanced document has its mentions found.
+    ExtractingMentions,
+    /// The most advanced document has its entities typed.
+    ExtractingEntities,
+    /// The most advanced document has its relations found.
+    ExtractingRelations,
+    /// The most advanced document has its graph put together.
+    Assembling,
+    /// Every document is settled; entities are resolved across them.
+    Resolving,
+    /// At least one document completed.
+    Completed,
+    /// No document completed, or abort or resolution ended the batch.
+    Failed,
+    /// A user cancelled the batch.
+    Cancelled,
+}
+
+/// How a document in a batch fares.
+#[derive(Enum, Copy, Clone, PartialEq, Eq)]
+#[graphql(remote = "knowledge_domain::document::DocumentStatus")]
+pub(crate) enum DocumentStatus {
+    /// Waits for its turn.
+    Queued,
+    /// Its workflow runs.
+    Processing,
+    /// Its graph is stored.
+    Completed,
+    /// Its workflow failed.
+    Failed,
+    /// Failed before, waits for another attempt.
+    Retry,
+    /// Failed, and the policy has given up.
+    Abandoned,
+    /// Left unfinished by abort or cancel.
+    Skipped,
+}
+
+/// A stage of the extraction of one document.
+#[derive(Enum, Copy, Clone, PartialEq, Eq)]
+#[graphql(remote = "knowledge_domain::workflow::WorkflowStage")]
+pub(crate) enum WorkflowStage {
+    /// The document is cut into chunks.
+    Chunk,
+    /// Mentions are found in every chunk.
+    Mentions,
+    /// Mentions become typed entities.
+    Entities,
+    /// Relations are found in every chunk.
+    Relations,
+    /// The document's graph is put together and stored.
+    Assemble,
+}
+
+/// How a workflow fares.
+#[derive(Enum, Copy, Clone, PartialEq, Eq)]
+#[graphql(remote = "knowledge_domain::workflow::WorkflowExecutionStatus")]
+pub(crate) enum WorkflowExecutionStatus {
+    /// Accepted, not begun.
+    Pending,
+    /// A process works on it.
+    Running,
+    /// It waits for something outside: a provider, a budget, a signal.
+    Suspended,
+    /// It has its output.
+    Completed,
+    /// It failed for good.
+    Failed,
+    /// It was cancelled.
+    Cancelled,
+}
+
+/// What runs a workflow.
+#[derive(Enum, Copy, Clone, PartialEq, Eq)]
+#[graphql(remote = "knowledge_domain::workflow::WorkflowMode")]
+pub(crate) enum WorkflowMode {
+    /// The built-in engine.
+    Legacy,
+    /// The built-in engine, compared with the external one.
+    Shadow,
+    /// The external engine.
+    Engine,
+}
+
+/// What happened to a stage.
+#[derive(Enum, Copy, Clone, PartialEq, Eq)]
+#[graphql(remote = "knowledge_domain::workflow::StageStatus")]
+pub(crate) enum StageStatus {
+    /// The document entered it.
+    Started,
+    /// A unit was finished, and more remain.
+    InProgress,
+    /// The last unit was finished.
+    Completed,
+    /// A unit failed for good.
+    Failed,
+}
+
+/// What a batch does about documents that fail.
+#[derive(Enum, Copy, Clone, PartialEq, Eq)]
+#[graphql(remote = "knowledge_domain::batch::FailurePolicy")]
+pub(crate) enum FailurePolicy {
+    /// Every document is tried; failures become results.
+    ContinueOnFailure,
+    /// The first failure stops the batch.
+    AbortAll,
+    /// After a full pass, failed documents are tried again in rounds.
+    RetryFailed,
+}
+
+/// What finds mentions, entities and relations.
+#[derive(Enum, Copy, Clone, PartialEq, Eq)]
+#[graphql(remote = "knowledge_domain::batch::Extractor")]
+pub(crate) enum Extractor {
+    /// Embedded rules: deterministic, no key, no download.
+    Offline,
+    /// An OpenAI-compatible endpoint.
+    Llm,
+}

@@ -1,0 +1,281 @@
+//! `BatchEvent` and its twelve objects.
+
+use async_graphql::{ID, Interface, SimpleObject};
+use chrono::{DateTime, Utc};
+use knowledge_domain::batch::{self, BatchEventKind, StageReport};
+
+use super::{
+    enums::{BatchStage, StageStatus, WorkflowStage},
+    scalar::{Long, int},
+};
+
+/// What every event carries.
+#[derive(Clone)]
+struct Head {
+    batch_id: ID,
+    sequence: Long,
+    timestamp: DateTime<Utc>,
+    progress: f64,
+    completed_documents: i32,
+    failed_documents: i32,
+    total_documents: i32,
+}
+
+macro_rules! events {
+    ($($(#[$doc:meta])* $name:ident {
+        $($(#[$field_doc:meta])* $field:ident: $type:ty,)*
+    })+) => {
+        $(
+            $(#[$doc])*
+            #[derive(SimpleObject)]
+            pub(crate) struct $name {
+                /// The batch.
+                batch_id: ID,
+                /// 1, 2, 3 … within the batch.
+                sequence: Long,
+                /// When it happened.
+                timestamp: DateTime<Utc>,
+                /// The batch's share that was done, from 0 to 1.
+                progress: f64,
+                /// Documents whose graph was stored.
+                completed_documents: i32,
+                /// Documents that had failed.
+                failed_documents: i32,
+                /// Documents of the batch.
+                total_documents: i32,
+                $($(#[$field_doc])* $field: $type,)*
+            }
+
+            impl $name {
+                #[expect(clippy::too_many_arguments, reason = "one for each field of an event")]
+                #[allow(clippy::allow_attributes, unfulfilled_lint_expectations, reason = "most have few")]
+                fn new(head: Head $(, $field: $type)*) -> Self {
+                    Self {
+                        batch_id: head.batch_id,
+                        sequence: head.sequence,
+                        timestamp: head.timestamp,
+                        progress: head.progress,
+                        completed_documents: head.completed_documents,
+                        failed_documents: head.failed_documents,
+                        total_documents: head.total_documents,
+                        $($field,)*
+                    }
+                }
+            }
+        )+
+
+        /// One durable event of a batch. `sequence` counts 1, 2, 3 … within the batch.
+        #[derive(Interface)]
+        #[graphql(
+            field(name = "batch_id", ty = "&ID", desc = "The batch."),
+            field(name = "sequence", ty = "&Long", desc = "1, 2, 3 … within the batch."),
+            field(name = "timestamp", ty = "&DateTime<Utc>", desc = "When it happened."),
+            field(name = "progress", ty = "&f64", desc = "The batch's share that was done, from 0 to 1."),
+            field(name = "completed_documents", ty = "&i32", desc = "Documents whose graph was stored."),
+            field(name = "failed_documents", ty = "&i32", desc = "Documents that had failed."),
+            field(name = "total_documents", ty = "&i32", desc = "Documents of the batch.")
+        )]
+        pub(crate) enum BatchEvent {
+            $($name($name),)+
+        }
+    };
+}
+
+events! {
+    /// The batch and its documents are stored.
+    BatchCreated {}
+    /// The batch's most advanced document entered a stage, or a retry put the batch back.
+    BatchStageEntered {
+        /// The stage.
+        stage: BatchStage,
+    }
+    /// A document's turn has come.
+    DocumentStarted {
+        /// The document.
+        document_id: ID,
+        /// Its position in the batch, from 0.
+        document_index: i32,
+    }
+    /// A document got on within a stage.
+    StageProgress {
+        /// The document.
+        document_id: ID,
+        /// Its workflow.
+        workflow_execution_id: ID,
+        /// The stage.
+        stage: WorkflowStage,
+        /// What happened to the stage.
+        status: StageStatus,
+        /// The stage's share that is done, from 0 to 100.
+        stage_progress: f64,
+        /// Units done.
+        current: i32,
+        /// Units of the stage.
+        total: i32,
+        /// Entities found so far, once known.
+        entity_count: Option<i32>,
+        /// Relations found so far, once known.
+        relation_count: Option<i32>,
+    }
+    /// A document's graph is stored.
+    DocumentCompleted {
+        /// The document.
+        document_id: ID,
+        /// Entities found in it.
+        entity_count: i32,
+        /// Relations found in it.
+        relation_count: i32,
+    }
+    /// A document failed.
+    DocumentFailed {
+        /// The document.
+        document_id: ID,
+        /// The stage that failed, where one did.
+        stage: Option<WorkflowStage>,
+        /// What failed and what to do.
+        error: String,
+        /// Whether another round will try it again.
+        will_retry: bool,
+    }
+    /// Abort or cancel left a document unfinished.
+    DocumentSkipped {
+        /// The document.
+        document_id: ID,
+    }
+    /// Every document is settled, and entities are resolved across them.
+    ResolutionStarted {}
+    /// Entities are resolved.
+    ResolutionCompleted {
+        /// Clusters that hold an entity of this batch.
+        cluster_count: i32,
+        /// Entities that joined a cluster which another entity faces.
+        merge_count: i32,
+        /// sameAs links written.
+        same_as_count: i32,
+    }
+    /// The run ended with at least one document completed.
+    BatchCompleted {
+        /// Documents left unfinished by an earlier abort.
+        skipped_documents: i32,
+        /// Entities after resolution.
+        entity_count: i32,
+        /// Relations found.
+        relation_count: i32,
+    }
+    /// The run ended without a result, or at the first failure under `ABORT_ALL`.
+    BatchFailed {
+        /// What failed and what to do.
+        error: String,
+    }
+    /// A user cancelled the batch.
+    BatchCancelled {}
+}
+
+impl From<&batch::BatchEvent> for Head {
+    fn from(event: &batch::BatchEvent) -> Self {
+        Self {
+            batch_id: event.batch_id.into(),
+            sequence: event.sequence.into(),
+            timestamp: event.timestamp,
+            progress: event.aggregate.progress,
+            completed_documents: int(event.aggregate.completed_documents),
+            failed_documents: int(event.aggregate.failed_documents),
+            total_documents: int(event.aggregate.total_documents),
+        }
+    }
+}
+
+impl From<batch::BatchEvent> for BatchEvent {
+    fn from(event: batch::BatchEvent) -> Self {
+        let head = Head::from(&event);
+        match event.kind {
+            BatchEventKind::BatchCreated { .. } => BatchCreated::new(head).into(),
+            BatchEventKind::BatchStageEntered { stage } => {
+                BatchStageEntered::new(head, stage.into()).into()
+            }
+            BatchEventKind::DocumentStarted {
+                document_id,
+                document_index,
+            } => DocumentStarted::new(head, document_id.into(), int(document_index)).into(),
+            BatchEventKind::StageProgress(report) => stage_progress(head, report).into(),
+            BatchEventKind::DocumentCompleted {
+                document_id,
+                entity_count,
+                relation_count,
+            } => DocumentCompleted::new(
+                head,
+                document_id.into(),
+                int(entity_count),
+                int(relation_count),
+            )
+            .into(),
+            BatchEventKind::DocumentFailed {
+                document_id,
+                stage,
+                error,
+                will_retry,
+            } => DocumentFailed::new(
+                head,
+                document_id.into(),
+                stage.map(Into::into),
+                error,
+                will_retry,
+            )
+            .into(),
+            BatchEventKind::DocumentSkipped { document_id } => {
+                DocumentSkipped::new(head, document_id.into()).into()
+            }
+            BatchEventKind::ResolutionStarted {} => ResolutionStarted::new(head).into(),
+            BatchEventKind::ResolutionCompleted {
+                cluster_count,
+                merge_count,
+                same_as_count,
+            } => ResolutionCompleted::new(
+                head,
+                int(cluster_count),
+                int(merge_count),
+                int(same_as_count),
+            )
+            .into(),
+            BatchEventKind::BatchCompleted {
+                skipped_documents,
+                entity_count,
+                relation_count,
+            } => BatchCompleted::new(
+                head,
+                int(skipped_documents),
+                int(entity_count),
+                int(relation_count),
+            )
+            .into(),
+            BatchEventKind::BatchFailed { error } => BatchFailed::new(head, error).into(),
+            BatchEventKind::BatchCancelled {} => BatchCancelled::new(head).into(),
+        }
+    }
+}
+
+fn stage_progress(head: Head, report: StageReport) -> StageProgress {
+    StageProgress::new(
+        head,
+        report.document_id.into(),
+        report.workflow_execution_id.into(),
+        report.stage.into(),
+        report.status.into(),
+        report.stage_progress,
+        int(report.current),
+        int(report.total),
+        report.entity_count.map(int),
+        report.relation_count.map(int),
+    )
+}
+
+impl StageProgress {
+    /// The event, when it is one of these.
+    pub(super) fn of(event: batch::BatchEvent) -> Option<Self> {
+        let head = Head::from(&event);
+        match event.kind {
+            BatchEventKind::StageProgress(report) => Some(stage_progress(head, report)),
+            _ => None,
+        }
+    }
+}

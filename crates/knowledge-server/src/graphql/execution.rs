@@ -1,0 +1,98 @@
+//! `WorkflowExecution` and `WorkflowActivity`.
+
+use async_graphql::{Context, ID, Object, Result, SimpleObject};
+
+use super::{
+    enums::{WorkflowExecutionStatus, WorkflowMode, WorkflowStage},
+    error::internal,
+    loaders::ActivitiesOf,
+    scalar::int,
+    viewer::Viewer,
+};
+use crate::store::read::{ActivityView, ExecutionView};
+
+/// One run of the extraction workflow.
+#[derive(Clone)]
+pub(crate) struct WorkflowExecution(ExecutionView);
+
+impl From<ExecutionView> for WorkflowExecution {
+    fn from(execution: ExecutionView) -> Self {
+        Self(execution)
+    }
+}
+
+/// One run of a workflow.
+#[Object]
+impl WorkflowExecution {
+    /// The id.
+    pub(super) async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    /// The document that it works on.
+    async fn document_id(&self) -> Option<ID> {
+        self.0.document_id.map(Into::into)
+    }
+
+    /// How it fares.
+    async fn status(&self) -> WorkflowExecutionStatus {
+        self.0.status.into()
+    }
+
+    /// What runs it.
+    async fn mode(&self) -> WorkflowMode {
+        self.0.mode.into()
+    }
+
+    /// The stage that it is in.
+    async fn current_stage(&self) -> Option<WorkflowStage> {
+        self.0.current_stage.map(Into::into)
+    }
+
+    /// Why it failed.
+    async fn error(&self) -> Option<&str> {
+        self.0.error.as_deref()
+    }
+
+    /// Its units in the order of stages.
+    #[graphql(complexity = "1 + 20 * child_complexity")]
+    async fn activities(&self, ctx: &Context<'_>) -> Result<Vec<WorkflowActivity>> {
+        let activities = Viewer::of(ctx)?
+            .loaders
+            .load_one(ActivitiesOf(self.0.id))
+            .await
+            .map_err(|error| internal(&error))?;
+        Ok(activities
+            .unwrap_or_default()
+            .into_iter()
+            .map(WorkflowActivity::from)
+            .collect())
+    }
+}
+
+/// One unit of a workflow.
+#[derive(SimpleObject)]
+pub(crate) struct WorkflowActivity {
+    /// The stage and the unit: `mentions/3`.
+    name: String,
+    /// `pending`, `running`, `completed`, `failed` or `skipped`.
+    status: String,
+    /// Times its body was started.
+    attempt: i32,
+    /// Milliseconds of the last attempt.
+    duration_ms: Option<i32>,
+    /// Why its last attempt failed.
+    error: Option<String>,
+}
+
+impl From<ActivityView> for WorkflowActivity {
+    fn from(activity: ActivityView) -> Self {
+        Self {
+            name: activity.name,
+            status: activity.status.to_string(),
+            attempt: int(activity.attempt),
+            duration_ms: activity.duration_ms.map(int),
+            error: activity.error,
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The GraphQL API: the schema, its limits and how a request is run.
+//!
+//! Owns the translation between the domain and the wire. Owns no query: reads go to
+//! [`crate::store::read`], commands to [`crate::orchestrator`]. Transports are in `crate::http`.
+
+mod batch;
+mod document;
+mod entity;
+mod enums;
+mod error;
+mod event;
+mod execution;
+mod guard;
+mod input;
+mod loaders;
+mod mutation;
+mod page;
+mod payload;
+mod query;
+mod relation;
+mod scalar;
+mod subscription;
+#[cfg(test)]
+mod tests;
+mod viewer;
+
+use async_graphql::{Request, Response, SDLExportOptions, Schema, SchemaBuilder};
+use chrono::{DateTime, Utc};
+use futures::stream::BoxStream;
+use knowledge_domain::ids::OrganizationId;
+
+pub(crate) use error::{classify, is_request_error};
+pub(crate) use guard::{Operation, prepare};
+
+use self::{
+    mutation::Mutation, payload::ErrorInterface, query::Query, subscription::Subscription,
+    viewer::Viewer,
+};
+use crate::{orchestrator::Orchestrator, progress::EventHub, store::Store};
+
+/// Introspection, as explorers ask for it, is 15 deep.
+const MAX_DEPTH: usize = 20;
+
+/// A page of 500 entities with their evidence is about 10,000.
+const MAX_COMPLEXITY: usize = 100_000;
+
+const MAX_DIRECTIVES: usize = 16;
+
+/// The API; cheap to clone.
+#[derive(Clone)]
+pub struct Api {
+    schema: Schema<Query, Mutation, Subscription>,
+    store: Store,
+}
+
+impl Api {
+    /// The API over a store, for those who start and steer through the orchestrator.
+    #[must_use]
+    pub fn new(store: Store, orchestrator: Orchestrator, hub: EventHub) -> Self {
+        let schema = builder()
+            .limit_depth(MAX_DEPTH)
+            .limit_complexity(MAX_COMPLEXITY)
+            .limit_directives(MAX_DIRECTIVES)
+            .data(store.clone())
+            .data(orchestrator)
+            .data(hub)
+            .finish();
+        Self { schema, store }
+    }
+
+    /// Runs a query or a mutation on behalf of an organisation.
+    pub async fn execute(&self, organization: OrganizationId, request: Request) -> Response {
+        let request = request.data(Viewer::new(&self.store, organization));
+        classify(self.schema.execute(request).await)
+    }
+
+    /// Runs any operation on behalf of an organisation; a query gives one response.
+    #[must_use]
+    pub fn execute_stream(
+        &self,
+        organization: OrganizationId,
+        request: Request,
+    ) -> BoxStream<'static, Response> {
+        use futures::StreamExt;
+        let request = request.data(Viewer::new(&self.store, organization));
+        self.schema.execute_stream(request).map(classify).boxed()
+    }
+}
+
+fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
+    Schema::build(Query, Mutation, Subscription)
+        .register_output_type::<ErrorInterface>()
+        .override_output_type_description::<DateTime<Utc>>(
+            "A moment in UTC: `2026-11-20T08:15:30.123Z`, as RFC 3339 has it.",
+        )
+}
+
+/// The schema in GraphQL's definition language, sorted; what `docs/schema.graphql` holds.
+#[must_use]
+pub fn sdl() -> String {
+    let options = SDLExportOptions::new()
+        .sorted_fields()
+        .sorted_arguments()
+        .sorted_enum_items()
+        .prefer_single_line_descriptions()
+        .use_space_ident();
+    let sdl = builder().finish().sdl_with_options(options);
+    let mut sdl = sdl.trim().to_owned();
+    sdl.push('\n');
+    sdl
+}

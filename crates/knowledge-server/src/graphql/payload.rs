@@ -1,0 +1,151 @@
+//! What mutations answer: success, or an error that the client can act on.
+
+use async_graphql::{ID, Interface, SimpleObject, Union};
+use knowledge_domain::{batch::InvalidTransition, ids::BatchId};
+
+use super::{batch::Batch, enums::BatchStage};
+
+/// An error that a client can act on.
+#[derive(Interface)]
+#[graphql(
+    name = "Error",
+    field(name = "code", ty = "&String", desc = "What a program looks at."),
+    field(
+        name = "message",
+        ty = "&String",
+        desc = "What is wrong and what to do."
+    )
+)]
+pub(crate) enum ErrorInterface {
+    ValidationError(ValidationError),
+    InvalidStateTransition(InvalidStateTransition),
+    IdempotencyConflict(IdempotencyConflict),
+    NotFound(NotFound),
+}
+
+/// The request is not valid.
+#[derive(SimpleObject)]
+pub(crate) struct ValidationError {
+    /// `VALIDATION_ERROR`.
+    code: String,
+    /// What is wrong and what to do.
+    message: String,
+    /// Where in the input.
+    path: Vec<String>,
+}
+
+/// The batch's state does not allow it.
+#[derive(SimpleObject)]
+pub(crate) struct InvalidStateTransition {
+    /// `INVALID_STATE_TRANSITION`.
+    code: String,
+    /// What is wrong and what to do.
+    message: String,
+    /// The state, unchanged.
+    from: BatchStage,
+    /// What was refused.
+    event: String,
+}
+
+/// The idempotency key was used with another request.
+#[derive(SimpleObject)]
+pub(crate) struct IdempotencyConflict {
+    /// `IDEMPOTENCY_CONFLICT`.
+    code: String,
+    /// What is wrong and what to do.
+    message: String,
+    /// The batch that the other request started.
+    batch_id: ID,
+}
+
+/// The organisation has no such thing.
+#[derive(SimpleObject)]
+pub(crate) struct NotFound {
+    /// `NOT_FOUND`.
+    code: String,
+    /// What is missing.
+    message: String,
+}
+
+/// The batch was started, now or by the same request before.
+#[derive(SimpleObject)]
+pub(crate) struct StartBatchSuccess {
+    /// The batch.
+    batch: Batch,
+}
+
+/// What `startBatch` answers.
+#[derive(Union)]
+pub(crate) enum StartBatchPayload {
+    Success(StartBatchSuccess),
+    ValidationError(ValidationError),
+    IdempotencyConflict(IdempotencyConflict),
+    NotFound(NotFound),
+}
+
+/// It was done.
+#[derive(SimpleObject)]
+pub(crate) struct BatchSuccess {
+    /// The batch as it is now.
+    batch: Batch,
+}
+
+/// What steering a batch answers.
+#[derive(Union)]
+pub(crate) enum BatchPayload {
+    Success(BatchSuccess),
+    InvalidStateTransition(InvalidStateTransition),
+    NotFound(NotFound),
+}
+
+impl ValidationError {
+    pub(super) fn new(path: Vec<String>, message: String) -> Self {
+        Self {
+            code: "VALIDATION_ERROR".to_owned(),
+            message,
+            path,
+        }
+    }
+}
+
+impl InvalidStateTransition {
+    pub(super) fn new(source: &InvalidTransition) -> Self {
+        Self {
+            code: "INVALID_STATE_TRANSITION".to_owned(),
+            message: source.to_string(),
+            from: source.from.into(),
+            event: source.event.to_owned(),
+        }
+    }
+}
+
+impl IdempotencyConflict {
+    pub(super) fn new(batch_id: BatchId, message: String) -> Self {
+        Self {
+            code: "IDEMPOTENCY_CONFLICT".to_owned(),
+            message,
+            batch_id: batch_id.into(),
+        }
+    }
+}
+
+impl NotFound {
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self {
+            code: "NOT_FOUND".to_owned(),
+            message: message.into(),
+        }
+    }
+}
+
+impl From<Batch> for StartBatchSuccess {
+    fn from(batch: Batch) -> Self {
+        Self { batch }
+    }
+}
+
+impl From<Batch> for BatchSuccess {
+    fn from(batch: Batch) -> Self {
+        Self { batch }
+    }
+}

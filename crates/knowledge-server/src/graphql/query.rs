@@ -1,0 +1,143 @@
+//! `Query`.
+
+use async_graphql::{Context, ID, Interface, Object, Result};
+use knowledge_domain::ids::{BatchDocumentId, BatchId, EntityId, ExecutionId, RelationId};
+
+use super::{
+    batch::{self, Batch},
+    document::BatchDocument,
+    entity::Entity,
+    enums::BatchStage,
+    error::internal,
+    execution::WorkflowExecution,
+    page::{BatchConnection, EntityConnection, cost, request},
+    relation::Relation,
+    viewer::Viewer,
+};
+use crate::store::{StoreError, read::EntityFilter};
+
+/// Anything with an id of its own.
+#[derive(Interface)]
+#[graphql(field(name = "id", ty = "ID", desc = "The id, unique among all nodes."))]
+pub(crate) enum Node {
+    Batch(Batch),
+    BatchDocument(BatchDocument),
+    WorkflowExecution(WorkflowExecution),
+    Entity(Entity),
+    Relation(Relation),
+}
+
+pub(crate) struct Query;
+
+/// What can be read.
+#[Object]
+impl Query {
+    /// Anything by its id; `null` when the organisation has nothing of that id.
+    #[graphql(complexity = "10 + child_complexity")]
+    async fn node(&self, ctx: &Context<'_>, id: ID) -> Result<Option<Node>> {
+        node(Viewer::of(ctx)?, &id)
+            .await
+            .map_err(|error| internal(&error))
+    }
+
+    /// A batch; `null` when the organisation has no such batch.
+    #[graphql(complexity = "10 + child_complexity")]
+    async fn batch(&self, ctx: &Context<'_>, id: ID) -> Result<Option<Batch>> {
+        let Ok(id) = id.parse::<BatchId>() else {
+            return Ok(None);
+        };
+        let batch = Viewer::of(ctx)?.reads.batch(id).await;
+        Ok(batch.map_err(|error| internal(&error))?.map(Batch::from))
+    }
+
+    /// Batches, the newest first.
+    #[graphql(complexity = "cost(first, child_complexity)")]
+    async fn batches(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "At most 500; 50 when left out.")] first: Option<i32>,
+        #[graphql(desc = "The `endCursor` of the page before.")] after: Option<String>,
+        #[graphql(desc = "Only those that are so far.")] stage: Option<BatchStage>,
+    ) -> Result<BatchConnection> {
+        let wanted = request(first, after.as_deref())?;
+        let page = Viewer::of(ctx)?
+            .reads
+            .batch_page(stage.map(Into::into), wanted)
+            .await
+            .map_err(|error| internal(&error))?;
+        let page = page.map(|batch| {
+            let batch = Batch::from(batch);
+            (batch.key(), batch)
+        });
+        Ok(BatchConnection::new(&wanted, page))
+    }
+
+    /// A workflow; `null` when the organisation has no such workflow.
+    #[graphql(complexity = "10 + child_complexity")]
+    async fn workflow_execution(
+        &self,
+        ctx: &Context<'_>,
+        id: ID,
+    ) -> Result<Option<WorkflowExecution>> {
+        let Ok(id) = id.parse::<ExecutionId>() else {
+            return Ok(None);
+        };
+        let execution = Viewer::of(ctx)?.reads.execution(id).await;
+        Ok(execution
+            .map_err(|error| internal(&error))?
+            .map(WorkflowExecution::from))
+    }
+
+    /// The organisation's entities after resolution.
+    #[graphql(complexity = "cost(first, child_complexity)")]
+    async fn entities(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "At most 500; 50 when left out.")] first: Option<i32>,
+        #[graphql(desc = "The `endCursor` of the page before.")] after: Option<String>,
+        #[graphql(name = "type", desc = "Only those of this class.")] class: Option<String>,
+        #[graphql(desc = "Only those whose name or alias contains this, ignoring case.")]
+        search: Option<String>,
+    ) -> Result<EntityConnection> {
+        let wanted = request(first, after.as_deref())?;
+        batch::entities(ctx, None, &EntityFilter { class, search }, wanted).await
+    }
+}
+
+/// The prefix of the id says what it is an id of.
+async fn node(viewer: &Viewer, id: &str) -> Result<Option<Node>, StoreError> {
+    let reads = &viewer.reads;
+    let prefix = id.split('_').next().unwrap_or_default();
+    Ok(match prefix {
+        BatchId::PREFIX => match id.parse() {
+            Ok(id) => reads.batch(id).await?.map(|it| Batch::from(it).into()),
+            Err(_) => None,
+        },
+        BatchDocumentId::PREFIX => match id.parse() {
+            Ok(id) => (reads.document(id).await?).map(|it| BatchDocument::from(it).into()),
+            Err(_) => None,
+        },
+        ExecutionId::PREFIX => match id.parse() {
+            Ok(id) => (reads.execution(id).await?).map(|it| WorkflowExecution::from(it).into()),
+            Err(_) => None,
+        },
+        EntityId::PREFIX => match id.parse() {
+            Ok(id) => entity(viewer, id).await?.map(Node::from),
+            Err(_) => None,
+        },
+        RelationId::PREFIX => match id.parse() {
+            Ok(id) => (reads.relation(id).await?).map(|it| Relation::new(it, None).into()),
+            Err(_) => None,
+        },
+        _ => None,
+    })
+}
+
+/// The canonical entity of any member.
+async fn entity(viewer: &Viewer, id: EntityId) -> Result<Option<Entity>, StoreError> {
+    let Some(canonical) = viewer.reads.canonical_of(id).await? else {
+        return Ok(None);
+    };
+    let mut found = viewer.reads.entities(&[canonical]).await?;
+    Ok(found.pop().map(|view| Entity::new(view.into(), None)))
+}

@@ -1,0 +1,237 @@
+//! One connection from its init to its close.
+
+use std::{collections::HashMap, pin::Pin, time::Duration};
+
+use async_graphql::{Request, Response as GraphqlResponse};
+use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use futures::{
+    Stream, StreamExt,
+    stream::{self, AbortHandle, SelectAll},
+};
+use knowledge_domain::ids::OrganizationId;
+use tokio::time::Instant;
+
+use super::protocol::{ClientMessage, Close, ServerMessage, read};
+use crate::{
+    graphql::{Operation, classify, is_request_error, prepare},
+    http::{
+        AppState,
+        graphql::{Parameters, Rendered},
+    },
+};
+
+/// Operations of one connection at a time.
+const MAX_OPERATIONS: usize = 256;
+
+/// A client that does not take a message for so long is gone.
+const SEND_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long the client's half of the closing handshake is waited for.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+type Results = Pin<Box<dyn Stream<Item = Outcome> + Send>>;
+
+/// What an operation has come to.
+enum Outcome {
+    /// A result of the operation.
+    Result {
+        id: String,
+        response: Box<GraphqlResponse>,
+        /// Whether an answer without data means that there is nothing to subscribe to.
+        first_of_subscription: bool,
+    },
+    /// There are no more.
+    Done { id: String },
+}
+
+pub(super) struct Connection<'a> {
+    socket: &'a mut WebSocket,
+    state: &'a AppState,
+    organization: OrganizationId,
+    acknowledged: bool,
+    init_deadline: Instant,
+    operations: HashMap<String, AbortHandle>,
+    results: SelectAll<Results>,
+}
+
+/// Whether to go on; `Err` says why not, `None` that the client has gone.
+type Step = Result<(), Option<Close>>;
+
+impl<'a> Connection<'a> {
+    pub(super) fn new(
+        socket: &'a mut WebSocket,
+        state: &'a AppState,
+        organization: OrganizationId,
+    ) -> Self {
+        Self {
+            socket,
+            state,
+            organization,
+            acknowledged: false,
+            init_deadline: Instant::now() + state.limits.init_timeout,
+            operations: HashMap::new(),
+            results: SelectAll::new(),
+        }
+    }
+
+    /// Serves until either side ends it; what to close with, when the client has not gone.
+    pub(super) async fn run(mut self) -> Option<Close> {
+        loop {
+            if let Err(end) = self.step().await {
+                return end;
+            }
+        }
+    }
+
+    async fn step(&mut self) -> Step {
+        let heartbeat = tokio::time::sleep(self.state.limits.heartbeat);
+        tokio::select! {
+            message = self.socket.recv() => match message {
+                Some(Ok(message)) => self.receive(message).await,
+                Some(Err(_)) | None => Err(None),
+            },
+            Some(outcome) = self.results.next(), if !self.results.is_empty() => {
+                self.report(outcome).await
+            }
+            () = tokio::time::sleep_until(self.init_deadline), if !self.acknowledged => {
+                Err(Some(Close::InitTimeout))
+            }
+            () = self.state.shutdown.cancelled() => Err(Some(Close::GoingAway)),
+            () = heartbeat => self.transmit(Message::Ping(axum::body::Bytes::new())).await,
+        }
+    }
+
+    async fn receive(&mut self, message: Message) -> Step {
+        match message {
+            Message::Text(text) => self.handle(read(&text).map_err(Some)?).await,
+            Message::Binary(_) => Err(Some(Close::InvalidMessage("Invalid message: not text"))),
+            Message::Close(_) => Err(None),
+            // The transport answers pings.
+            Message::Ping(_) | Message::Pong(_) => Ok(()),
+        }
+    }
+
+    async fn handle(&mut self, message: ClientMessage) -> Step {
+        match message {
+            ClientMessage::ConnectionInit {} if self.acknowledged => Err(Some(Close::TooManyInits)),
+            ClientMessage::ConnectionInit {} => {
+                self.acknowledged = true;
+                self.send(&ServerMessage::ConnectionAck).await
+            }
+            ClientMessage::Ping { payload } => self.send(&ServerMessage::Pong { payload }).await,
+            ClientMessage::Pong {} => Ok(()),
+            ClientMessage::Subscribe { .. } if !self.acknowledged => Err(Some(Close::Unauthorized)),
+            ClientMessage::Subscribe { id, payload } => self.subscribe(id, payload).await,
+            ClientMessage::Complete { id } => {
+                self.forget(&id);
+                Ok(())
+            }
+        }
+    }
+
+    async fn subscribe(&mut self, id: String, payload: Parameters) -> Step {
+        if self.operations.contains_key(&id) {
+            return Err(Some(Close::SubscriberExists(id)));
+        }
+        if self.operations.len() >= MAX_OPERATIONS {
+            let error = async_graphql::ServerError::new(
+                "the connection has too many operations; complete some first",
+                None,
+            );
+            return self
+                .refuse(&id, GraphqlResponse::from_errors(vec![error]))
+                .await;
+        }
+        match prepare(Request::from(payload)) {
+            Ok((request, operation)) => {
+                self.begin(id, request, operation);
+                Ok(())
+            }
+            Err(error) => {
+                let response = GraphqlResponse::from_errors(vec![error]);
+                self.refuse(&id, response).await
+            }
+        }
+    }
+
+    fn begin(&mut self, id: String, request: Request, operation: Operation) {
+        let responses = self.state.api.execute_stream(self.organization, request);
+        let name = id.clone();
+        let results = responses
+            .enumerate()
+            .map(move |(index, response)| Outcome::Result {
+                id: name.clone(),
+                response: Box::new(response),
+                first_of_subscription: index == 0 && operation == Operation::Subscription,
+            });
+        let done = stream::iter([Outcome::Done { id: id.clone() }]);
+        let (results, handle) = stream::abortable(results.chain(done));
+        self.operations.insert(id, handle);
+        self.results.push(Box::pin(results));
+    }
+
+    async fn report(&mut self, outcome: Outcome) -> Step {
+        match outcome {
+            Outcome::Result {
+                id,
+                response,
+                first_of_subscription,
+            } => {
+                let no_stream = first_of_subscription
+                    && !response.errors.is_empty()
+                    && response.data == async_graphql::Value::Null;
+                if no_stream || is_request_error(&response) {
+                    self.forget(&id);
+                    return self.refuse(&id, *response).await;
+                }
+                let payload = Rendered::new(&response);
+                self.send(&ServerMessage::Next { id: &id, payload }).await
+            }
+            Outcome::Done { id } => {
+                self.forget(&id);
+                self.send(&ServerMessage::Complete { id: &id }).await
+            }
+        }
+    }
+
+    /// Ends an operation without a word; one that is not there may have ended by itself.
+    fn forget(&mut self, id: &str) {
+        if let Some(operation) = self.operations.remove(id) {
+            operation.abort();
+        }
+    }
+
+    async fn refuse(&mut self, id: &str, response: GraphqlResponse) -> Step {
+        let response = classify(response);
+        let payload = &response.errors;
+        self.send(&ServerMessage::Error { id, payload }).await
+    }
+
+    async fn send(&mut self, message: &ServerMessage<'_>) -> Step {
+        let text = serde_json::to_string(message).map_err(|_| None)?;
+        self.transmit(Message::Text(text.into())).await
+    }
+
+    async fn transmit(&mut self, message: Message) -> Step {
+        match tokio::time::timeout(SEND_TIMEOUT, self.socket.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(None),
+        }
+    }
+}
+
+/// Closes with a code and waits for the client to agree, so that the code is not lost with the
+/// connection.
+pub(super) async fn close(socket: &mut WebSocket, reason: Close) {
+    let frame = CloseFrame {
+        code: reason.code(),
+        reason: reason.reason().as_ref().into(),
+    };
+    let handshake = async {
+        if socket.send(Message::Close(Some(frame))).await.is_ok() {
+            while let Some(Ok(_)) = socket.recv().await {}
+        }
+    };
+    // A client that does not agree in time has nothing more to be told.
+    let _ = tokio::time::timeout(CLOSE_TIMEOUT, handshake).await;
+}

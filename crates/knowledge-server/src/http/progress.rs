@@ -1,0 +1,177 @@
+//! Progress as plain server-sent events, resumed by `Last-Event-ID`.
+
+use std::time::Duration;
+
+use axum::{
+    extract::{Path, Query, State, rejection::QueryRejection},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response, sse::Event},
+};
+use chrono::{DateTime, Utc};
+use futures::{Stream, StreamExt, future, stream};
+use knowledge_domain::{
+    batch::{BatchEvent, BatchEventKind, StageReport},
+    ids::{BatchId, ExecutionId},
+    workflow::{DocumentProgress, PROGRESS_UNITS},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{AppState, Problem, sse, tenant::Tenant};
+use crate::{
+    progress::{batch_events, workflow_events},
+    store::StoreError,
+};
+
+/// How long a client waits before it reconnects.
+const RETRY: Duration = Duration::from_secs(2);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Resume {
+    last_event_id: Option<String>,
+}
+
+/// `GET /api/knowledge/extraction/progress/{batchId}`.
+pub(super) async fn batch(
+    State(state): State<AppState>,
+    Tenant(organization): Tenant,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    query: Result<Query<Resume>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let after = last_event_id(&headers, query)?;
+    let id: BatchId = id
+        .parse()
+        .map_err(|error| Problem::bad_request(format!("{error}")))?;
+    let reads = state.store.reads(organization);
+    let head = reads.batch_head(id).await.map_err(|error| failed(&error))?;
+    let head = head.ok_or_else(|| Problem::not_found("there is no such batch"))?;
+    if head.stage.is_terminal() && after >= head.last_sequence {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let events = batch_events(&state.store, &state.hub, organization, id, after);
+    Ok(sse::response(&state, shown(events, batch_event)))
+}
+
+/// `GET /api/workflows/{executionId}/progress`.
+pub(super) async fn workflow(
+    State(state): State<AppState>,
+    Tenant(organization): Tenant,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    query: Result<Query<Resume>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let after = last_event_id(&headers, query)?;
+    let id: ExecutionId = id
+        .parse()
+        .map_err(|error| Problem::bad_request(format!("{error}")))?;
+    let reads = state.store.reads(organization);
+    let head = reads
+        .workflow_head(id)
+        .await
+        .map_err(|error| failed(&error))?;
+    let head = head.ok_or_else(|| Problem::not_found("there is no such workflow"))?;
+    let mut events =
+        workflow_events(&state.store, &state.hub, organization, id, head, after).boxed();
+    if !head.ended {
+        return Ok(sse::response(&state, shown(events, workflow_event)));
+    }
+    // Whether the client has seen everything, only the log can tell.
+    let Some(first) = events.next().await else {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    };
+    let events = stream::iter([first]).chain(events);
+    Ok(sse::response(&state, shown(events, workflow_event)))
+}
+
+/// The last sequence that the client saw; 0 when it has seen none.
+fn last_event_id(
+    headers: &HeaderMap,
+    query: Result<Query<Resume>, QueryRejection>,
+) -> Result<u64, Problem> {
+    let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let header = headers
+        .get("last-event-id")
+        .map(|value| value.to_str().unwrap_or("?").to_owned());
+    let given = header.or(query.last_event_id).unwrap_or_default();
+    if given.is_empty() {
+        return Ok(0);
+    }
+    given.parse().map_err(|_| {
+        Problem::bad_request("the last event id is no sequence; send the `id` of an event")
+    })
+}
+
+fn failed(error: &StoreError) -> Problem {
+    crate::log::failed_request(error);
+    Problem::internal()
+}
+
+/// The events as they are sent, after a hint of when to reconnect. An error ends the stream; the
+/// client reconnects and resumes.
+fn shown(
+    events: impl Stream<Item = Result<BatchEvent, StoreError>> + Send + 'static,
+    show: fn(&BatchEvent) -> Option<Event>,
+) -> impl Stream<Item = Event> + Send + 'static {
+    let hint = Event::default().retry(RETRY);
+    let events = events
+        .map(|event| event.inspect_err(crate::log::failed_request).ok())
+        .take_while(|event| future::ready(event.is_some()))
+        .filter_map(move |event| future::ready(event.as_ref().and_then(show)));
+    stream::iter([hint]).chain(events)
+}
+
+fn batch_event(event: &BatchEvent) -> Option<Event> {
+    sse_event(event, event.kind.name(), event)
+}
+
+fn workflow_event(event: &BatchEvent) -> Option<Event> {
+    let BatchEventKind::StageProgress(report) = &event.kind else {
+        return None;
+    };
+    sse_event(
+        event,
+        event.kind.name(),
+        &WorkflowProgress::new(event, report),
+    )
+}
+
+fn sse_event(event: &BatchEvent, name: &str, data: &impl Serialize) -> Option<Event> {
+    Event::default()
+        .id(event.sequence.to_string())
+        .event(name)
+        .json_data(data)
+        .ok()
+}
+
+/// One document's progress on the wire.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WorkflowProgress<'a> {
+    r#type: &'static str,
+    batch_id: BatchId,
+    sequence: u64,
+    timestamp: DateTime<Utc>,
+    /// The document's share that is done, from 0 to 100.
+    progress: f64,
+    #[serde(flatten)]
+    report: &'a StageReport,
+}
+
+impl<'a> WorkflowProgress<'a> {
+    fn new(event: &BatchEvent, report: &'a StageReport) -> Self {
+        let document = DocumentProgress {
+            stage: report.stage,
+            current: report.current,
+            total: report.total,
+        };
+        Self {
+            r#type: "StageProgress",
+            batch_id: event.batch_id,
+            sequence: event.sequence,
+            timestamp: event.timestamp,
+            progress: f64::from(document.units()) / f64::from(PROGRESS_UNITS / 100),
+            report,
+        }
+    }
+}

@@ -1,0 +1,36 @@
+// The explorer of the GraphQL API, subscriptions included.
+import 'graphiql/setup-workers/vite';
+import 'graphiql/style.css';
+import './graphiql.css';
+
+import { createGraphiQLFetcher } from '@graphiql/toolkit';
+import { GraphiQL } from 'graphiql';
+import { createClient } from 'graphql-ws';
+import { createRoot } from 'react-dom/client';
+
+const WELCOME = `# The API of this knowledge server. Ctrl-Enter runs the operation under the cursor.
+
+query Batches {
+  batches(first: 10) {
+    nodes {
+      id
+      stage
+      progress
+      totalDocuments
+      completedDocuments
+      failedDocuments
+    }
+  }
+}
+`;
+
+const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
+const fetcher = createGraphiQLFetcher({
+  url: '/graphql',
+  wsClient: createClient({ url: `${scheme}://${location.host}/graphql` }),
+});
+
+const root = document.getElementById('root');
+if (root) {
+  createRoot(root).render(<GraphiQL fetcher={fetcher} defaultQuery={WELCOME} />);
+}
