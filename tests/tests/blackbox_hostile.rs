@@ -82,9 +82,16 @@ each_database! {
             let data = client.graphql(query, json!({ "id": id })).await;
             assert_eq!(data, json!({ "node": null, "workflowExecution": null }), "{id}");
         }
-        let response = client.sse("nonsense", None).await;
-        assert_eq!(response.status(), StatusCode::NOT_FOUND);
-        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        let other = format!("batch_{}", "0".repeat(32));
+        for (id, status) in [
+            ("nonsense", StatusCode::BAD_REQUEST),
+            (other.as_str(), StatusCode::NOT_FOUND),
+        ] {
+            let response = client.sse(id, None).await;
+            assert_eq!(response.status(), status, "{id}");
+            let kind = &response.headers()["content-type"];
+            assert_eq!(kind, "application/problem+json", "{id}");
+        }
         let unknown = json!({ "documents": documents(1), "ontologyId": "nonsense" });
         assert_eq!(client.start_batch(unknown).await["__typename"], "NotFound");
     }
