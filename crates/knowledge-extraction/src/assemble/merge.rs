@@ -13,6 +13,9 @@ use crate::offline::country_of;
 /// Names of more words have no short forms that are looked for.
 const MAX_WORDS: usize = 12;
 
+/// A short form that so many names could be meant by is ambiguous without looking.
+const MAX_FORMS: usize = 64;
+
 /// Groups sorted by their first mention.
 pub(super) fn merge(candidates: &[FoundEntity], texts: &[&str], ontology: &Ontology) -> Vec<Group> {
     let names = by_name(candidates);
@@ -223,6 +226,7 @@ impl<'a> Shortening<'a> {
                 let fits = self.by_key.get(&Key::Last(last))?;
                 let full: Vec<usize> = fits
                     .iter()
+                    .take(MAX_FORMS * 4)
                     .copied()
                     .filter(|full| longer_person(&self.names[*full].words, words, first))
                     .collect();
@@ -257,6 +261,9 @@ impl<'a> Shortening<'a> {
         named: &Named,
         sets: &mut Sets,
     ) -> Option<usize> {
+        if full.len() > MAX_FORMS {
+            return None;
+        }
         let mut found: Option<usize> = None;
         for other in full.iter().copied().filter(|other| *other != index) {
             if !self.compatible(&named.leading, &self.names[other].leading) {

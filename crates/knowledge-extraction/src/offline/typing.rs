@@ -83,6 +83,12 @@ impl Typing<'_, '_> {
                 return verdict(Kind::Organization, 3);
             }
         }
+        if self.token(self.name.last).is(WordClass::GROUP) && self.word_count() == 2 {
+            return verdict(Kind::Organization, 3);
+        }
+        if self.is_made() {
+            return verdict(Kind::Work, 3);
+        }
         if self.is_initialled() {
             return verdict(Kind::Person, 3);
         }
@@ -107,6 +113,17 @@ impl Typing<'_, '_> {
         let junior = last.is_some_and(|token| matches!(token.text, "Jr" | "Sr"));
         let head = last.is_some_and(|token| token.is(WordClass::ORG_HEAD.and(WordClass::PLACE_HEAD)));
         tokens.len() > 2 && (initial || junior) && !head && !self.has_of()
+    }
+
+    /// `completed the Lindale Observatory`, `wrote A History of …`: what is made is a work.
+    fn is_made(&self) -> bool {
+        let article = usize::from(self.before(1).is_some_and(|token| token.text == "the"));
+        let made = self.before(1 + article).is_some_and(|token| {
+            matches!(token.text, "completed" | "constructed" | "erected" | "wrote" | "authored" | "composed" | "painted" | "sculpted" | "rebuilt")
+                || (token.text == "built" && article == 1)
+        });
+        let be = (2..=3).any(|back| self.before(back + article).is_some_and(|token| matches!(token.text, "was" | "were" | "is" | "been")));
+        made && !be
     }
 
     fn has_of(&self) -> bool {
@@ -352,6 +369,12 @@ impl Typing<'_, '_> {
             "in" | "near" | "at" | "In" | "around" | "outside" | "Near" | "At" | "throughout" | "across" if article == 0 => {
                 verdict(Kind::Place, 2)
             }
+            "north" | "south" | "east" | "west" | "northern" | "southern" | "eastern" | "western" | "central" | "northeastern"
+            | "northwestern" | "southeastern" | "southwestern"
+                if article == 0 && !name.is(WordClass::DEMONYM) =>
+            {
+                verdict(Kind::Place, 2)
+            }
             "from" | "to" | "into" | "through" | "toward" | "towards" if article == 0 && self.word_count() == 1 => {
                 (!name.is(WordClass::GIVEN)).then_some(Verdict { kind: Kind::Place, weight: 1 })
             }
@@ -518,7 +541,8 @@ fn coordinate(scene: &Scene<'_>, names: &[Span], verdicts: &mut [Verdict]) {
         !gap.is_empty()
             && gap.len() <= 3
             && scene.tokens[left.first].sentence == scene.tokens[right.first].sentence
-            && gap.iter().all(|token| matches!(token.text, "," | "and" | "&" | "or" | "the"))
+            && (gap.iter().all(|token| matches!(token.text, "," | "and" | "&" | "or" | "the"))
+                || gap.len() <= 2 && gap[0].sign("(") && gap.iter().all(|token| matches!(token.text, "(" | "or")))
     };
     let mut pass = |from: usize, to: usize| {
         let (known, guess) = (verdicts[from], verdicts[to]);
@@ -565,6 +589,11 @@ fn full_forms(
                 full.entry(first.clone()).or_insert(kind);
             } else if kind != Kind::Person {
                 let mut prefix = String::new();
+                if kind == Kind::Organization
+                    && let Some(last) = words.last().filter(|last| lexicon().class(last).is(WordClass::ORG_HEAD))
+                {
+                    full.entry(last.clone()).or_insert(kind);
+                }
                 for word in words.iter().take(words.len().saturating_sub(1)) {
                     if !prefix.is_empty() {
                         prefix.push(' ');

@@ -262,6 +262,17 @@ impl Clause<'_, '_> {
             .items
             .clone()
             .find(|item| self.scene.item(*item).last() < self.at && (self.scene.item(*item).kind == Kind::Person) == person && person);
+        let own = matches!(pronoun, "its" | "Its")
+            .then(|| {
+                self.sentence.items.clone().find(|item| {
+                    let item = self.scene.item(*item);
+                    item.last() < self.at && kinds.has(item.kind)
+                })
+            })
+            .flatten();
+        if own.is_some() {
+            return own;
+        }
         let item = if person { earlier.or(self.sentence.person) } else { self.sentence.thing }?;
         kinds.has(self.scene.item(item).kind).then_some(item)
     }
