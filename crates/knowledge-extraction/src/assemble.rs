@@ -94,12 +94,21 @@ pub fn assemble(source: &SourceText, assembly: Assembly, ontology: &Ontology) ->
         }
         entities.push(group);
     }
-    let relations = relations::fold(source, &assembly.relations, &owner, &texts, &assembly.mentions);
+    let relations = relations::fold(
+        source,
+        &assembly.relations,
+        &owner,
+        &texts,
+        &assembly.mentions,
+    );
     let mentions = mentions(&assembly.mentions, &texts, &owner, &entities);
     DocumentGraph {
         chunks: assembly.chunks,
         mentions,
-        entities: entities.into_iter().map(|group| group.into_entity(&texts)).collect(),
+        entities: entities
+            .into_iter()
+            .map(|group| group.into_entity(&texts))
+            .collect(),
         relations,
     }
 }
@@ -120,8 +129,10 @@ fn mentions(
             Mention {
                 span: mention.span,
                 text: (*text).to_owned(),
-                mention_type: decided
-                    .map_or_else(|| mention.mention_type.clone(), |group| group.leading.clone()),
+                mention_type: decided.map_or_else(
+                    || mention.mention_type.clone(),
+                    |group| group.leading.clone(),
+                ),
                 confidence: mention.confidence,
             }
         })

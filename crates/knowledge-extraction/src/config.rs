@@ -109,7 +109,10 @@ mod tests {
         let mut fewer = ontology.clone();
         fewer.classes.pop();
         assert_ne!(base, fingerprint(&identity(), &fewer, &config));
-        let newer = ExtractorIdentity { version: "2".to_owned(), ..identity() };
+        let newer = ExtractorIdentity {
+            version: "2".to_owned(),
+            ..identity()
+        };
         assert_ne!(base, fingerprint(&newer, &ontology, &config));
     }
 
@@ -122,7 +125,10 @@ mod tests {
 
     #[test]
     fn wrong_settings_name_their_path() {
-        let config = PipelineConfig { mentions_per_batch: 51, ..PipelineConfig::default() };
+        let config = PipelineConfig {
+            mentions_per_batch: 51,
+            ..PipelineConfig::default()
+        };
         assert_eq!(config.validate().unwrap_err().path, "mentionsPerBatch");
     }
 }

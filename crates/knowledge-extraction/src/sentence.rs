@@ -17,7 +17,7 @@ pub(crate) struct Sentence {
 /// Words whose full stop does not end a sentence, whatever follows.
 static ABBREVIATIONS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
     "mr mrs ms mx dr prof st ste mt ft gen col lt sgt capt cmdr adm maj brig rev hon pres gov sen \
-     rep vs no nos vol vols fig figs pp pg ch sec art approx ca cf eg ie viz al bros jan feb mar \
+     rep vs vol vols fig figs pp pg ch sec approx ca cf eg ie viz al bros jan feb mar \
      apr jun jul aug sep sept oct nov dec mme mlle hr fr nr bzw str dept univ assn ave blvd rd \
      messrs esq op cit ed eds trans est b d c r fl km mi"
         .split_whitespace()
@@ -49,13 +49,29 @@ pub(crate) fn is_blank(c: char) -> bool {
 fn is_closer(c: char) -> bool {
     matches!(
         c,
-        '"' | '\'' | ')' | ']' | '}' | '”' | '’' | '»' | '›' | '」' | '』' | '）' | '】' | '〉' | '》'
+        '"' | '\''
+            | ')'
+            | ']'
+            | '}'
+            | '”'
+            | '’'
+            | '»'
+            | '›'
+            | '」'
+            | '』'
+            | '）'
+            | '】'
+            | '〉'
+            | '》'
     )
 }
 
 /// Terminators after which a sentence ends without white space.
 fn is_wide_terminator(c: char) -> bool {
-    matches!(c, '。' | '！' | '？' | '｡' | '।' | '॥' | '።' | '။' | '۔' | '។')
+    matches!(
+        c,
+        '。' | '！' | '？' | '｡' | '।' | '॥' | '።' | '။' | '۔' | '។'
+    )
 }
 
 fn is_terminator(c: char) -> bool {
@@ -180,6 +196,9 @@ fn full_stop_ends(word: &str, next: &str) -> bool {
         return !initial.is_uppercase() || opens;
     }
     let lower = word.to_lowercase();
+    if matches!(lower.as_str(), "no" | "nos" | "art") {
+        return !next.chars().next().is_some_and(char::is_numeric);
+    }
     if lower.contains('.') || CLOSING_ABBREVIATIONS.contains(lower.as_str()) {
         return opens;
     }
@@ -205,10 +224,17 @@ mod tests {
         check("It cost 3.5 m. He paid.", &["It cost 3.5 m.", "He paid."]);
         check(
             "Acme Inc. bought it. It is in the U.S. The firm grew.",
-            &["Acme Inc. bought it.", "It is in the U.S.", "The firm grew."],
+            &[
+                "Acme Inc. bought it.",
+                "It is in the U.S.",
+                "The firm grew.",
+            ],
         );
         check("at 5 p.m. on Monday", &["at 5 p.m. on Monday"]);
-        check("He said \"No.\" She left!", &["He said \"No.\"", "She left!"]);
+        check(
+            "He said \"No.\" She left!",
+            &["He said \"No.\"", "She left!"],
+        );
     }
 
     #[test]

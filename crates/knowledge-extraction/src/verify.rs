@@ -191,7 +191,9 @@ pub(crate) fn entities(
         let proposed = candidate.types.len();
         candidate.types.retain(|name| ontology.has_class(name));
         rejections.unknown_types += u32::try_from(proposed - candidate.types.len()).unwrap_or(0);
-        candidate.mentions.retain(|id| (*id as usize) < mention_count);
+        candidate
+            .mentions
+            .retain(|id| (*id as usize) < mention_count);
         candidate.mentions.sort_unstable();
         candidate.mentions.dedup();
         if candidate.mentions.is_empty() || candidate.name.trim().is_empty() {

@@ -7,12 +7,12 @@ mod activities;
 mod data;
 
 pub use activities::{DocumentSource, ExtractionActivities, GraphSink};
-pub use data::{ExtractionInput, ExtractionSummary};
 use data::{
     AssembleInput, AssembleOutput, ChunkInput, ChunkOutput, EntitiesInput, EntitiesOutput,
     MentionsInput, MentionsOutput, RelationMention, RelationsInput, RelationsOutput, decode,
     encode,
 };
+pub use data::{ExtractionInput, ExtractionSummary};
 use knowledge_domain::{
     core_type,
     graph::Chunk,
@@ -77,9 +77,15 @@ impl Run<'_> {
             config: self.input.config.chunk,
         };
         let outputs: Vec<ChunkOutput> = self
-            .stage(WorkflowStage::Chunk, std::iter::once(("chunk".to_owned(), input)))
+            .stage(
+                WorkflowStage::Chunk,
+                std::iter::once(("chunk".to_owned(), input)),
+            )
             .await?;
-        let chunks: Vec<Chunk> = outputs.into_iter().flat_map(|output| output.chunks).collect();
+        let chunks: Vec<Chunk> = outputs
+            .into_iter()
+            .flat_map(|output| output.chunks)
+            .collect();
         self.summary.chunk_count = count(chunks.len());
         Ok(chunks)
     }
@@ -165,8 +171,9 @@ impl Run<'_> {
             (format!("relations/{}", chunk.position), input)
         });
         let calls: Vec<(String, RelationsInput)> = calls.collect();
-        let outputs: Vec<RelationsOutput> =
-            self.stage(WorkflowStage::Relations, calls.into_iter()).await?;
+        let outputs: Vec<RelationsOutput> = self
+            .stage(WorkflowStage::Relations, calls.into_iter())
+            .await?;
         let mut relations = Vec::new();
         for output in outputs {
             self.tally(output.tokens_used, output.rejections);

@@ -49,7 +49,10 @@ pub(super) fn load(folder: &Path) -> Result<(Layout, Vec<GoldDocument>)> {
         return Ok((Layout::Wikipedia, wikipedia(folder)?));
     }
     if !folder.join("gold.jsonl").is_file() {
-        bail!("{} has neither documents.jsonl nor gold.jsonl", folder.display());
+        bail!(
+            "{} has neither documents.jsonl nor gold.jsonl",
+            folder.display()
+        );
     }
     Ok((Layout::Invented, invented(folder)?))
 }
@@ -91,10 +94,11 @@ struct WikipediaRelation {
 }
 
 fn wikipedia(folder: &Path) -> Result<Vec<GoldDocument>> {
-    let texts: BTreeMap<String, String> = lines::<WikipediaDocument>(&folder.join("documents.jsonl"))?
-        .into_iter()
-        .map(|document| (document.name, document.text))
-        .collect();
+    let texts: BTreeMap<String, String> =
+        lines::<WikipediaDocument>(&folder.join("documents.jsonl"))?
+            .into_iter()
+            .map(|document| (document.name, document.text))
+            .collect();
     let mut documents = Vec::new();
     for gold in lines::<WikipediaGold>(&folder.join("gold.jsonl"))? {
         let text = texts.get(&gold.name).context("gold without document")?;
@@ -166,7 +170,11 @@ fn invented(folder: &Path) -> Result<Vec<GoldDocument>> {
             triples: gold
                 .triples
                 .into_iter()
-                .map(|(subject, predicate, object)| GoldTriple { subject, predicate, object })
+                .map(|(subject, predicate, object)| GoldTriple {
+                    subject,
+                    predicate,
+                    object,
+                })
                 .collect(),
         });
     }

@@ -78,7 +78,13 @@ impl Tally {
         let found: BTreeSet<(u32, u32, &str)> = graph
             .mentions
             .iter()
-            .map(|mention| (mention.span.start(), mention.span.end(), label(&mention.mention_type)))
+            .map(|mention| {
+                (
+                    mention.span.start(),
+                    mention.span.end(),
+                    label(&mention.mention_type),
+                )
+            })
             .filter(|(_, _, label)| wanted(label))
             .map(|mention| aligned(layout, mention, &gold.text))
             .collect();
@@ -95,11 +101,19 @@ impl Tally {
         self.typed.add(&found, &truth);
         for name in ["PER", "ORG", "LOC", "TIME", "NUM", "MISC"] {
             let of = |set: &BTreeSet<(u32, u32, &'static str)>| -> BTreeSet<(u32, u32)> {
-                set.iter().filter(|m| m.2 == name).map(|m| (m.0, m.1)).collect()
+                set.iter()
+                    .filter(|m| m.2 == name)
+                    .map(|m| (m.0, m.1))
+                    .collect()
             };
-            let found: BTreeSet<(u32, u32, &'static str)> = found.iter().map(|m| (m.0, m.1, label(m.2))).collect();
-            let truth: BTreeSet<(u32, u32, &'static str)> = truth.iter().map(|m| (m.0, m.1, label(m.2))).collect();
-            self.by_label.entry(name).or_default().add(&of(&found), &of(&truth));
+            let found: BTreeSet<(u32, u32, &'static str)> =
+                found.iter().map(|m| (m.0, m.1, label(m.2))).collect();
+            let truth: BTreeSet<(u32, u32, &'static str)> =
+                truth.iter().map(|m| (m.0, m.1, label(m.2))).collect();
+            self.by_label
+                .entry(name)
+                .or_default()
+                .add(&of(&found), &of(&truth));
         }
         self.names.add(&found_names(graph), &gold_names(gold));
         self.relations.add(layout, gold, graph);
@@ -110,7 +124,11 @@ impl Tally {
 fn aligned<'a>(layout: Layout, mention: (u32, u32, &'a str), text: &str) -> (u32, u32, &'a str) {
     let (start, end, label) = mention;
     let starts = text.chars().skip(start as usize).take(4).eq("the ".chars());
-    if layout == Layout::Invented && starts { (start + 4, end, label) } else { (start, end, label) }
+    if layout == Layout::Invented && starts {
+        (start + 4, end, label)
+    } else {
+        (start, end, label)
+    }
 }
 
 /// The distinct names of a document, without a leading article.
@@ -132,5 +150,8 @@ fn found_names(graph: &DocumentGraph) -> BTreeSet<String> {
 }
 
 fn bare(name: &str) -> String {
-    name.strip_prefix("the ").or_else(|| name.strip_prefix("The ")).unwrap_or(name).to_owned()
+    name.strip_prefix("the ")
+        .or_else(|| name.strip_prefix("The "))
+        .unwrap_or(name)
+        .to_owned()
 }

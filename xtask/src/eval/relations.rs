@@ -10,7 +10,11 @@ use super::{
 };
 
 /// A predicate, what it is called in the annotations, and what its inverse is called there.
-type Row = (&'static str, &'static [&'static str], &'static [&'static str]);
+type Row = (
+    &'static str,
+    &'static [&'static str],
+    &'static [&'static str],
+);
 
 const WIKIDATA: &[Row] = &[
     ("bornIn", &["P19"], &[]),
@@ -40,7 +44,7 @@ const WIKIDATA: &[Row] = &[
     ("createdBy", &["P170"], &["P800"]),
     ("developedBy", &["P178"], &[]),
     ("publishedBy", &["P123", "P264"], &[]),
-        ("publishedOn", &["P577"], &[]),
+    ("publishedOn", &["P577"], &[]),
     ("awarded", &["P166"], &[]),
     ("participatedIn", &["P1344", "P607"], &["P710"]),
     ("capitalOf", &["P1376"], &["P36"]),
@@ -91,7 +95,10 @@ impl RelationCounts {
                 .map(|pair| ordered(pair, symmetric))
                 .collect();
             self.all.add(&found, &truth);
-            self.by_predicate.entry(row.0).or_default().add(&found, &truth);
+            self.by_predicate
+                .entry(row.0)
+                .or_default()
+                .add(&found, &truth);
         }
     }
 }
@@ -106,9 +113,12 @@ fn truth(row: &Row, gold: &GoldDocument) -> BTreeSet<(String, String)> {
             if row.1.contains(&predicate) {
                 return Some(ordered(pair, symmetric));
             }
-            row.2
-                .contains(&predicate)
-                .then(|| ordered((triple.object.clone(), triple.subject.to_lowercase()), symmetric))
+            row.2.contains(&predicate).then(|| {
+                ordered(
+                    (triple.object.clone(), triple.subject.to_lowercase()),
+                    symmetric,
+                )
+            })
         })
         .collect()
 }
@@ -141,7 +151,9 @@ impl<'a> Names<'a> {
                     let span = graph.mentions[*mention as usize].span;
                     let (start, end) = (span.start(), span.end());
                     let article = start.saturating_sub(4);
-                    let known = by_end.get(&(start, end)).or_else(|| by_end.get(&(article, end)));
+                    let known = by_end
+                        .get(&(start, end))
+                        .or_else(|| by_end.get(&(article, end)));
                     if let Some(known) = known {
                         *votes.entry(known).or_default() += 1;
                     }
@@ -149,7 +161,10 @@ impl<'a> Names<'a> {
                 votes
                     .into_iter()
                     .max_by_key(|(_, votes)| *votes)
-                    .map_or_else(|| format!("unknown {position}"), |(name, _)| name.to_owned())
+                    .map_or_else(
+                        || format!("unknown {position}"),
+                        |(name, _)| name.to_owned(),
+                    )
             })
             .collect();
         let values = gold

@@ -55,8 +55,16 @@ fn scores(counts: &BTreeMap<&'static str, super::score::Counts>) -> BTreeMap<&'s
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} documents, {} layout", self.documents, self.layout)?;
-        writeln!(f, "{:.0} characters a second on one core\n", self.chars_per_second)?;
-        writeln!(f, "{:<28}{:>10}{:>8}{:>8}{:>8}{:>8}", "", "precision", "recall", "F1", "gold", "found")?;
+        writeln!(
+            f,
+            "{:.0} characters a second on one core\n",
+            self.chars_per_second
+        )?;
+        writeln!(
+            f,
+            "{:<28}{:>10}{:>8}{:>8}{:>8}{:>8}",
+            "", "precision", "recall", "F1", "gold", "found"
+        )?;
         line(f, "mentions, untyped", &self.mentions)?;
         line(f, "mentions, typed", &self.typed_mentions)?;
         for (name, score) in &self.typed_by_label {

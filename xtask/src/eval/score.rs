@@ -22,14 +22,25 @@ impl Counts {
 
     pub(super) fn score(self) -> Score {
         let ratio = |part: usize, whole: usize| {
-            if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+            if whole == 0 {
+                0.0
+            } else {
+                part as f64 / whole as f64
+            }
         };
-        let (precision, recall) = (ratio(self.correct, self.found), ratio(self.correct, self.gold));
+        let (precision, recall) = (
+            ratio(self.correct, self.found),
+            ratio(self.correct, self.gold),
+        );
         let sum = precision + recall;
         Score {
             precision,
             recall,
-            f1: if sum == 0.0 { 0.0 } else { 2.0 * precision * recall / sum },
+            f1: if sum == 0.0 {
+                0.0
+            } else {
+                2.0 * precision * recall / sum
+            },
             gold: self.gold,
             found: self.found,
         }

@@ -39,7 +39,9 @@ pub(super) fn merge(candidates: &[FoundEntity], texts: &[&str], ontology: &Ontol
 
 /// A mention belongs to one entity: to the surest, then the first by name.
 fn settle_shared_mentions(groups: &mut Vec<Group>) {
-    groups.sort_by(|a, b| (std::cmp::Reverse(a.confidence), &a.name).cmp(&(std::cmp::Reverse(b.confidence), &b.name)));
+    groups.sort_by(|a, b| {
+        (std::cmp::Reverse(a.confidence), &a.name).cmp(&(std::cmp::Reverse(b.confidence), &b.name))
+    });
     let mut taken = BTreeSet::new();
     for group in groups.iter_mut() {
         group.mentions.retain(|mention| taken.insert(*mention));
@@ -59,7 +61,10 @@ struct Named {
 fn by_name(candidates: &[FoundEntity]) -> Vec<Named> {
     let mut found: BTreeMap<Vec<String>, Vec<usize>> = BTreeMap::new();
     for (index, candidate) in candidates.iter().enumerate() {
-        found.entry(name::words(&candidate.name)).or_default().push(index);
+        found
+            .entry(name::words(&candidate.name))
+            .or_default()
+            .push(index);
     }
     found
         .into_iter()
@@ -76,7 +81,11 @@ fn leading_type<'a>(candidates: impl Iterator<Item = &'a FoundEntity>) -> String
     let mut votes: BTreeMap<&str, f64> = BTreeMap::new();
     for candidate in candidates {
         if let Some(leading) = candidate.types.first() {
-            let weight = if leading == core_type::THING { 0.3 } else { 1.0 };
+            let weight = if leading == core_type::THING {
+                0.3
+            } else {
+                1.0
+            };
             let sure = candidate.confidence.value().powi(2);
             *votes.entry(leading).or_default() += candidate.mentions.len() as f64 * weight * sure;
         }
@@ -109,7 +118,9 @@ fn group(
         }
         for (key, value) in &member.attributes {
             let proposed = (member.confidence, value.clone());
-            let kept = attributes.entry(key.clone()).or_insert_with(|| proposed.clone());
+            let kept = attributes
+                .entry(key.clone())
+                .or_insert_with(|| proposed.clone());
             if proposed.0 > kept.0 || (proposed.0 == kept.0 && proposed.1 < kept.1) {
                 *kept = proposed;
             }
@@ -121,7 +132,10 @@ fn group(
         name: canonical(&names, &mentions, texts)?,
         leading,
         types: types.into_iter().collect(),
-        attributes: attributes.into_iter().map(|(key, (_, value))| (key, value)).collect(),
+        attributes: attributes
+            .into_iter()
+            .map(|(key, (_, value))| (key, value))
+            .collect(),
         confidence: members.iter().map(|m| m.confidence).max()?,
         mentions: mentions.into_iter().collect(),
         names: names.into_iter().collect(),
@@ -143,7 +157,14 @@ fn canonical(names: &BTreeSet<String>, mentions: &BTreeSet<u32>, texts: &[&str])
         let adjective = country_of(name).is_some();
         let acronym = name::as_acronym(name).is_some();
         let frequency = uses.get(name).copied().unwrap_or(0);
-        (!adjective, !acronym, full, name.chars().count(), frequency, std::cmp::Reverse(name.clone()))
+        (
+            !adjective,
+            !acronym,
+            full,
+            name.chars().count(),
+            frequency,
+            std::cmp::Reverse(name.clone()),
+        )
     };
     names.iter().max_by_key(|name| rank(name)).cloned()
 }
@@ -189,7 +210,11 @@ impl<'a> Shortening<'a> {
                 add(Key::Acronym(acronym), index);
             }
         }
-        Self { names, ontology, by_key }
+        Self {
+            names,
+            ontology,
+            by_key,
+        }
     }
 
     fn unite(&self, sets: &mut Sets) {
@@ -239,13 +264,17 @@ impl<'a> Shortening<'a> {
             }
             _ => keys.push(Key::Core(name::core(words))),
         }
-        keys.iter().find_map(|key| self.only(key, index, named, sets))
+        keys.iter()
+            .find_map(|key| self.only(key, index, named, sets))
     }
 
     /// A name of several words that spells a country.
     fn known_words(&self, country: &str, index: usize) -> Option<usize> {
         let words = name::words(country);
-        let found = self.names.binary_search_by(|named| named.words.cmp(&words)).ok()?;
+        let found = self
+            .names
+            .binary_search_by(|named| named.words.cmp(&words))
+            .ok()?;
         (found != index).then_some(found)
     }
 
@@ -278,9 +307,7 @@ impl<'a> Shortening<'a> {
     }
 
     fn compatible(&self, a: &str, b: &str) -> bool {
-        a == b
-            || self.ontology.is_a(a, b)
-            || self.ontology.is_a(b, a)
+        a == b || self.ontology.is_a(a, b) || self.ontology.is_a(b, a)
     }
 }
 
@@ -289,7 +316,11 @@ impl<'a> Shortening<'a> {
 fn longer_person(full: &[String], short: &[String], first: &str) -> bool {
     let initial = first.chars().count() == 1;
     let starts = full.first().is_some_and(|word| {
-        if initial { word.starts_with(first) && word != first } else { word == first }
+        if initial {
+            word.starts_with(first) && word != first
+        } else {
+            word == first
+        }
     });
     let longer = full.len() > short.len() || (initial && full.len() == short.len());
     let mut rest = full.iter();
@@ -297,7 +328,9 @@ fn longer_person(full: &[String], short: &[String], first: &str) -> bool {
     starts
         && longer
         && middle.iter().all(|word| {
-            rest.any(|other| other == word || (word.chars().count() == 1 && other.starts_with(word.as_str())))
+            rest.any(|other| {
+                other == word || (word.chars().count() == 1 && other.starts_with(word.as_str()))
+            })
         })
 }
 
@@ -308,7 +341,9 @@ struct Sets {
 
 impl Sets {
     fn new(size: usize) -> Self {
-        Self { parent: (0..size).collect() }
+        Self {
+            parent: (0..size).collect(),
+        }
     }
 
     fn root(&mut self, mut index: usize) -> usize {

@@ -3,12 +3,34 @@
 use unicode_normalization::UnicodeNormalization as _;
 
 /// Words that carry no meaning when two names of an organisation are compared.
-const FILLERS: &[&str] = &["of", "the", "and", "for", "de", "du", "des", "der", "di", "la"];
+const FILLERS: &[&str] = &[
+    "of", "the", "and", "for", "de", "du", "des", "der", "di", "la",
+];
 
 /// Legal forms that a short form leaves out.
 const LEGAL_FORMS: &[&str] = &[
-    "inc", "ltd", "llc", "plc", "corp", "co", "corporation", "company", "limited", "incorporated",
-    "gmbh", "ag", "sa", "group", "holdings", "nv", "bv", "ab", "oy", "spa", "srl", "kg",
+    "inc",
+    "ltd",
+    "llc",
+    "plc",
+    "corp",
+    "co",
+    "corporation",
+    "company",
+    "limited",
+    "incorporated",
+    "gmbh",
+    "ag",
+    "sa",
+    "group",
+    "holdings",
+    "nv",
+    "bv",
+    "ab",
+    "oy",
+    "spa",
+    "srl",
+    "kg",
 ];
 
 /// A name in one line, without a leading article in lower case.
@@ -32,10 +54,18 @@ pub(super) fn words(text: &str) -> Vec<String> {
                 .strip_suffix("'s")
                 .or_else(|| word.strip_suffix("’s"))
                 .unwrap_or(word);
-            word.chars().filter(|c| c.is_alphanumeric()).collect::<String>()
+            word.chars()
+                .filter(|c| c.is_alphanumeric())
+                .collect::<String>()
         })
         .filter(|word| !word.is_empty())
-        .map(|word| if word == "saint" { "st".to_owned() } else { word })
+        .map(|word| {
+            if word == "saint" {
+                "st".to_owned()
+            } else {
+                word
+            }
+        })
         .collect();
     if words.len() > 1 && words[0] == "the" {
         words.remove(0);
@@ -88,7 +118,10 @@ mod tests {
 
     #[test]
     fn names_are_compared_by_their_words() {
-        assert_eq!(words("the Saint  Brannock's Hospital"), ["st", "brannock", "hospital"]);
+        assert_eq!(
+            words("the Saint  Brannock's Hospital"),
+            ["st", "brannock", "hospital"]
+        );
         assert_eq!(words("Harrow & Finch"), words("Harrow and Finch"));
         assert_eq!(
             core(&words("University of Port Selby")),

@@ -35,7 +35,10 @@ fn neighbours_share_a_sentence() {
 #[test]
 fn long_sentences_are_cut_at_white_space_then_hard() {
     let text = format!("{} {}", "a".repeat(40), "b".repeat(120));
-    let lengths: Vec<usize> = chunk_text(&text, &small(50)).iter().map(String::len).collect();
+    let lengths: Vec<usize> = chunk_text(&text, &small(50))
+        .iter()
+        .map(String::len)
+        .collect();
     assert_eq!(lengths, [40, 50, 50, 20]);
 }
 
@@ -45,7 +48,11 @@ fn graphemes_stay_whole_where_they_can() {
     let config = small(51);
     assert_eq!(chunk_text(&text, &config)[0].chars().count(), 50);
     let marks = format!("e{}", "\u{301}".repeat(300));
-    assert!(chunk_text(&marks, &config).iter().all(|c| c.chars().count() <= 51));
+    assert!(
+        chunk_text(&marks, &config)
+            .iter()
+            .all(|c| c.chars().count() <= 51)
+    );
 }
 
 #[test]
@@ -61,7 +68,14 @@ fn empty_documents_are_refused_for_good() {
 #[test]
 fn settings_out_of_range_are_refused() {
     let source = SourceText::new("Text.").unwrap();
-    for config in [small(0), small(200_000), ChunkConfig { min_chars: 3000, ..ChunkConfig::default() }] {
+    for config in [
+        small(0),
+        small(200_000),
+        ChunkConfig {
+            min_chars: 3000,
+            ..ChunkConfig::default()
+        },
+    ] {
         let error = chunks(&source, &config).unwrap_err();
         assert!(matches!(error, ExtractionError::Config(_)));
     }

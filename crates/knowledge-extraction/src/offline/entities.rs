@@ -15,7 +15,9 @@ pub(super) fn entities(request: EntityRequest<'_>) -> Vec<EntityCandidate> {
     let mut found: BTreeMap<(&str, &str), EntityCandidate> = BTreeMap::new();
     for (mention, position) in request.mentions.iter().zip(0_u32..) {
         let kind = types.kind(&[mention.mention_type.to_owned()], request.ontology);
-        if kind.is_literal() || [core_type::DATE, core_type::QUANTITY].contains(&mention.mention_type) {
+        if kind.is_literal()
+            || [core_type::DATE, core_type::QUANTITY].contains(&mention.mention_type)
+        {
             continue;
         }
         let candidate = found
@@ -38,7 +40,9 @@ pub(super) fn entities(request: EntityRequest<'_>) -> Vec<EntityCandidate> {
 fn classes(mention: &MentionInContext<'_>, types: &TypeMap<'_>) -> Vec<String> {
     let words: Vec<&str> = mention.text.split_whitespace().collect();
     let of = words.iter().position(|word| *word == "of");
-    let head = of.and_then(|of| of.checked_sub(1)).or(words.len().checked_sub(1));
+    let head = of
+        .and_then(|of| of.checked_sub(1))
+        .or(words.len().checked_sub(1));
     let special = head
         .and_then(|head| words.get(head))
         .and_then(|word| types.named(word))
@@ -53,11 +57,30 @@ fn attributes(mention: &MentionInContext<'_>, known: &mut BTreeMap<String, Strin
     if mention.mention_type != core_type::PERSON {
         return;
     }
-    let title = mention.before.trim_end().rsplit(char::is_whitespace).next().unwrap_or_default();
+    let title = mention
+        .before
+        .trim_end()
+        .rsplit(char::is_whitespace)
+        .next()
+        .unwrap_or_default();
     let word = title.trim_end_matches('.');
-    if matches!(word, "Mr" | "Mrs" | "Ms" | "Dr" | "Prof" | "Professor" | "President" | "Captain" | "Colonel" | "General" | "Senator" | "Rev")
-        && mention.before.ends_with(' ')
+    if matches!(
+        word,
+        "Mr" | "Mrs"
+            | "Ms"
+            | "Dr"
+            | "Prof"
+            | "Professor"
+            | "President"
+            | "Captain"
+            | "Colonel"
+            | "General"
+            | "Senator"
+            | "Rev"
+    ) && mention.before.ends_with(' ')
     {
-        known.entry("title".to_owned()).or_insert_with(|| word.to_owned());
+        known
+            .entry("title".to_owned())
+            .or_insert_with(|| word.to_owned());
     }
 }

@@ -37,19 +37,50 @@ struct Scan<'a> {
 }
 
 const CURRENCY: &[&str] = &["$", "£", "€", "¥", "₹", "₽", "₩", "₤"];
-const CURRENCY_PREFIX: &[&str] = &["US", "USD", "EUR", "GBP", "A", "C", "HK", "NZ", "CHF", "Rs", "DM"];
+const CURRENCY_PREFIX: &[&str] = &[
+    "US", "USD", "EUR", "GBP", "A", "C", "HK", "NZ", "CHF", "Rs", "DM",
+];
 /// Words before a number that make it a label.
 const LABELS: &[&str] = &[
-    "number", "no", "nr", "chapter", "volume", "vol", "page", "route", "highway", "interstate",
-    "channel", "figure", "table", "section", "article", "part", "level", "phase", "grade", "class",
-    "type", "version", "season", "episode", "district", "flight", "unit", "room", "platform",
+    "number",
+    "no",
+    "nr",
+    "chapter",
+    "volume",
+    "vol",
+    "page",
+    "route",
+    "highway",
+    "interstate",
+    "channel",
+    "figure",
+    "table",
+    "section",
+    "article",
+    "part",
+    "level",
+    "phase",
+    "grade",
+    "class",
+    "type",
+    "version",
+    "season",
+    "episode",
+    "district",
+    "flight",
+    "unit",
+    "room",
+    "platform",
 ];
 
 impl Scan<'_> {
     fn literal(&self) -> Option<Literal> {
         let token = self.get(0)?;
         if token.is_word() {
-            return self.month(0).map(|last| self.date(0, last)).or_else(|| self.word());
+            return self
+                .month(0)
+                .map(|last| self.date(0, last))
+                .or_else(|| self.word());
         }
         if token.shape == Shape::Number {
             return self.number();
@@ -89,7 +120,9 @@ impl Scan<'_> {
             return None;
         }
         let mut at = ahead;
-        if self.get(at + 1).is_some_and(|token| token.sign(".") && !token.spaced)
+        if self
+            .get(at + 1)
+            .is_some_and(|token| token.sign(".") && !token.spaced)
             && month.char_count() <= 4
         {
             at += 1;
@@ -103,7 +136,10 @@ impl Scan<'_> {
         }
         let comma = usize::from(self.get(at + 1).is_some_and(|token| token.sign(",")));
         let of = usize::from(self.get(at + 1).is_some_and(|token| token.text == "of"));
-        if self.get(at + 1 + comma + of).is_some_and(|token| year(token)) {
+        if self
+            .get(at + 1 + comma + of)
+            .is_some_and(|token| year(token))
+        {
             return Some(at + 1 + comma + of);
         }
         (at == ahead && ahead == 0 && self.month_stands_alone(month)).then_some(ahead)
@@ -111,8 +147,14 @@ impl Scan<'_> {
 
     /// Whether a bare month is one, not a verb or the name of a person.
     fn month_stands_alone(&self, month: &Token<'_>) -> bool {
-        let follows = self.get(1).is_some_and(|next| next.is_capital() && next.spaced);
-        if follows || self.back(1).is_some_and(|before| before.is_capital() && !before.opens) {
+        let follows = self
+            .get(1)
+            .is_some_and(|next| next.is_capital() && next.spaced);
+        if follows
+            || self
+                .back(1)
+                .is_some_and(|before| before.is_capital() && !before.opens)
+        {
             return false;
         }
         let ambiguous = matches!(
@@ -123,8 +165,23 @@ impl Scan<'_> {
             let word = before.text.to_lowercase();
             matches!(
                 word.as_str(),
-                "in" | "of" | "since" | "until" | "till" | "by" | "from" | "to" | "early" | "late"
-                    | "mid" | "during" | "every" | "each" | "last" | "next" | "between" | "through"
+                "in" | "of"
+                    | "since"
+                    | "until"
+                    | "till"
+                    | "by"
+                    | "from"
+                    | "to"
+                    | "early"
+                    | "late"
+                    | "mid"
+                    | "during"
+                    | "every"
+                    | "each"
+                    | "last"
+                    | "next"
+                    | "between"
+                    | "through"
             )
         });
         placed || (!ambiguous && month.char_count() > 3)
@@ -137,16 +194,22 @@ impl Scan<'_> {
             return self.spelled();
         }
         if token.text == "the" || token.text == "The" {
-            return self.the_period().map(|last| self.date(usize::from(token.opens), last));
+            return self
+                .the_period()
+                .map(|last| self.date(usize::from(token.opens), last));
         }
         if ordinal(token) {
             return self.period(0).map(|last| self.date(0, last));
         }
-        if matches!(token.text, "late" | "early" | "mid") && self.get(1).is_some_and(Token::is_dash) {
+        if matches!(token.text, "late" | "early" | "mid") && self.get(1).is_some_and(Token::is_dash)
+        {
             let last = self.period(2)?;
             return Some(self.date(0, last));
         }
-        if matches!(token.text.to_lowercase().as_str(), "spring" | "summer" | "autumn" | "fall" | "winter") {
+        if matches!(
+            token.text.to_lowercase().as_str(),
+            "spring" | "summer" | "autumn" | "fall" | "winter"
+        ) {
             let of = usize::from(self.get(1).is_some_and(|next| next.text == "of"));
             return self
                 .get(1 + of)
@@ -160,7 +223,9 @@ impl Scan<'_> {
             return self.single_unit();
         }
         if CURRENCY_PREFIX.contains(&token.text)
-            && self.get(1).is_some_and(|next| !next.spaced && CURRENCY.contains(&next.text))
+            && self
+                .get(1)
+                .is_some_and(|next| !next.spaced && CURRENCY.contains(&next.text))
         {
             return self.amount(1);
         }
@@ -169,17 +234,31 @@ impl Scan<'_> {
 
     /// `a week`, `one mile`, `one million`.
     fn single_unit(&self) -> Option<Literal> {
-        let hyphen = usize::from(self.get(1).is_some_and(|next| next.is_dash() && !next.spaced));
+        let hyphen = usize::from(
+            self.get(1)
+                .is_some_and(|next| next.is_dash() && !next.spaced),
+        );
         let unit = self.get(1 + hyphen)?;
         let article = matches!(self.get(0)?.text, "a" | "an");
-        let plain = matches!(unit.text, "mile" | "kilometer" | "kilometre" | "meter" | "metre" | "acre");
+        let plain = matches!(
+            unit.text,
+            "mile" | "kilometer" | "kilometre" | "meter" | "metre" | "acre"
+        );
         if plain {
             return Some(self.found(0, 1 + hyphen, Kind::Quantity));
         }
         if article {
             return matches!(unit.text, "week" | "decade" | "century")
                 .then(|| self.date(0, 1))
-                .filter(|_| hyphen == 0 && self.back(1).is_some_and(|b| matches!(b.text, "for" | "than" | "about" | "over" | "within" | "in" | "after")));
+                .filter(|_| {
+                    hyphen == 0
+                        && self.back(1).is_some_and(|b| {
+                            matches!(
+                                b.text,
+                                "for" | "than" | "about" | "over" | "within" | "in" | "after"
+                            )
+                        })
+                });
         }
         if unit.is(WordClass::TIME_UNIT) && unit.shape == Shape::Lower && unit.text != "day" {
             return Some(self.date(0, 1 + hyphen));
@@ -190,9 +269,11 @@ impl Scan<'_> {
 
     /// A period after `the`: a decade or a century, with or without `mid-`.
     fn the_period(&self) -> Option<usize> {
-        let modified = usize::from(self.get(1).is_some_and(|token| {
-            matches!(token.text, "mid" | "late" | "early")
-        }) && self.get(2).is_some_and(Token::is_dash)) * 2;
+        let modified = usize::from(
+            self.get(1)
+                .is_some_and(|token| matches!(token.text, "mid" | "late" | "early"))
+                && self.get(2).is_some_and(Token::is_dash),
+        ) * 2;
         self.period(1 + modified)
     }
 
@@ -214,7 +295,10 @@ impl Scan<'_> {
     /// The position after an era that follows `last`, else `last`.
     fn era(&self, last: usize) -> usize {
         let era = self.get(last + 1).is_some_and(|token| {
-            matches!(token.text, "BC" | "AD" | "BCE" | "CE" | "B.C." | "A.D." | "B.C.E." | "C.E.")
+            matches!(
+                token.text,
+                "BC" | "AD" | "BCE" | "CE" | "B.C." | "A.D." | "B.C.E." | "C.E."
+            )
         });
         last + usize::from(era)
     }
@@ -230,7 +314,10 @@ impl Scan<'_> {
             if let Some(last) = self.month(1 + of) {
                 return Some(self.date(0, last));
             }
-            if self.get(1 + of).is_some_and(|next| next.is(WordClass::MONTH) && next.is_capital()) {
+            if self
+                .get(1 + of)
+                .is_some_and(|next| next.is(WordClass::MONTH) && next.is_capital())
+            {
                 return Some(self.date(0, 1 + of));
             }
         }
@@ -246,6 +333,9 @@ impl Scan<'_> {
         }
         if year(token) {
             return Some(self.date(0, self.year_range()));
+        }
+        if self.era(0) > 0 {
+            return Some(self.date(0, self.era(0)));
         }
         self.bare_number().then(|| self.found(0, 0, Kind::Quantity))
     }
@@ -266,7 +356,10 @@ impl Scan<'_> {
     /// `2012-05-03`, `3/5/2012`, `03.05.2012`.
     fn numeric_date(&self) -> Option<usize> {
         let token = self.get(0)?;
-        if token.text.len() >= 8 && token.text.split('.').count() == 3 && token.text.split('.').all(digits) {
+        if token.text.len() >= 8
+            && token.text.split('.').count() == 3
+            && token.text.split('.').all(digits)
+        {
             return Some(0);
         }
         let parts = [1, 2, 3, 4].map(|ahead| self.get(ahead).filter(|token| !token.spaced));
@@ -274,7 +367,13 @@ impl Scan<'_> {
             return None;
         };
         let same = a.text == c.text && (a.is_dash() || a.sign("/"));
-        let lengths = [token, b, d].map(|part| if digits(part.text) { part.text.len() } else { 0 });
+        let lengths = [token, b, d].map(|part| {
+            if digits(part.text) {
+                part.text.len()
+            } else {
+                0
+            }
+        });
         (same && matches!(lengths, [4, 2, 2] | [1 | 2, 1 | 2, 4])).then_some(4)
     }
 
@@ -282,7 +381,26 @@ impl Scan<'_> {
     fn suffixed(&self) -> Option<Literal> {
         let token = self.get(0)?;
         let suffix = token.text.trim_start_matches(|c: char| !c.is_alphabetic());
-        let known = matches!(suffix, "km" | "m" | "cm" | "mm" | "kg" | "g" | "ft" | "mph" | "MW" | "kW" | "GB" | "MB" | "Hz" | "GHz" | "MHz" | "bn" | "k" | "ha");
+        let known = matches!(
+            suffix,
+            "km" | "m"
+                | "cm"
+                | "mm"
+                | "kg"
+                | "g"
+                | "ft"
+                | "mph"
+                | "MW"
+                | "kW"
+                | "GB"
+                | "MB"
+                | "Hz"
+                | "GHz"
+                | "MHz"
+                | "bn"
+                | "k"
+                | "ha"
+        );
         known.then(|| self.found(0, 0, Kind::Quantity))
     }
 
@@ -291,9 +409,10 @@ impl Scan<'_> {
     fn unit(&self, ahead: usize) -> (usize, Option<Kind>) {
         let mut last = ahead;
         let mut kind = None;
-        while self.get(last + 1).is_some_and(|next| {
-            next.shape == Shape::Lower && next.is(WordClass::MAGNITUDE)
-        }) {
+        while self
+            .get(last + 1)
+            .is_some_and(|next| next.shape == Shape::Lower && next.is(WordClass::MAGNITUDE))
+        {
             last += 1;
             kind = Some(Kind::Quantity);
         }
@@ -312,8 +431,15 @@ impl Scan<'_> {
         if next.is(WordClass::UNIT) && next.spaced && self.unit_fits(last + 1) {
             return (last + 1, Some(Kind::Quantity));
         }
-        let qualified = matches!(next.text, "square" | "cubic" | "nautical" | "air" | "metric" | "US" | "U.S.");
-        if qualified && self.get(last + 2).is_some_and(|unit| unit.is(WordClass::UNIT)) {
+        let qualified = matches!(
+            next.text,
+            "square" | "cubic" | "nautical" | "air" | "metric" | "US" | "U.S."
+        );
+        if qualified
+            && self
+                .get(last + 2)
+                .is_some_and(|unit| unit.is(WordClass::UNIT))
+        {
             return (last + 2, Some(Kind::Quantity));
         }
         (last, kind)
@@ -336,7 +462,10 @@ impl Scan<'_> {
                         && self.get(last + 4).is_some_and(|token| token.text == "old");
                     return (last + 2 + 2 * usize::from(old), Some(Kind::Date));
                 }
-                if self.get(last).is_some_and(Token::is_word) && !word.is(WordClass::UNIT) && !matches!(word.text, "tone" | "part" | "fold") {
+                if self.get(last).is_some_and(Token::is_word)
+                    && !word.is(WordClass::UNIT)
+                    && !matches!(word.text, "tone" | "part" | "fold")
+                {
                     return (last, Some(Kind::Quantity));
                 }
                 (last + 2, Some(Kind::Quantity))
@@ -360,17 +489,35 @@ impl Scan<'_> {
 
     /// Values that start with a spelled number.
     fn spelled(&self) -> Option<Literal> {
-        if self.back(1).is_some_and(|before| matches!(before.text, "number" | "top" | "Number" | "Top")) {
+        if self
+            .back(1)
+            .is_some_and(|before| matches!(before.text, "number" | "top" | "Number" | "Top"))
+        {
             return None;
         }
         let mut last = 0;
         loop {
-            let dash = usize::from(self.get(last + 1).is_some_and(|next| next.is_dash() && !next.spaced));
+            let dash = usize::from(
+                self.get(last + 1)
+                    .is_some_and(|next| next.is_dash() && !next.spaced),
+            );
             let next = self.get(last + 1 + dash);
             let goes_on = next.is_some_and(|next| {
                 next.is(WordClass::NUMBER.and(WordClass::MAGNITUDE))
-                    || (dash == 1 && matches!(next.text, "one" | "thirds" | "quarters" | "fifths" | "fourths" | "half" | "and" | "a"))
-                    || (dash == 0 && matches!(next.text, "thirds" | "quarters" | "fifths" | "fourths"))
+                    || (dash == 1
+                        && matches!(
+                            next.text,
+                            "one"
+                                | "thirds"
+                                | "quarters"
+                                | "fifths"
+                                | "fourths"
+                                | "half"
+                                | "and"
+                                | "a"
+                        ))
+                    || (dash == 0
+                        && matches!(next.text, "thirds" | "quarters" | "fifths" | "fourths"))
             });
             if !goes_on || last > 12 {
                 break;
@@ -379,9 +526,10 @@ impl Scan<'_> {
         }
         let (end, kind) = self.unit(last);
         let kind = kind.unwrap_or(Kind::Quantity);
-        let named = self.get(0)?.is_capital()
-            && !self.get(0)?.opens
-            || self.get(end + 1).is_some_and(|next| next.is_capital() && self.get(0).is_some_and(Token::is_capital));
+        let named = self.get(0)?.is_capital() && !self.get(0)?.opens
+            || self.get(end + 1).is_some_and(|next| {
+                next.is_capital() && self.get(0).is_some_and(Token::is_capital)
+            });
         (!named).then(|| self.found(0, end, kind))
     }
 
@@ -389,7 +537,10 @@ impl Scan<'_> {
     fn bare_number(&self) -> bool {
         let labelled = self.back(1).is_some_and(|before| {
             LABELS.contains(&before.text.to_lowercase().as_str())
-                || matches!(before.text, "#" | "/" | ":" | "." | "[" | "§" | "№" | "’" | "'")
+                || matches!(
+                    before.text,
+                    "#" | "/" | ":" | "." | "[" | "§" | "№" | "’" | "'"
+                )
                 || (before.is_dash() && !self.tokens[self.at].spaced)
                 || (before.is_capital() && !before.opens && !before.is(WordClass::FUNCTION))
         });
@@ -411,7 +562,9 @@ fn day(token: &Token<'_>) -> bool {
     token.shape == Shape::Number
         && digits(number)
         && matches!(suffix, "" | "st" | "nd" | "rd" | "th")
-        && number.parse::<u32>().is_ok_and(|day| (1..=31).contains(&day))
+        && number
+            .parse::<u32>()
+            .is_ok_and(|day| (1..=31).contains(&day))
 }
 
 /// A year of four digits.
@@ -419,7 +572,10 @@ fn year(token: &Token<'_>) -> bool {
     token.shape == Shape::Number
         && token.text.len() == 4
         && digits(token.text)
-        && token.text.parse::<u32>().is_ok_and(|year| (1001..=2100).contains(&year))
+        && token
+            .text
+            .parse::<u32>()
+            .is_ok_and(|year| (1001..=2100).contains(&year))
 }
 
 /// `1990s`.
@@ -438,9 +594,26 @@ fn ordinal(token: &Token<'_>) -> bool {
         );
     }
     const SPELLED: &[&str] = &[
-        "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth",
-        "tenth", "eleventh", "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth",
-        "seventeenth", "eighteenth", "nineteenth", "twentieth",
+        "first",
+        "second",
+        "third",
+        "fourth",
+        "fifth",
+        "sixth",
+        "seventh",
+        "eighth",
+        "ninth",
+        "tenth",
+        "eleventh",
+        "twelfth",
+        "thirteenth",
+        "fourteenth",
+        "fifteenth",
+        "sixteenth",
+        "seventeenth",
+        "eighteenth",
+        "nineteenth",
+        "twentieth",
     ];
     token.is_word() && SPELLED.contains(&token.text.to_lowercase().as_str())
 }

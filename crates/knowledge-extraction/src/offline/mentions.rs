@@ -66,11 +66,19 @@ pub(super) fn spotted(tokens: &[Token<'_>]) -> Vec<Spotted> {
         .map(|(span, verdict)| named(with_article(tokens, *span, verdict), verdict))
         .collect();
     found.extend(titles.iter().map(|span| titled(tokens, *span)));
-    found.extend(literals.iter().filter(|literal| !used[literal.first..=literal.last].contains(&true)).map(|literal| Spotted {
-        span: Span { first: literal.first, last: literal.last },
-        kind: literal.kind,
-        confidence: 0.9,
-    }));
+    found.extend(
+        literals
+            .iter()
+            .filter(|literal| !used[literal.first..=literal.last].contains(&true))
+            .map(|literal| Spotted {
+                span: Span {
+                    first: literal.first,
+                    last: literal.last,
+                },
+                kind: literal.kind,
+                confidence: 0.9,
+            }),
+    );
     found.sort_by_key(|spotted| spotted.span.first);
     found
 }
@@ -81,12 +89,22 @@ fn with_article(tokens: &[Token<'_>], span: Span, verdict: Verdict) -> Span {
     let Some(before) = span.first.checked_sub(1) else {
         return span;
     };
-    let title = tokens[before].text == "The" && tokens[before].opens && verdict.kind == Kind::Work && verdict.weight == 3;
+    let title = tokens[before].text == "The"
+        && tokens[before].opens
+        && verdict.kind == Kind::Work
+        && verdict.weight == 3;
     let country = tokens[before].text == "the"
         && span.last == span.first + 1
         && tokens[span.first].text == "United"
         && tokens[span.last].text == "States";
-    if title || country { Span { first: before, ..span } } else { span }
+    if title || country {
+        Span {
+            first: before,
+            ..span
+        }
+    } else {
+        span
+    }
 }
 
 fn named(span: Span, verdict: Verdict) -> Spotted {
@@ -95,12 +113,20 @@ fn named(span: Span, verdict: Verdict) -> Spotted {
         2 => 0.8,
         _ => 0.6,
     };
-    Spotted { span, kind: verdict.kind, confidence }
+    Spotted {
+        span,
+        kind: verdict.kind,
+        confidence,
+    }
 }
 
 /// A title in quotes is a work unless the noun before it says otherwise.
 fn titled(tokens: &[Token<'_>], span: Span) -> Spotted {
     let before = span.first.checked_sub(2).map(|at| &tokens[at]);
     let kind = before.and_then(noun_kind).unwrap_or(Kind::Work);
-    Spotted { span, kind, confidence: 0.75 }
+    Spotted {
+        span,
+        kind,
+        confidence: 0.75,
+    }
 }

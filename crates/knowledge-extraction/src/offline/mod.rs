@@ -67,7 +67,10 @@ impl Extractor for OfflineExtractor {
                     text: found.text.to_owned(),
                     // A kind that the ontology does not have is proposed by its own name, so that
                     // the rejection is counted.
-                    mention_type: types.class(found.kind).unwrap_or(found.kind.core_type()).to_owned(),
+                    mention_type: types
+                        .class(found.kind)
+                        .unwrap_or(found.kind.core_type())
+                        .to_owned(),
                     confidence: found.confidence,
                 })
                 .collect();

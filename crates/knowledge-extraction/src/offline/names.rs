@@ -58,7 +58,10 @@ impl<'a> Scene<'a> {
                 self.lower.insert(token.text);
             } else if token.is_capital() && !token.opens && !self.after_opening(at) {
                 self.capitalised.insert(token.text);
-            } else if token.is_capital() && token.opens && !token.is(WordClass::FUNCTION.and(WordClass::COMMON)) {
+            } else if token.is_capital()
+                && token.opens
+                && !token.is(WordClass::FUNCTION.and(WordClass::COMMON))
+            {
                 if let Some(next) = self.tokens.get(at + 1).filter(|next| {
                     next.is_capital() && next.sentence == token.sentence && next.spaced
                 }) {
@@ -66,8 +69,13 @@ impl<'a> Scene<'a> {
                     self.capitalised.insert(token.text);
                 }
             }
-            let neighbour = self.tokens.get(at + 1).filter(|next| next.spaced && next.sentence == token.sentence && next.is_capital());
-            if let Some(next) = neighbour.filter(|_| token.is_capital() && !token.is(WordClass::FUNCTION)) {
+            let neighbour = self
+                .tokens
+                .get(at + 1)
+                .filter(|next| next.spaced && next.sentence == token.sentence && next.is_capital());
+            if let Some(next) =
+                neighbour.filter(|_| token.is_capital() && !token.is(WordClass::FUNCTION))
+            {
                 self.joined.insert(token.text);
                 self.joined.insert(next.text);
             }
@@ -76,7 +84,8 @@ impl<'a> Scene<'a> {
                 && matches!(and.text, "and" | "&")
                 && right.is_capital()
             {
-                *self.pairs.entry((left.text, right.text)).or_default() += 1 + u32::from(and.text == "&");
+                *self.pairs.entry((left.text, right.text)).or_default() +=
+                    1 + u32::from(and.text == "&");
             }
         }
     }
@@ -84,7 +93,10 @@ impl<'a> Scene<'a> {
     /// Whether a quote, bracket or colon before the token makes its capital meaningless.
     fn after_opening(&self, at: usize) -> bool {
         at.checked_sub(1).is_some_and(|before| {
-            matches!(self.tokens[before].text, "\"" | "“" | "‘" | ":" | "«" | "„" | "•" | "*")
+            matches!(
+                self.tokens[before].text,
+                "\"" | "“" | "‘" | ":" | "«" | "„" | "•" | "*"
+            )
         })
     }
 
@@ -134,18 +146,34 @@ impl<'a> Scene<'a> {
     fn starts(&self, at: usize) -> Option<usize> {
         let token = &self.tokens[at];
         if token.shape == Shape::Lower {
-            let particle = matches!(token.text, "van" | "von" | "al" | "el" | "ibn" | "bin" | "af");
+            let particle = matches!(
+                token.text,
+                "van" | "von" | "al" | "el" | "ibn" | "bin" | "af"
+            );
             let next = self.get(at + 1, at)?;
             let dashed = next.is_dash() && !next.spaced && matches!(token.text, "al" | "el");
             let follows = self.get(at + 1 + usize::from(dashed), at)?;
-            let capital = follows.is_capital() && (dashed || matches!(token.text, "van" | "von" | "ibn" | "bin"));
+            let capital = follows.is_capital()
+                && (dashed || matches!(token.text, "van" | "von" | "ibn" | "bin"));
             return (particle && capital && !self.valued[at + 1]).then_some(at);
         }
         if !self.nameable(at) {
             return None;
         }
         if token.is(WordClass::FUNCTION) && !self.is_acronym(at) {
-            let article = !matches!(token.text, "I" | "He" | "She" | "It" | "They" | "We" | "You" | "His" | "Her" | "This" | "These");
+            let article = !matches!(
+                token.text,
+                "I" | "He"
+                    | "She"
+                    | "It"
+                    | "They"
+                    | "We"
+                    | "You"
+                    | "His"
+                    | "Her"
+                    | "This"
+                    | "These"
+            );
             let next = self.get(at + 1, at);
             let title = article
                 && !token.opens
@@ -199,17 +227,31 @@ impl<'a> Scene<'a> {
     fn step_number(&self, first: usize, last: usize) -> Option<usize> {
         let next = self.get(last + 1, last)?;
         let digits = next.text.bytes().all(|byte| byte.is_ascii_digit());
-        let model = digits && next.text.len() == 4 && !matches!(next.text.as_bytes()[0], b'1' | b'0') && next.text >= "2100";
-        let short = model || next.text.len() <= 3 && next.text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let model = digits
+            && next.text.len() == 4
+            && !matches!(next.text.as_bytes()[0], b'1' | b'0')
+            && next.text >= "2100";
+        let short = model
+            || next.text.len() <= 3 && next.text.bytes().all(|byte| byte.is_ascii_alphanumeric());
         let month = self.tokens[last].is(WordClass::MONTH);
         let alone = !self.valued[last + 1]
             || !(self.valued.get(last + 2).copied().unwrap_or(false)
-                && self.get(last + 2, last).is_some_and(|token| token.shape != Shape::Number));
-        let opener = self.tokens[last].is(WordClass::FUNCTION) && first == last;
+                && self
+                    .get(last + 2, last)
+                    .is_some_and(|token| token.shape != Shape::Number));
+        let label = self.tokens[last].is(WordClass::COMMON) && self.tokens[last].opens;
+        let opener = (self.tokens[last].is(WordClass::FUNCTION) || label) && first == last;
         let goes_on = self.get(last + 2, last).is_some_and(|after| {
             !after.spaced && (after.is_dash() || matches!(after.text, "/" | ":" | "%"))
         });
-        (short && next.spaced && alone && !month && !opener && !goes_on && !next.text.ends_with("th")).then_some(last + 1)
+        (short
+            && next.spaced
+            && alone
+            && !month
+            && !opener
+            && !goes_on
+            && !next.text.ends_with("th"))
+        .then_some(last + 1)
     }
 
     fn step_sign(&self, first: usize, last: usize) -> Option<usize> {
@@ -255,8 +297,34 @@ impl<'a> Scene<'a> {
         let abbreviated = token.is_initial()
             || matches!(
                 token.text,
-                "St" | "Mt" | "Ft" | "Jr" | "Sr" | "Dr" | "Mr" | "Mrs" | "Ms" | "Bros" | "Inc" | "Ltd" | "Co"
-                    | "Corp" | "Gen" | "Col" | "Capt" | "Lt" | "Sgt" | "Prof" | "Rev" | "Hon" | "Sen" | "Rep" | "Gov" | "Wm" | "Chas" | "Geo" | "Jos"
+                "St" | "Mt"
+                    | "Ft"
+                    | "Jr"
+                    | "Sr"
+                    | "Dr"
+                    | "Mr"
+                    | "Mrs"
+                    | "Ms"
+                    | "Bros"
+                    | "Inc"
+                    | "Ltd"
+                    | "Co"
+                    | "Corp"
+                    | "Gen"
+                    | "Col"
+                    | "Capt"
+                    | "Lt"
+                    | "Sgt"
+                    | "Prof"
+                    | "Rev"
+                    | "Hon"
+                    | "Sen"
+                    | "Rep"
+                    | "Gov"
+                    | "Wm"
+                    | "Chas"
+                    | "Geo"
+                    | "Jos"
             );
         if !abbreviated {
             return None;
@@ -265,7 +333,8 @@ impl<'a> Scene<'a> {
         if capital && !(suffix && after.is(WordClass::FUNCTION)) {
             return Some(last + if suffix { 1 } else { 2 });
         }
-        (suffix || (token.is_initial() && after.shape != Shape::Lower && last > 0)).then_some(last + 1)
+        (suffix || (token.is_initial() && after.shape != Shape::Lower && last > 0))
+            .then_some(last + 1)
     }
 
     fn step_dash(&self, first: usize, last: usize) -> Option<usize> {
@@ -291,16 +360,33 @@ impl<'a> Scene<'a> {
         let foreign = first < last
             && after.shape == Shape::Lower
             && after.char_count() <= 6
-            && !after.is(WordClass::FUNCTION.and(WordClass::COMMON).and(WordClass::UNIT).and(WordClass::TIME_UNIT))
-            && !["ed", "ing", "born", "like", "era", "wide", "style", "only", "speak"].iter().any(|end| after.text.ends_with(end))
+            && !after.is(WordClass::FUNCTION
+                .and(WordClass::COMMON)
+                .and(WordClass::UNIT)
+                .and(WordClass::TIME_UNIT))
+            && ![
+                "ed", "ing", "born", "like", "era", "wide", "style", "only", "speak",
+            ]
+            .iter()
+            .any(|end| after.text.ends_with(end))
             && self.tokens[last].spaced
             && !self.tokens[last].is(WordClass::DEMONYM.and(WordClass::GROUP));
-        if foreign && !self.get(last + 3, last).is_some_and(Token::is_dash) && !lexicon().class(after.text).is(WordClass::EVENT_HEAD.and(WordClass::PLACE_HEAD).and(WordClass::ORG_HEAD).and(WordClass::PERSON_NOUN)) {
+        if foreign
+            && !self.get(last + 3, last).is_some_and(Token::is_dash)
+            && !lexicon().class(after.text).is(WordClass::EVENT_HEAD
+                .and(WordClass::PLACE_HEAD)
+                .and(WordClass::ORG_HEAD)
+                .and(WordClass::PERSON_NOUN))
+        {
             return Some(last + 2);
         }
         let bridge = after.is(WordClass::PARTICLE.and(WordClass::FUNCTION))
-            && self.get(last + 3, last).is_some_and(|dash| dash.is_dash() && !dash.spaced)
-            && self.get(last + 4, last).is_some_and(|end| end.is_capital() && !end.spaced);
+            && self
+                .get(last + 3, last)
+                .is_some_and(|dash| dash.is_dash() && !dash.spaced)
+            && self
+                .get(last + 4, last)
+                .is_some_and(|end| end.is_capital() && !end.spaced);
         bridge.then_some(last + 4)
     }
 
@@ -315,14 +401,36 @@ impl<'a> Scene<'a> {
         }
         let generic = matches!(
             token.text,
-            "Women" | "Men" | "Children" | "People" | "Queen" | "King" | "Workers" | "Farmers"
-                | "Girls" | "Boys" | "Ladies" | "Veterans" | "Soldiers" | "Mother" | "Father"
-                | "Players" | "Writers" | "Teachers" | "Students" | "Peoples" | "Lord" | "World"
+            "Women"
+                | "Men"
+                | "Children"
+                | "People"
+                | "Queen"
+                | "King"
+                | "Workers"
+                | "Farmers"
+                | "Girls"
+                | "Boys"
+                | "Ladies"
+                | "Veterans"
+                | "Soldiers"
+                | "Mother"
+                | "Father"
+                | "Players"
+                | "Writers"
+                | "Teachers"
+                | "Students"
+                | "Peoples"
+                | "Lord"
+                | "World"
         ) || last.checked_sub(1).is_some_and(|before| {
-            matches!(self.tokens[before].text, "St" | "Saint" | "." )
-                && (self.tokens[before].text != "." || before > 0 && self.tokens[before - 1].text == "St")
+            matches!(self.tokens[before].text, "St" | "Saint" | ".")
+                && (self.tokens[before].text != "."
+                    || before > 0 && self.tokens[before - 1].text == "St")
         });
-        let capital = self.get(head, last).is_some_and(|token| token.is_capital() && token.spaced);
+        let capital = self
+            .get(head, last)
+            .is_some_and(|token| token.is_capital() && token.spaced);
         (generic && capital).then_some(head)
     }
 
@@ -349,7 +457,8 @@ impl<'a> Scene<'a> {
             "the" => {
                 let next = self.get(last + 2, last)?;
                 let given = self.tokens[last].is(WordClass::GIVEN) || first == last;
-                (next.is_capital() && given && !self.tokens[last].is(WordClass::FUNCTION)).then_some(last + 2)
+                (next.is_capital() && given && !self.tokens[last].is(WordClass::FUNCTION))
+                    .then_some(last + 2)
             }
             _ => self.step_particles(last),
         }
@@ -364,9 +473,18 @@ impl<'a> Scene<'a> {
         }
         (1..=2)
             .find(|small| {
-                let run = self.tokens.get(last + 1..last + 1 + small).unwrap_or_default();
-                run.iter().all(|token| matches!(token.text, "a" | "an" | "the" | "of" | "in" | "to" | "for" | "with" | "on"))
-                    && self.get(last + 1 + small, last).is_some_and(Token::is_capital)
+                let run = self
+                    .tokens
+                    .get(last + 1..last + 1 + small)
+                    .unwrap_or_default();
+                run.iter().all(|token| {
+                    matches!(
+                        token.text,
+                        "a" | "an" | "the" | "of" | "in" | "to" | "for" | "with" | "on"
+                    )
+                }) && self
+                    .get(last + 1 + small, last)
+                    .is_some_and(Token::is_capital)
                     && self.nameable(last + 1 + small)
             })
             .map(|small| last + 1 + small)
@@ -376,12 +494,17 @@ impl<'a> Scene<'a> {
         let mut limit = 3;
         for count in 1..=7 {
             let token = self.get(last + count, last)?;
-            let elided = token.text.starts_with("d'") || token.text.starts_with("d’") || token.text.starts_with("l'");
+            let elided = token.text.starts_with("d'")
+                || token.text.starts_with("d’")
+                || token.text.starts_with("l'");
             if token.is_capital() {
                 return (count > 1 && self.nameable(last + count)).then_some(last + count);
             }
             limit += 3 * usize::from(elided && limit == 3);
-            if count > limit || !(token.is(WordClass::PARTICLE) || elided) || token.shape != Shape::Lower {
+            if count > limit
+                || !(token.is(WordClass::PARTICLE) || elided)
+                || token.shape != Shape::Lower
+            {
                 return None;
             }
             if elided && token.text.chars().nth(2).is_some_and(char::is_uppercase) {
@@ -393,7 +516,10 @@ impl<'a> Scene<'a> {
 
     fn step_of(&self, first: usize, last: usize) -> Option<usize> {
         let token = &self.tokens[last];
-        let article = usize::from(self.get(last + 2, last).is_some_and(|next| next.text == "the"));
+        let article = usize::from(
+            self.get(last + 2, last)
+                .is_some_and(|next| next.text == "the"),
+        );
         let next = self.get(last + 2 + article, last)?;
         if !next.is_capital() || !self.nameable(last + 2 + article) {
             return None;
@@ -403,7 +529,11 @@ impl<'a> Scene<'a> {
             .and(WordClass::PLACE_HEAD)
             .and(WordClass::WORK_HEAD)
             .and(WordClass::EVENT_HEAD);
-        if token.is(WordClass::ROLE.and(WordClass::TITLE).and(WordClass::PERSON_NOUN)) && !token.is(heads) {
+        if token.is(WordClass::ROLE
+            .and(WordClass::TITLE)
+            .and(WordClass::PERSON_NOUN))
+            && !token.is(heads)
+        {
             return None;
         }
         let alone = first == last;
@@ -415,7 +545,9 @@ impl<'a> Scene<'a> {
         }
         let name: String = self.phrase(first, last);
         let known = lexicon().known(&name).is_some()
-            || token.is(WordClass::DEMONYM.and(WordClass::GIVEN).and(WordClass::GROUP))
+            || token.is(WordClass::DEMONYM
+                .and(WordClass::GIVEN)
+                .and(WordClass::GROUP))
             || token.shape == Shape::Capitals;
         let common = token.is(WordClass::COMMON.and(WordClass::FUNCTION)) && alone && token.opens;
         (!known && !common).then_some(joined).flatten()
@@ -428,26 +560,52 @@ impl<'a> Scene<'a> {
         }
         let joined = Some(last + 2);
         let known = lexicon().known(&self.phrase(first, last + 2)).is_some();
-        let war = self.get(last + 3, last).is_some_and(|head| head.is_capital() && head.is(WordClass::EVENT_HEAD));
+        let war = self
+            .get(last + 3, last)
+            .is_some_and(|head| head.is_capital() && head.is(WordClass::EVENT_HEAD));
         if known || (war && left.is(WordClass::DEMONYM) && right.is(WordClass::DEMONYM)) {
             return joined;
         }
         let plain = |token: &Token<'_>| {
             token.shape == Shape::Capital
-                && !token.is(WordClass::GIVEN.and(WordClass::DEMONYM).and(WordClass::GROUP))
+                && !token.is(WordClass::GIVEN
+                    .and(WordClass::DEMONYM)
+                    .and(WordClass::GROUP))
                 && lexicon().known(&token.lower()).is_none()
         };
         if !plain(right) {
             return None;
         }
-        let field = self.tokens[first..=last].iter().any(|token| matches!(token.text, "of" | "for"))
+        let field = self.tokens[first..=last]
+            .iter()
+            .any(|token| matches!(token.text, "of" | "for"))
             && self.tokens[first..=last].iter().any(|token| {
                 matches!(
                     token.text,
-                    "Ministry" | "Department" | "Faculty" | "School" | "Institute" | "College" | "Board"
-                        | "Bureau" | "Office" | "Academy" | "Society" | "University" | "Museum" | "Council"
-                        | "Committee" | "Commission" | "Secretary" | "Federation" | "Association" | "Union"
-                        | "Church" | "Center" | "Centre" | "Minister"
+                    "Ministry"
+                        | "Department"
+                        | "Faculty"
+                        | "School"
+                        | "Institute"
+                        | "College"
+                        | "Board"
+                        | "Bureau"
+                        | "Office"
+                        | "Academy"
+                        | "Society"
+                        | "University"
+                        | "Museum"
+                        | "Council"
+                        | "Committee"
+                        | "Commission"
+                        | "Secretary"
+                        | "Federation"
+                        | "Association"
+                        | "Union"
+                        | "Church"
+                        | "Center"
+                        | "Centre"
+                        | "Minister"
                 )
             })
             && plain(left);
@@ -456,30 +614,72 @@ impl<'a> Scene<'a> {
         }
         let single = first == last && plain(left);
         let headed = self.get(last + 3, last).is_some_and(|head| {
-            head.is_capital() && head.spaced && head.is(WordClass::ORG_HEAD.and(WordClass::SUFFIX))
+            head.is_capital()
+                && head.spaced
+                && head.is(WordClass::ORG_HEAD.and(WordClass::SUFFIX))
                 && !self.get(last + 4, last).is_some_and(Token::is_capital)
         });
-        (single && (headed || self.is_firm(first, last))).then_some(joined).flatten()
+        (single && (headed || self.is_firm(first, last)))
+            .then_some(joined)
+            .flatten()
     }
 
     /// Whether `X and Y` at `last` reads as one firm: always a pair, and treated as one thing.
     fn is_firm(&self, first: usize, last: usize) -> bool {
         let (left, right) = (&self.tokens[last], &self.tokens[last + 2]);
-        let pair = self.pairs.get(&(left.text, right.text)).copied().unwrap_or(0);
+        let pair = self
+            .pairs
+            .get(&(left.text, right.text))
+            .copied()
+            .unwrap_or(0);
         let singular = self.get(last + 3, last).is_some_and(|verb| {
-            matches!(verb.text, "was" | "is" | "has" | "keeps" | "operates" | "makes" | "owns" | "employs" | "sells" | "publishes" | "runs")
+            matches!(
+                verb.text,
+                "was"
+                    | "is"
+                    | "has"
+                    | "keeps"
+                    | "operates"
+                    | "makes"
+                    | "owns"
+                    | "employs"
+                    | "sells"
+                    | "publishes"
+                    | "runs"
+            )
         });
-        let before = first.checked_sub(2).map(|at| (&self.tokens[at], &self.tokens[at + 1]));
+        let before = first
+            .checked_sub(2)
+            .map(|at| (&self.tokens[at], &self.tokens[at + 1]));
         let employed = before.is_some_and(|(noun, of)| {
             matches!(of.text, "of" | "for" | "at" | "with" | "by")
-                && (noun.is(WordClass::PERSON_NOUN.and(WordClass::ROLE).and(WordClass::TITLE))
-                    || matches!(noun.text, "share" | "shares" | "stake" | "head" | "research" | "part" | "worked" | "published" | "control" | "acquisition"))
+                && (noun.is(WordClass::PERSON_NOUN
+                    .and(WordClass::ROLE)
+                    .and(WordClass::TITLE))
+                    || matches!(
+                        noun.text,
+                        "share"
+                            | "shares"
+                            | "stake"
+                            | "head"
+                            | "research"
+                            | "part"
+                            | "worked"
+                            | "published"
+                            | "control"
+                            | "acquisition"
+                    ))
         });
         let elsewhere = |word: &str| {
             self.tokens.iter().enumerate().any(|(at, token)| {
                 token.text == word
-                    && !self.tokens.get(at + 1).is_some_and(|next| matches!(next.text, "and" | "&"))
-                    && !at.checked_sub(1).is_some_and(|before| matches!(self.tokens[before].text, "and" | "&"))
+                    && !self
+                        .tokens
+                        .get(at + 1)
+                        .is_some_and(|next| matches!(next.text, "and" | "&"))
+                    && !at
+                        .checked_sub(1)
+                        .is_some_and(|before| matches!(self.tokens[before].text, "and" | "&"))
             })
         };
         let together = pair >= 2 || singular || employed || (left.opens && pair >= 1);
@@ -489,7 +689,10 @@ impl<'a> Scene<'a> {
     /// `Institute for Advanced Study`, `Conference on Trade`.
     fn step_preposition(&self, first: usize, last: usize) -> Option<usize> {
         let joiner = self.get(last + 1, last)?;
-        let article = usize::from(self.get(last + 2, last).is_some_and(|next| next.text == "the"));
+        let article = usize::from(
+            self.get(last + 2, last)
+                .is_some_and(|next| next.text == "the"),
+        );
         let next = self.get(last + 2 + article, last)?;
         if !next.is_capital() || !self.nameable(last + 2 + article) {
             return None;
@@ -498,13 +701,22 @@ impl<'a> Scene<'a> {
         let fits = match joiner.text {
             "for" => {
                 head.is(WordClass::ORG_HEAD) && !self.place(last + 2 + article)
-                    || matches!(head.text, "Campaign" | "Movement" | "Prize" | "Award" | "Medal" | "Centre" | "Center")
+                    || matches!(
+                        head.text,
+                        "Campaign" | "Movement" | "Prize" | "Award" | "Medal" | "Centre" | "Center"
+                    )
             }
-            "on" => head.is(WordClass::ORG_HEAD) || matches!(head.text, "Conference" | "Convention" | "War"),
+            "on" => {
+                head.is(WordClass::ORG_HEAD)
+                    || matches!(head.text, "Conference" | "Convention" | "War")
+            }
             "against" => matches!(head.text, "Campaign" | "League" | "Alliance" | "Movement"),
             _ => false,
         };
-        (fits && (first < last || joiner.text == "for" || joiner.text == "on") && !next.is(WordClass::GIVEN.and(WordClass::DEMONYM))).then_some(last + 2 + article)
+        (fits
+            && (first < last || joiner.text == "for" || joiner.text == "on")
+            && !next.is(WordClass::GIVEN.and(WordClass::DEMONYM)))
+        .then_some(last + 2 + article)
     }
 
     fn place(&self, at: usize) -> bool {
@@ -530,11 +742,19 @@ impl<'a> Scene<'a> {
             return self.lone_opener(span.first).then_some(span.first);
         }
         let next = &self.tokens[span.first + 1];
-        if !next.is_capital() || lexicon().known(&self.phrase(span.first, span.last)).is_some() {
+        if !next.is_capital()
+            || lexicon()
+                .known(&self.phrase(span.first, span.last))
+                .is_some()
+        {
             return Some(span.first);
         }
-        let kept = first.is(WordClass::OPENING.and(WordClass::GIVEN)) || self.capitalised_elsewhere(span.first);
-        let heads = WordClass::ORG_HEAD.and(WordClass::PLACE_HEAD).and(WordClass::WORK_HEAD).and(WordClass::EVENT_HEAD);
+        let kept = first.is(WordClass::OPENING.and(WordClass::GIVEN))
+            || self.capitalised_elsewhere(span.first);
+        let heads = WordClass::ORG_HEAD
+            .and(WordClass::PLACE_HEAD)
+            .and(WordClass::WORK_HEAD)
+            .and(WordClass::EVENT_HEAD);
         let headed = self.tokens[span.last].is(heads) && !first.text.ends_with("ing");
         let verbal = (first.text.ends_with("ing") || first.text.ends_with("ly"))
             && first.char_count() > 4
@@ -550,7 +770,10 @@ impl<'a> Scene<'a> {
     fn capitalised_elsewhere(&self, at: usize) -> bool {
         let token = &self.tokens[at];
         self.tokens.len() < 5000
-            && self.tokens.iter().any(|other| other.text == token.text && !other.opens)
+            && self
+                .tokens
+                .iter()
+                .any(|other| other.text == token.text && !other.opens)
     }
 
     /// Whether a single capitalised word at the start of a sentence is a name.
@@ -563,15 +786,25 @@ impl<'a> Scene<'a> {
         if self.capitalised.contains(token.text) {
             return !token.is(WordClass::FUNCTION);
         }
-        if self.lower.contains(lower.as_str()) || token.is(WordClass::FUNCTION.and(WordClass::COMMON)) || token.is_initial() {
+        if self.lower.contains(lower.as_str())
+            || token.is(WordClass::FUNCTION.and(WordClass::COMMON))
+            || token.is_initial()
+        {
             return false;
         }
-        if lexicon().known(&lower).is_some() || token.is(WordClass::DEMONYM.and(WordClass::GROUP).and(WordClass::GIVEN)) {
+        if lexicon().known(&lower).is_some()
+            || token.is(WordClass::DEMONYM
+                .and(WordClass::GROUP)
+                .and(WordClass::GIVEN))
+        {
             return true;
         }
-        let ordinary = ["ing", "ly", "ed", "tion", "tions", "ment", "ments", "ness", "ists", "ers", "ity", "ies"]
-            .iter()
-            .any(|ending| lower.ends_with(ending));
+        let ordinary = [
+            "ing", "ly", "ed", "tion", "tions", "ment", "ments", "ness", "ists", "ers", "ity",
+            "ies",
+        ]
+        .iter()
+        .any(|ending| lower.ends_with(ending));
         let classes = WordClass::ORG_HEAD
             .and(WordClass::PLACE_HEAD)
             .and(WordClass::WORK_HEAD)
@@ -585,10 +818,62 @@ impl<'a> Scene<'a> {
         }
         self.get(at + 1, at).is_none_or(|next| {
             next.shape != Shape::Lower
-                || matches!(next.text, "is" | "was" | "has" | "had" | "who" | "will" | "would" | "and" | "in" | "of" | "also" | "then" | "himself" | "herself")
+                || matches!(
+                    next.text,
+                    "is" | "was"
+                        | "has"
+                        | "had"
+                        | "who"
+                        | "will"
+                        | "would"
+                        | "and"
+                        | "in"
+                        | "of"
+                        | "also"
+                        | "then"
+                        | "himself"
+                        | "herself"
+                )
                 || next.text.ends_with("ed")
                 || next.text.ends_with('s')
-                || matches!(next.text, "became" | "began" | "won" | "wrote" | "met" | "sold" | "made" | "left" | "took" | "held" | "built" | "went" | "said" | "grew" | "lost" | "gave" | "got" | "came" | "saw" | "led" | "ran" | "fought" | "taught" | "felt" | "kept" | "spent" | "sent" | "sang" | "found" | "bought" | "paid" | "broke" | "drew" | "rose" | "fell")
+                || matches!(
+                    next.text,
+                    "became"
+                        | "began"
+                        | "won"
+                        | "wrote"
+                        | "met"
+                        | "sold"
+                        | "made"
+                        | "left"
+                        | "took"
+                        | "held"
+                        | "built"
+                        | "went"
+                        | "said"
+                        | "grew"
+                        | "lost"
+                        | "gave"
+                        | "got"
+                        | "came"
+                        | "saw"
+                        | "led"
+                        | "ran"
+                        | "fought"
+                        | "taught"
+                        | "felt"
+                        | "kept"
+                        | "spent"
+                        | "sent"
+                        | "sang"
+                        | "found"
+                        | "bought"
+                        | "paid"
+                        | "broke"
+                        | "drew"
+                        | "rose"
+                        | "fell"
+                )
         })
     }
 
@@ -596,7 +881,10 @@ impl<'a> Scene<'a> {
     fn split(&self, span: Span, found: &mut Vec<Span>) {
         let mut first = span.first;
         let last = self.without_tail(span);
-        if matches!(self.tokens[first].text, "The" | "A" | "An") && first < last && self.tokens[first].is(WordClass::FUNCTION) {
+        if matches!(self.tokens[first].text, "The" | "A" | "An")
+            && first < last
+            && self.tokens[first].is(WordClass::FUNCTION)
+        {
             found.push(Span { first, last });
             return;
         }
@@ -618,17 +906,27 @@ impl<'a> Scene<'a> {
             return None;
         }
         let token = &self.tokens[first];
-        if !(token.is(WordClass::DEMONYM.and(WordClass::GROUP)) || lexicon().known(&token.lower()) == Some(Kind::Place)) {
+        if !(token.is(WordClass::DEMONYM.and(WordClass::GROUP))
+            || lexicon().known(&token.lower()) == Some(Kind::Place))
+        {
             return None;
         }
         let next = &self.tokens[first + 1];
         if !next.is_capital() || !next.spaced {
             return None;
         }
-        let heads = WordClass::ORG_HEAD.and(WordClass::PLACE_HEAD).and(WordClass::WORK_HEAD).and(WordClass::EVENT_HEAD);
+        let heads = WordClass::ORG_HEAD
+            .and(WordClass::PLACE_HEAD)
+            .and(WordClass::WORK_HEAD)
+            .and(WordClass::EVENT_HEAD);
         let headed = self.tokens[last].is(heads);
-        let person = next.is(WordClass::GIVEN) && !headed && token.is(WordClass::DEMONYM.and(WordClass::GROUP));
-        let office = next.is(WordClass::ROLE) && !headed;
+        let person = next.is(WordClass::GIVEN)
+            && !headed
+            && token.is(WordClass::DEMONYM.and(WordClass::GROUP));
+        let named = self.tokens[first + 1..=last]
+            .iter()
+            .any(|token| token.is(WordClass::GIVEN));
+        let office = next.is(WordClass::ROLE) && (!headed || named);
         (person || office).then_some((first, first + 1))
     }
 
@@ -636,13 +934,22 @@ impl<'a> Scene<'a> {
         let mut at = first;
         while at < last {
             let token = &self.tokens[at];
-            let title = token.is(WordClass::TITLE.and(WordClass::ROLE)) && token.shape == Shape::Capital;
-            let next = self.tokens[at + 1..=last].iter().position(|next| next.is_word());
+            let title =
+                token.is(WordClass::TITLE.and(WordClass::ROLE)) && token.shape == Shape::Capital;
+            let next = self.tokens[at + 1..=last]
+                .iter()
+                .position(|next| next.is_word());
             let Some(next) = next.map(|ahead| at + 1 + ahead) else {
                 break;
             };
-            let heads = WordClass::ORG_HEAD.and(WordClass::PLACE_HEAD).and(WordClass::EVENT_HEAD);
-            if !title || !self.tokens[next].is_capital() || self.tokens[last].is(heads) || self.kept_title(at, last) {
+            let heads = WordClass::ORG_HEAD
+                .and(WordClass::PLACE_HEAD)
+                .and(WordClass::EVENT_HEAD);
+            let named = self.tokens[at + 1..=last]
+                .iter()
+                .any(|token| token.is(WordClass::GIVEN));
+            let headed = self.tokens[last].is(heads) && !named;
+            if !title || !self.tokens[next].is_capital() || headed || self.kept_title(at, last) {
                 break;
             }
             at = next;
@@ -654,14 +961,30 @@ impl<'a> Scene<'a> {
     fn kept_title(&self, at: usize, _last: usize) -> bool {
         matches!(
             self.tokens[at].text,
-            "Sir" | "Lord" | "Lady" | "Dame" | "Saint" | "Major" | "Judge" | "Father" | "Brother" | "Sister" | "Prime"
-                | "Earl" | "Marshal" | "Head" | "Member"
+            "Sir"
+                | "Lord"
+                | "Lady"
+                | "Dame"
+                | "Saint"
+                | "Major"
+                | "Judge"
+                | "Father"
+                | "Brother"
+                | "Sister"
+                | "Prime"
+                | "Earl"
+                | "Marshal"
+                | "Head"
+                | "Member"
         ) && !(self.tokens[at].text == "Prime" && self.tokens[at + 1].text == "Minister")
     }
 
     fn only_roles(&self, first: usize, last: usize) -> bool {
         self.tokens[first..=last].iter().all(|token| {
-            (token.is(WordClass::ROLE.and(WordClass::TITLE).and(WordClass::PERSON_NOUN)) && token.shape != Shape::Capitals)
+            (token.is(WordClass::ROLE
+                .and(WordClass::TITLE)
+                .and(WordClass::PERSON_NOUN))
+                && token.shape != Shape::Capitals)
                 || !token.is_capital()
         }) || (first == last && self.is_noise(first))
     }
@@ -671,18 +994,60 @@ impl<'a> Scene<'a> {
         let token = &self.tokens[at];
         let format = matches!(
             token.text,
-            "CD" | "DVD" | "TV" | "LP" | "EP" | "BA" | "MA" | "BS" | "BSc" | "MSc" | "PhD" | "CEO" | "CFO" | "FM" | "AM" | "PM" | "PC" | "ID" | "DJ"
-                | "MC" | "VHS" | "BC" | "AD" | "BCE" | "CE" | "VIP" | "MP" | "QC" | "UTC" | "GMT" | "OK" | "II" | "III" | "IV" | "VI" | "DNA" | "HIV"
+            "CD" | "DVD"
+                | "TV"
+                | "LP"
+                | "EP"
+                | "BA"
+                | "MA"
+                | "BS"
+                | "BSc"
+                | "MSc"
+                | "PhD"
+                | "CEO"
+                | "CFO"
+                | "FM"
+                | "AM"
+                | "PM"
+                | "PC"
+                | "ID"
+                | "DJ"
+                | "MC"
+                | "VHS"
+                | "BC"
+                | "AD"
+                | "BCE"
+                | "CE"
+                | "VIP"
+                | "MP"
+                | "QC"
+                | "UTC"
+                | "GMT"
+                | "OK"
+                | "II"
+                | "III"
+                | "IV"
+                | "VI"
+                | "DNA"
+                | "HIV"
         );
         if token.is_initial() || format {
             return true;
         }
-        let heads = WordClass::ORG_HEAD.and(WordClass::PLACE_HEAD).and(WordClass::WORK_HEAD).and(WordClass::EVENT_HEAD);
-        let generic = token.shape == Shape::Capital && token.is(heads) && !token.is(WordClass::GIVEN) && !self.joined.contains(token.text);
+        let heads = WordClass::ORG_HEAD
+            .and(WordClass::PLACE_HEAD)
+            .and(WordClass::WORK_HEAD)
+            .and(WordClass::EVENT_HEAD);
+        let generic = token.shape == Shape::Capital
+            && token.is(heads)
+            && !token.is(WordClass::GIVEN)
+            && !self.joined.contains(token.text);
         if generic && lexicon().known(&token.lower()).is_none() {
             return true;
         }
-        let ordinary = token.shape == Shape::Capital && token.is(WordClass::COMMON) && lexicon().known(&token.lower()).is_none();
+        let ordinary = token.shape == Shape::Capital
+            && token.is(WordClass::COMMON)
+            && lexicon().known(&token.lower()).is_none();
         ordinary && !token.is(WordClass::GIVEN.and(WordClass::GROUP))
     }
 
@@ -696,7 +1061,12 @@ impl<'a> Scene<'a> {
         {
             last -= 1;
         }
-        while last > span.first && !self.tokens[last].is_word() && self.tokens[last].shape != Shape::Number && self.tokens[last].text != "." && last < span.last {
+        while last > span.first
+            && !self.tokens[last].is_word()
+            && self.tokens[last].shape != Shape::Number
+            && self.tokens[last].text != "."
+            && last < span.last
+        {
             last -= 1;
         }
         if last < span.last && last > span.first && self.tokens[last].shape == Shape::Lower {
@@ -707,18 +1077,37 @@ impl<'a> Scene<'a> {
 
     /// With the year or number before it that belongs to an event: `2002 Winter Olympics`.
     fn with_year(&self, span: Span) -> Span {
-        let event = self.tokens[span.first..=span.last].iter().any(|token| token.is(WordClass::EVENT_HEAD));
+        let event = self.tokens[span.first..=span.last]
+            .iter()
+            .any(|token| token.is(WordClass::EVENT_HEAD));
         let Some(before) = span.first.checked_sub(1) else {
             return span;
         };
         let token = &self.tokens[before];
-        let same = token.sentence == self.tokens[span.first].sentence && self.tokens[span.first].spaced;
-        let year = token.shape == Shape::Number && token.text.len() == 4 && token.text.bytes().all(|b| b.is_ascii_digit());
+        let same =
+            token.sentence == self.tokens[span.first].sentence && self.tokens[span.first].spaced;
+        let year = token.shape == Shape::Number
+            && token.text.len() == 4
+            && token.text.bytes().all(|b| b.is_ascii_digit());
         if event && same && year {
-            return Span { first: before, ..span };
+            return Span {
+                first: before,
+                ..span
+            };
         }
-        if event && same && token.shape == Shape::Number && before >= 2 && self.tokens[before - 1].is_dash() && token.text.len() == 2 && self.tokens[before - 2].text.len() == 4 && !token.spaced {
-            return Span { first: before - 2, ..span };
+        if event
+            && same
+            && token.shape == Shape::Number
+            && before >= 2
+            && self.tokens[before - 1].is_dash()
+            && token.text.len() == 2
+            && self.tokens[before - 2].text.len() == 4
+            && !token.spaced
+        {
+            return Span {
+                first: before - 2,
+                ..span
+            };
         }
         span
     }

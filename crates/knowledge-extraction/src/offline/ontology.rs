@@ -12,11 +12,53 @@ use super::kind::Kind;
 /// Other names that ontologies have for the core types, most specific first, in lower case.
 const CLASS_NAMES: &[(Kind, &[&str])] = &[
     (Kind::Person, &["person", "human", "people", "agent"]),
-    (Kind::Organization, &["organization", "organisation", "company", "corporation", "group", "agent"]),
-    (Kind::Place, &["place", "location", "geographicalarea", "spatialthing", "region", "city"]),
-    (Kind::Date, &["date", "time", "datetime", "temporalentity", "timeinterval", "year"]),
-    (Kind::Quantity, &["quantity", "quantitativevalue", "number", "amount", "measure"]),
-    (Kind::Work, &["work", "creativework", "document", "product", "artifact"]),
+    (
+        Kind::Organization,
+        &[
+            "organization",
+            "organisation",
+            "company",
+            "corporation",
+            "group",
+            "agent",
+        ],
+    ),
+    (
+        Kind::Place,
+        &[
+            "place",
+            "location",
+            "geographicalarea",
+            "spatialthing",
+            "region",
+            "city",
+        ],
+    ),
+    (
+        Kind::Date,
+        &[
+            "date",
+            "time",
+            "datetime",
+            "temporalentity",
+            "timeinterval",
+            "year",
+        ],
+    ),
+    (
+        Kind::Quantity,
+        &[
+            "quantity",
+            "quantitativevalue",
+            "number",
+            "amount",
+            "measure",
+        ],
+    ),
+    (
+        Kind::Work,
+        &["work", "creativework", "document", "product", "artifact"],
+    ),
     (Kind::Event, &["event", "activity"]),
     (Kind::Thing, &["thing", "entity", "object", "concept"]),
 ];
@@ -28,11 +70,30 @@ const PREDICATE_NAMES: &[&[&str]] = &[
     &["diedin", "deathplace", "placeofdeath"],
     &["diedon", "deathdate", "dateofdeath", "deathyear"],
     &["foundedby", "founder", "establishedby"],
-    &["foundedon", "foundingdate", "inception", "foundingyear", "foundedin", "established"],
-    &["headquarteredin", "headquarters", "headquarterslocation", "location", "locatedin"],
+    &[
+        "foundedon",
+        "foundingdate",
+        "inception",
+        "foundingyear",
+        "foundedin",
+        "established",
+    ],
+    &[
+        "headquarteredin",
+        "headquarters",
+        "headquarterslocation",
+        "location",
+        "locatedin",
+    ],
     &["locatedin", "location", "place", "isin", "partof"],
     &["studiedat", "educatedat", "almamater", "alumniof"],
-    &["workedfor", "employer", "worksfor", "employedby", "affiliation"],
+    &[
+        "workedfor",
+        "employer",
+        "worksfor",
+        "employedby",
+        "affiliation",
+    ],
     &["position", "role", "jobtitle", "positionheld", "occupation"],
     &["memberof", "member", "affiliation"],
     &["marriedto", "spouse", "marriedwith"],
@@ -128,13 +189,26 @@ mod tests {
     #[test]
     fn classes_and_predicates_are_found_by_their_usual_names() {
         let ontology = Ontology {
-            classes: vec![Class { name: "http://schema.org/Organization".to_owned(), parent: None }],
-            properties: vec![Property { name: "schema:birthPlace".to_owned(), domain: None, range: None }],
+            classes: vec![Class {
+                name: "http://schema.org/Organization".to_owned(),
+                parent: None,
+            }],
+            properties: vec![Property {
+                name: "schema:birthPlace".to_owned(),
+                domain: None,
+                range: None,
+            }],
         };
         let types = TypeMap::new(&ontology);
-        assert_eq!(types.class(Kind::Organization), Some("http://schema.org/Organization"));
+        assert_eq!(
+            types.class(Kind::Organization),
+            Some("http://schema.org/Organization")
+        );
         assert_eq!(types.class(Kind::Person), None);
-        assert_eq!(predicate(&ontology, "bornIn"), Some("schema:birthPlace".to_owned()));
+        assert_eq!(
+            predicate(&ontology, "bornIn"),
+            Some("schema:birthPlace".to_owned())
+        );
         assert_eq!(predicate(&ontology, "met"), None);
         assert_eq!(predicate(&Ontology::core(), "met"), Some("met".to_owned()));
     }

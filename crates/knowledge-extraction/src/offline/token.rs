@@ -268,8 +268,14 @@ mod tests {
 
     #[test]
     fn words_and_numbers() {
-        check("O'Brien's U.S. debut", &["O'Brien", "'", "s", "U.S.", "debut"]);
-        check("in the 1990s, £1,200.50.", &["in", "the", "1990s", ",", "£", "1,200.50", "."]);
+        check(
+            "O'Brien's U.S. debut",
+            &["O'Brien", "'", "s", "U.S.", "debut"],
+        );
+        check(
+            "in the 1990s, £1,200.50.",
+            &["in", "the", "1990s", ",", "£", "1,200.50", "."],
+        );
         check("E. Brandt", &["E", ".", "Brandt"]);
         check("J.R.R. Tolkien", &["J.R.R.", "Tolkien"]);
         check("Møn–Rügen", &["Møn", "–", "Rügen"]);

@@ -69,7 +69,10 @@ impl Typing<'_, '_> {
             return verdict(kind, 3);
         }
         if let Some((direction, people)) = bare.split_once(' ')
-            && matches!(direction, "north" | "south" | "east" | "west" | "latin" | "native" | "central")
+            && matches!(
+                direction,
+                "north" | "south" | "east" | "west" | "latin" | "native" | "central"
+            )
             && lexicon().class(people).is(WordClass::DEMONYM)
         {
             return verdict(Kind::Place, 3);
@@ -98,20 +101,41 @@ impl Typing<'_, '_> {
     /// The adjective of a country is a place, the name of a language is not.
     fn language_or_place(&self) -> Kind {
         let language = self.after(1).is_some_and(|next| {
-            matches!(next.text, "language" | "languages" | "dialect" | "word" | "words" | "phrase" | ":" | "alphabet" | "name" | "term")
-        }) || (self.before(1).is_some_and(|before| matches!(before.text, "in" | "In" | "into" | "from" | "("))
-            && self.after(1).is_none_or(|next| matches!(next.text, ":" | ")" | "," | "." | ";" | "as" | "and")))
-            && self.before(1).is_some_and(|before| matches!(before.text, "in" | "In" | "into" | "("));
+            matches!(
+                next.text,
+                "language"
+                    | "languages"
+                    | "dialect"
+                    | "word"
+                    | "words"
+                    | "phrase"
+                    | ":"
+                    | "alphabet"
+                    | "name"
+                    | "term"
+            )
+        }) || (self
+            .before(1)
+            .is_some_and(|before| matches!(before.text, "in" | "In" | "into" | "from" | "("))
+            && self.after(1).is_none_or(|next| {
+                matches!(next.text, ":" | ")" | "," | "." | ";" | "as" | "and")
+            }))
+            && self
+                .before(1)
+                .is_some_and(|before| matches!(before.text, "in" | "In" | "into" | "("));
         if language { Kind::Thing } else { Kind::Place }
     }
 
     /// `E. Brandt`, `J.R.R. Tolkien`, `John F. Kennedy`, `Sammy Davis Jr.`.
     fn is_initialled(&self) -> bool {
         let tokens = &self.scene.tokens[self.name.first..=self.name.last];
-        let initial = tokens.windows(2).any(|pair| pair[0].is_initial() && pair[1].sign("."));
+        let initial = tokens
+            .windows(2)
+            .any(|pair| pair[0].is_initial() && pair[1].sign("."));
         let last = tokens.iter().rev().find(|token| token.is_word());
         let junior = last.is_some_and(|token| matches!(token.text, "Jr" | "Sr"));
-        let head = last.is_some_and(|token| token.is(WordClass::ORG_HEAD.and(WordClass::PLACE_HEAD)));
+        let head =
+            last.is_some_and(|token| token.is(WordClass::ORG_HEAD.and(WordClass::PLACE_HEAD)));
         tokens.len() > 2 && (initial || junior) && !head && !self.has_of()
     }
 
@@ -119,10 +143,23 @@ impl Typing<'_, '_> {
     fn is_made(&self) -> bool {
         let article = usize::from(self.before(1).is_some_and(|token| token.text == "the"));
         let made = self.before(1 + article).is_some_and(|token| {
-            matches!(token.text, "completed" | "constructed" | "erected" | "wrote" | "authored" | "composed" | "painted" | "sculpted" | "rebuilt")
-                || (token.text == "built" && article == 1)
+            matches!(
+                token.text,
+                "completed"
+                    | "constructed"
+                    | "erected"
+                    | "wrote"
+                    | "authored"
+                    | "composed"
+                    | "painted"
+                    | "sculpted"
+                    | "rebuilt"
+            ) || (token.text == "built" && article == 1)
         });
-        let be = (2..=3).any(|back| self.before(back + article).is_some_and(|token| matches!(token.text, "was" | "were" | "is" | "been")));
+        let be = (2..=3).any(|back| {
+            self.before(back + article)
+                .is_some_and(|token| matches!(token.text, "was" | "were" | "is" | "been"))
+        });
         made && !be
     }
 
@@ -133,7 +170,9 @@ impl Typing<'_, '_> {
     /// The head of the name: the word before `of`, else the last.
     fn head(&self) -> &Token<'_> {
         let words: Vec<&Token<'_>> = self.words().collect();
-        let of = words.iter().position(|token| matches!(token.text, "of" | "for" | "on" | "against"));
+        let of = words
+            .iter()
+            .position(|token| matches!(token.text, "of" | "for" | "on" | "against"));
         let end = of.filter(|of| *of > 0).unwrap_or(words.len());
         words[..end]
             .iter()
@@ -151,7 +190,11 @@ impl Typing<'_, '_> {
             return verdict(Kind::Organization, 3);
         }
         let given = self.token(self.name.first).is(WordClass::GIVEN) && !single && !self.has_of();
-        let weight = if given && self.word_count() == 2 && !strong_head(head) { 2 } else { 3 };
+        let weight = if given && self.word_count() == 2 && !strong_head(head) {
+            2
+        } else {
+            3
+        };
         if single {
             return None;
         }
@@ -163,11 +206,35 @@ impl Typing<'_, '_> {
         if let Some(kind) = opening_head(self.token(self.name.first)) {
             return verdict(kind, 3);
         }
-        if is_roman(self.token(self.name.last)) && !(org || place || work || event) && self.word_count() <= 4 {
+        if is_roman(self.token(self.name.last))
+            && !(org || place || work || event)
+            && self.word_count() <= 4
+        {
             return verdict(Kind::Person, 2);
         }
         if self.token(self.name.first).is(WordClass::PLACE_HEAD)
-            && matches!(self.token(self.name.first).text, "Lake" | "Mount" | "River" | "Cape" | "Port" | "Fort" | "San" | "Santa" | "Via" | "Rue" | "Piazza" | "Plaza" | "Isle" | "Loch" | "Rio" | "Monte" | "Mt" | "Point" | "Villa")
+            && matches!(
+                self.token(self.name.first).text,
+                "Lake"
+                    | "Mount"
+                    | "River"
+                    | "Cape"
+                    | "Port"
+                    | "Fort"
+                    | "San"
+                    | "Santa"
+                    | "Via"
+                    | "Rue"
+                    | "Piazza"
+                    | "Plaza"
+                    | "Isle"
+                    | "Loch"
+                    | "Rio"
+                    | "Monte"
+                    | "Mt"
+                    | "Point"
+                    | "Villa"
+            )
             && !org
         {
             return verdict(Kind::Place, weight);
@@ -176,7 +243,14 @@ impl Typing<'_, '_> {
             return verdict(Kind::Event, weight);
         }
         if org && place {
-            return verdict(if matches!(head.text, "House" | "Department") { Kind::Organization } else { Kind::Place }, 2);
+            return verdict(
+                if matches!(head.text, "House" | "Department") {
+                    Kind::Organization
+                } else {
+                    Kind::Place
+                },
+                2,
+            );
         }
         if org {
             return verdict(Kind::Organization, weight);
@@ -187,7 +261,29 @@ impl Typing<'_, '_> {
         if work {
             return verdict(Kind::Work, weight);
         }
-        if self.words().any(|token| matches!(token.text, "University" | "College" | "Institute" | "Academy" | "Corporation" | "Ministry" | "FC" | "FK" | "SC" | "EC" | "AC" | "FC." | "SK" | "NK" | "BK" | "IF" | "CF" | "RC")) {
+        if self.words().any(|token| {
+            matches!(
+                token.text,
+                "University"
+                    | "College"
+                    | "Institute"
+                    | "Academy"
+                    | "Corporation"
+                    | "Ministry"
+                    | "FC"
+                    | "FK"
+                    | "SC"
+                    | "EC"
+                    | "AC"
+                    | "FC."
+                    | "SK"
+                    | "NK"
+                    | "BK"
+                    | "IF"
+                    | "CF"
+                    | "RC"
+            )
+        }) {
             return verdict(Kind::Organization, 3);
         }
         if given {
@@ -217,22 +313,50 @@ impl Typing<'_, '_> {
         }
         let title = self.before(back)?;
         let capital = title.is_capital() && title.is(WordClass::TITLE) && !title.opens
-            || title.is_capital() && matches!(title.text, "Mr" | "Mrs" | "Ms" | "Dr" | "Prof" | "Sir" | "President" | "Professor" | "King" | "Queen");
-        (capital && self.token(self.name.first).spaced).then_some(Verdict { kind: Kind::Person, weight: 3 })
+            || title.is_capital()
+                && matches!(
+                    title.text,
+                    "Mr" | "Mrs"
+                        | "Ms"
+                        | "Dr"
+                        | "Prof"
+                        | "Sir"
+                        | "President"
+                        | "Professor"
+                        | "King"
+                        | "Queen"
+                );
+        (capital && self.token(self.name.first).spaced).then_some(Verdict {
+            kind: Kind::Person,
+            weight: 3,
+        })
     }
 
     /// `X is a German skeleton racer who`, `X was the fourth album by`.
     fn by_copula(&self) -> Option<Verdict> {
         let mut ahead = self.past_brackets(1);
-        if self.after(ahead).is_some_and(|token| matches!(token.text, "\"" | "”")) {
+        if self
+            .after(ahead)
+            .is_some_and(|token| matches!(token.text, "\"" | "”"))
+        {
             ahead += 1;
         }
         ahead = self.past_aside(ahead);
         let verb = self.after(ahead)?;
-        if !matches!(verb.text, "is" | "was" | "are" | "were" | "became" | "remains") {
+        if !matches!(
+            verb.text,
+            "is" | "was" | "are" | "were" | "became" | "remains"
+        ) {
             return None;
         }
-        let weight = if self.after(ahead + 1).is_some_and(|token| matches!(token.text, "a" | "an" | "the" | "one")) { 3 } else { 2 };
+        let weight = if self
+            .after(ahead + 1)
+            .is_some_and(|token| matches!(token.text, "a" | "an" | "the" | "one"))
+        {
+            3
+        } else {
+            2
+        };
         let kind = self.noun_from(ahead + 1)?;
         verdict(kind, weight)
     }
@@ -255,7 +379,9 @@ impl Typing<'_, '_> {
         (ahead + 1..ahead + 14)
             .find(|at| {
                 self.after(*at).is_some_and(|token| token.sign(","))
-                    && self.after(at + 1).is_some_and(|token| matches!(token.text, "is" | "was" | "are" | "were"))
+                    && self
+                        .after(at + 1)
+                        .is_some_and(|token| matches!(token.text, "is" | "was" | "are" | "were"))
             })
             .map_or(ahead, |at| at + 1)
     }
@@ -266,7 +392,24 @@ impl Typing<'_, '_> {
         for at in ahead..ahead + 16 {
             let token = self.after(at)?;
             let stop = token.shape == Shape::Sign && !token.is_dash() && !token.sign(",")
-                || matches!(token.text, "of" | "in" | "from" | "by" | "for" | "that" | "which" | "who" | "whose" | "at" | "on" | "with" | "located" | "based" | "to" | "where");
+                || matches!(
+                    token.text,
+                    "of" | "in"
+                        | "from"
+                        | "by"
+                        | "for"
+                        | "that"
+                        | "which"
+                        | "who"
+                        | "whose"
+                        | "at"
+                        | "on"
+                        | "with"
+                        | "located"
+                        | "based"
+                        | "to"
+                        | "where"
+                );
             if stop && (found.is_some() || !matches!(token.text, "of")) {
                 break;
             }
@@ -292,11 +435,42 @@ impl Typing<'_, '_> {
             let noun = self.before(2)?;
             let place = matches!(
                 noun.text,
-                "city" | "town" | "village" | "province" | "state" | "county" | "district" | "region" | "island" | "municipality"
-                    | "hamlet" | "borough" | "suburb" | "mayor" | "coast" | "north" | "south" | "east" | "west" | "capital"
-                    | "republic" | "parish" | "kingdom" | "governor" | "outskirts" | "part" | "parts" | "center" | "centre" | "king" | "port"
+                "city"
+                    | "town"
+                    | "village"
+                    | "province"
+                    | "state"
+                    | "county"
+                    | "district"
+                    | "region"
+                    | "island"
+                    | "municipality"
+                    | "hamlet"
+                    | "borough"
+                    | "suburb"
+                    | "mayor"
+                    | "coast"
+                    | "north"
+                    | "south"
+                    | "east"
+                    | "west"
+                    | "capital"
+                    | "republic"
+                    | "parish"
+                    | "kingdom"
+                    | "governor"
+                    | "outskirts"
+                    | "part"
+                    | "parts"
+                    | "center"
+                    | "centre"
+                    | "king"
+                    | "port"
             );
-            return place.then_some(Verdict { kind: Kind::Place, weight: 2 });
+            return place.then_some(Verdict {
+                kind: Kind::Place,
+                weight: 2,
+            });
         }
         if before.sign(",") {
             return None;
@@ -312,12 +486,40 @@ impl Typing<'_, '_> {
             && inside.is_some_and(|token| {
                 matches!(token.text, "born" | "née" | "b")
                     || token.is(WordClass::MONTH)
-                    || (token.shape == Shape::Number && self.after(3).is_some_and(|token| token.is_dash() || token.is(WordClass::MONTH)))
+                    || (token.shape == Shape::Number
+                        && self
+                            .after(3)
+                            .is_some_and(|token| token.is_dash() || token.is(WordClass::MONTH)))
             });
-        let who = next.sign(",") && inside.is_some_and(|token| token.text == "who") || next.text == "who";
-        let verb = matches!(next.text, "himself" | "herself" | "married" | "died" | "said" | "wrote" | "told" | "sang" | "studied" | "graduated" | "retired" | "argued" | "believed" | "thought" | "starred" | "met")
-            || next.text == "was" && inside.is_some_and(|token| matches!(token.text, "born" | "educated" | "married" | "elected" | "buried" | "appointed"))
-            || next.text == "served" && inside.is_some_and(|token| matches!(token.text, "as" | "in"));
+        let who =
+            next.sign(",") && inside.is_some_and(|token| token.text == "who") || next.text == "who";
+        let verb = matches!(
+            next.text,
+            "himself"
+                | "herself"
+                | "married"
+                | "died"
+                | "said"
+                | "wrote"
+                | "told"
+                | "sang"
+                | "studied"
+                | "graduated"
+                | "retired"
+                | "argued"
+                | "believed"
+                | "thought"
+                | "starred"
+                | "met"
+        ) || next.text == "was"
+            && inside.is_some_and(|token| {
+                matches!(
+                    token.text,
+                    "born" | "educated" | "married" | "elected" | "buried" | "appointed"
+                )
+            })
+            || next.text == "served"
+                && inside.is_some_and(|token| matches!(token.text, "as" | "in"));
         if born || who || verb {
             return verdict(Kind::Person, 2);
         }
@@ -326,11 +528,27 @@ impl Typing<'_, '_> {
 
     /// `the Apennine range`, `the Dragon Quest series`: the noun after the name.
     fn by_following(&self) -> Option<Verdict> {
-        let next = self.after(1).filter(|next| next.shape == Shape::Lower && next.spaced)?;
+        let next = self
+            .after(1)
+            .filter(|next| next.shape == Shape::Lower && next.spaced)?;
         let kind = noun_kind(next)?;
-        let adjective = self.name.first == self.name.last && self.token(self.name.first).is(WordClass::DEMONYM.and(WordClass::GROUP));
-        let fits = matches!(kind, Kind::Work | Kind::Place) || kind == Kind::Organization && matches!(next.text, "label" | "band" | "brand" | "brands" | "team" | "company" | "club" | "group");
-        (fits && !adjective && !matches!(next.text, "single" | "show" | "house" | "play" | "plays" | "works" | "act" | "act's" | "area")).then_some(Verdict { kind, weight: 2 })
+        let adjective = self.name.first == self.name.last
+            && self
+                .token(self.name.first)
+                .is(WordClass::DEMONYM.and(WordClass::GROUP));
+        let fits = matches!(kind, Kind::Work | Kind::Place)
+            || kind == Kind::Organization
+                && matches!(
+                    next.text,
+                    "label" | "band" | "brand" | "brands" | "team" | "company" | "club" | "group"
+                );
+        (fits
+            && !adjective
+            && !matches!(
+                next.text,
+                "single" | "show" | "house" | "play" | "plays" | "works" | "act" | "act's" | "area"
+            ))
+        .then_some(Verdict { kind, weight: 2 })
     }
 
     /// `joined X`, `played for X`, `released by X`, `bordered on the north by X`.
@@ -338,22 +556,71 @@ impl Typing<'_, '_> {
         let article = usize::from(self.before(1).is_some_and(|token| token.text == "the"));
         let word = self.before(1 + article)?;
         let earlier = |wanted: &[&str], reach: usize| {
-            (2..=1 + reach).any(|back| self.before(back + article).is_some_and(|token| wanted.contains(&token.text)))
+            (2..=1 + reach).any(|back| {
+                self.before(back + article)
+                    .is_some_and(|token| wanted.contains(&token.text))
+            })
         };
         let team = match word.text {
             "joined" | "joining" | "joins" => true,
-            "for" => earlier(&["played", "plays", "playing", "play", "signed", "signing", "drafted", "worked", "works", "debut"], 1),
-            "with" => earlier(&["signed", "signing", "merged", "contract", "seasons", "spells", "played", "playing"], 2),
-            "by" => earlier(&["released", "published", "distributed", "owned", "operated", "acquired", "manufactured", "issued", "drafted"], 1),
-            "of" => earlier(&["member", "members", "subsidiary", "division", "branch"], 1),
+            "for" => earlier(
+                &[
+                    "played", "plays", "playing", "play", "signed", "signing", "drafted", "worked",
+                    "works", "debut",
+                ],
+                1,
+            ),
+            "with" => earlier(
+                &[
+                    "signed", "signing", "merged", "contract", "seasons", "spells", "played",
+                    "playing",
+                ],
+                2,
+            ),
+            "by" => earlier(
+                &[
+                    "released",
+                    "published",
+                    "distributed",
+                    "owned",
+                    "operated",
+                    "acquired",
+                    "manufactured",
+                    "issued",
+                    "drafted",
+                ],
+                1,
+            ),
+            "of" => earlier(
+                &["member", "members", "subsidiary", "division", "branch"],
+                1,
+            ),
             "on" => earlier(&["aired", "airs", "broadcast", "premiered"], 1),
             _ => false,
         };
         if team {
             return verdict(Kind::Organization, 2);
         }
-        let border = word.text == "by" && earlier(&["north", "south", "east", "west", "northeast", "northwest", "southeast", "southwest", "bordered", "bounded"], 1);
-        border.then_some(Verdict { kind: Kind::Place, weight: 2 })
+        let border = word.text == "by"
+            && earlier(
+                &[
+                    "north",
+                    "south",
+                    "east",
+                    "west",
+                    "northeast",
+                    "northwest",
+                    "southeast",
+                    "southwest",
+                    "bordered",
+                    "bounded",
+                ],
+                1,
+            );
+        border.then_some(Verdict {
+            kind: Kind::Place,
+            weight: 2,
+        })
     }
 
     /// A single unknown name after a preposition of place.
@@ -366,19 +633,30 @@ impl Typing<'_, '_> {
             return None;
         }
         match word.text {
-            "in" | "near" | "at" | "In" | "around" | "outside" | "Near" | "At" | "throughout" | "across" if article == 0 => {
+            "in" | "near" | "at" | "In" | "around" | "outside" | "Near" | "At" | "throughout"
+            | "across"
+                if article == 0 =>
+            {
                 verdict(Kind::Place, 2)
             }
-            "north" | "south" | "east" | "west" | "northern" | "southern" | "eastern" | "western" | "central" | "northeastern"
-            | "northwestern" | "southeastern" | "southwestern"
+            "north" | "south" | "east" | "west" | "northern" | "southern" | "eastern"
+            | "western" | "central" | "northeastern" | "northwestern" | "southeastern"
+            | "southwestern"
                 if article == 0 && !name.is(WordClass::DEMONYM) =>
             {
                 verdict(Kind::Place, 2)
             }
-            "from" | "to" | "into" | "through" | "toward" | "towards" if article == 0 && self.word_count() == 1 => {
-                (!name.is(WordClass::GIVEN)).then_some(Verdict { kind: Kind::Place, weight: 1 })
+            "from" | "to" | "into" | "through" | "toward" | "towards"
+                if article == 0 && self.word_count() == 1 =>
+            {
+                (!name.is(WordClass::GIVEN)).then_some(Verdict {
+                    kind: Kind::Place,
+                    weight: 1,
+                })
             }
-            "by" if article == 0 && self.word_count() >= 2 && !self.has_of() => verdict(Kind::Person, 2),
+            "by" if article == 0 && self.word_count() >= 2 && !self.has_of() => {
+                verdict(Kind::Person, 2)
+            }
             "by" if article == 0 => verdict(Kind::Person, 1),
             _ => None,
         }
@@ -392,16 +670,37 @@ impl Typing<'_, '_> {
         } else if self.listed_place() {
             Kind::Place
         } else if words == 1 {
-            if first.is(WordClass::GIVEN) { Kind::Person } else { self.lone() }
-        } else if self.has_of() || first.is(WordClass::FUNCTION) || self.words().any(|token| matches!(token.text, "&" | "and")) {
-            if self.words().any(|token| matches!(token.text, "&" | "and")) { Kind::Organization } else { Kind::Work }
+            if first.is(WordClass::GIVEN) {
+                Kind::Person
+            } else {
+                self.lone()
+            }
+        } else if self.has_of()
+            || first.is(WordClass::FUNCTION)
+            || self.words().any(|token| matches!(token.text, "&" | "and"))
+        {
+            if self.words().any(|token| matches!(token.text, "&" | "and")) {
+                Kind::Organization
+            } else {
+                Kind::Work
+            }
         } else if self.words().any(|token| token.shape == Shape::Number) {
             Kind::Work
         } else if self.words().any(|token| token.is(WordClass::DEMONYM)) {
             Kind::Organization
-        } else if self.words().any(|token| token.shape == Shape::Capitals && !is_roman(token)) || self.before(1).is_some_and(|token| matches!(token.text, "the" | "The")) {
+        } else if self
+            .words()
+            .any(|token| token.shape == Shape::Capitals && !is_roman(token))
+            || self
+                .before(1)
+                .is_some_and(|token| matches!(token.text, "the" | "The"))
+        {
             Kind::Organization
-        } else if (2..=4).contains(&words) && self.words().all(|token| token.shape != Shape::Capitals && !token.is(WordClass::COMMON)) {
+        } else if (2..=4).contains(&words)
+            && self
+                .words()
+                .all(|token| token.shape != Shape::Capitals && !token.is(WordClass::COMMON))
+        {
             Kind::Person
         } else {
             Kind::Thing
@@ -411,23 +710,44 @@ impl Typing<'_, '_> {
 
     /// Single words: an owner or a subject is a person more often than not.
     fn lone(&self) -> Kind {
-        let owner = self.after(1).is_some_and(|token| matches!(token.text, "'" | "’"));
-        let adjective = self.after(1).is_some_and(|token| token.shape == Shape::Lower && !token.is(WordClass::FUNCTION) && !token.text.ends_with("ed") && noun_kind(token).is_some());
+        let owner = self
+            .after(1)
+            .is_some_and(|token| matches!(token.text, "'" | "’"));
+        let adjective = self.after(1).is_some_and(|token| {
+            token.shape == Shape::Lower
+                && !token.is(WordClass::FUNCTION)
+                && !token.text.ends_with("ed")
+                && noun_kind(token).is_some()
+        });
         if adjective {
             return Kind::Thing;
         }
-        let acts = self.token(self.name.first).opens
-            && self.after(1).is_some_and(|token| token.shape == Shape::Lower && (token.text.ends_with("ed") || matches!(token.text, "was" | "is" | "had" | "has" | "became")));
-        if owner || acts { Kind::Person } else { Kind::Thing }
+        let leads = self.token(self.name.first).opens
+            || self.before(1).is_some_and(|token| token.sign(","));
+        let acts = leads
+            && self.after(1).is_some_and(|token| {
+                token.shape == Shape::Lower
+                    && (token.text.ends_with("ed")
+                        || matches!(token.text, "was" | "is" | "had" | "has" | "became"))
+            });
+        if owner || acts {
+            Kind::Person
+        } else {
+            Kind::Thing
+        }
     }
 
     /// `Prelate, Saskatchewan`: before or after a comma and a known place.
     fn listed_place(&self) -> bool {
         let known = |token: Option<&Token<'_>>| {
-            token.is_some_and(|token| token.is_capital() && lexicon().known(&token.lower()).is_some())
+            token.is_some_and(|token| {
+                token.is_capital() && lexicon().known(&token.lower()).is_some()
+            })
         };
         self.after(1).is_some_and(|token| token.sign(",")) && self.after_is_place()
-            || self.before(1).is_some_and(|token| token.sign(",")) && known(self.before(2)) && self.word_count() <= 2
+            || self.before(1).is_some_and(|token| token.sign(","))
+                && known(self.before(2))
+                && self.word_count() <= 2
     }
 
     fn after_is_place(&self) -> bool {
@@ -445,10 +765,42 @@ fn strong_head(head: &Token<'_>) -> bool {
     head.is(WordClass::SUFFIX)
         || matches!(
             head.text,
-            "University" | "College" | "School" | "Institute" | "Company" | "Corporation" | "Records" | "Foundation"
-                | "Museum" | "Hospital" | "Bank" | "Street" | "River" | "County" | "Park" | "Airport" | "Award" | "Prize"
-                | "Festival" | "Cup" | "Band" | "Orchestra" | "Theatre" | "Library" | "Society" | "Association" | "Club"
-                | "Party" | "Church" | "Island" | "Islands" | "Railway" | "Mountains" | "Avenue" | "Lake" | "Trophy"
+            "University"
+                | "College"
+                | "School"
+                | "Institute"
+                | "Company"
+                | "Corporation"
+                | "Records"
+                | "Foundation"
+                | "Museum"
+                | "Hospital"
+                | "Bank"
+                | "Street"
+                | "River"
+                | "County"
+                | "Park"
+                | "Airport"
+                | "Award"
+                | "Prize"
+                | "Festival"
+                | "Cup"
+                | "Band"
+                | "Orchestra"
+                | "Theatre"
+                | "Library"
+                | "Society"
+                | "Association"
+                | "Club"
+                | "Party"
+                | "Church"
+                | "Island"
+                | "Islands"
+                | "Railway"
+                | "Mountains"
+                | "Avenue"
+                | "Lake"
+                | "Trophy"
         )
 }
 
@@ -460,18 +812,26 @@ fn is_roman(token: &Token<'_>) -> bool {
 
 fn singular(token: &Token<'_>) -> WordClass {
     let lower = token.lower();
-    lower.strip_suffix('s').map(|word| lexicon().class(word)).unwrap_or_default()
+    lower
+        .strip_suffix('s')
+        .map(|word| lexicon().class(word))
+        .unwrap_or_default()
 }
 
 /// Heads that come first, in languages that put them there.
 fn opening_head(token: &Token<'_>) -> Option<Kind> {
     match token.text {
-        "Escuela" | "Empresa" | "Universidad" | "Université" | "Universität" | "Universidade" | "Università" | "Instituto" | "Institut"
-        | "Istituto" | "Banco" | "Banque" | "Compagnie" | "Société" | "Académie" | "Academia" | "Accademia" | "Real" | "Atlético"
-        | "Deportivo" | "Sporting" | "Dynamo" | "Dinamo" | "Lokomotiv" | "Partido" | "Parti" | "Partito" | "Teatro" | "Théâtre" | "FC"
-        | "FK" | "SK" | "AC" | "AS" | "SC" | "CD" | "KFUM" | "Comité" | "Conseil" | "Ministère" | "Ministerio" => Some(Kind::Organization),
-        "Parc" | "Parque" | "Palacio" | "Palais" | "Palazzo" | "Chiesa" | "Église" | "Iglesia" | "Castello" | "Château" | "Schloss"
-        | "Ponte" | "Pont" | "Isla" | "Île" | "Lago" | "Lac" | "Val" | "Sierra" | "Costa" | "Ciudad" | "Avenida" | "Avenue" | "Boulevard" => Some(Kind::Place),
+        "Escuela" | "Empresa" | "Universidad" | "Université" | "Universität" | "Universidade"
+        | "Università" | "Instituto" | "Institut" | "Istituto" | "Banco" | "Banque"
+        | "Compagnie" | "Société" | "Académie" | "Academia" | "Accademia" | "Real" | "Atlético"
+        | "Deportivo" | "Sporting" | "Dynamo" | "Dinamo" | "Lokomotiv" | "Partido" | "Parti"
+        | "Partito" | "Teatro" | "Théâtre" | "FC" | "FK" | "SK" | "AC" | "AS" | "SC" | "CD"
+        | "KFUM" | "Comité" | "Conseil" | "Ministère" | "Ministerio" => Some(Kind::Organization),
+        "Parc" | "Parque" | "Palacio" | "Palais" | "Palazzo" | "Chiesa" | "Église" | "Iglesia"
+        | "Castello" | "Château" | "Schloss" | "Ponte" | "Pont" | "Isla" | "Île" | "Lago"
+        | "Lac" | "Val" | "Sierra" | "Costa" | "Ciudad" | "Avenida" | "Avenue" | "Boulevard" => {
+            Some(Kind::Place)
+        }
         _ => None,
     }
 }
@@ -479,22 +839,62 @@ fn opening_head(token: &Token<'_>) -> Option<Kind> {
 /// The kind that a common noun names.
 pub(super) fn noun_kind(token: &Token<'_>) -> Option<Kind> {
     let class = token.class;
-    let singular = token.text.strip_suffix('s').map(|word| lexicon().class(word)).unwrap_or_default();
+    let singular = token
+        .text
+        .strip_suffix('s')
+        .map(|word| lexicon().class(word))
+        .unwrap_or_default();
     let is = |wanted: WordClass| class.is(wanted) || singular.is(wanted);
     match token.text {
-        "company" | "band" | "group" | "team" | "club" | "label" | "party" | "agency" | "firm" | "manufacturer"
-        | "duo" | "trio" | "organisation" | "organization" | "school" | "university" | "church" | "bank" | "brand"
-        | "airline" | "newspaper publisher" | "network" | "station" | "body" | "subsidiary" | "publisher"
-        | "developer" | "contractor" | "charity" | "union" | "museum" | "college" | "orchestra" | "hospital" => return Some(Kind::Organization),
-        "film" | "album" | "song" | "single" | "novel" | "book" | "game" | "series" | "show" | "newspaper" | "magazine"
-        | "journal" | "play" | "opera" | "poem" | "painting" | "programme" | "program" | "software" | "track" | "sequel"
-        | "soundtrack" | "ship" | "aircraft" | "missile" | "missiles" | "sitcom" | "episode" | "manga" | "anime" | "EP" | "comedy" | "drama"
-        | "documentary" | "ballet" | "musical" | "compilation" | "act" | "award" | "law" | "treaty" | "films" | "albums" | "songs" | "novels" | "singles" | "locomotive" => return Some(Kind::Work),
-        "war" | "battle" | "tournament" | "festival" | "election" | "competition" | "event" | "campaign" | "conflict"
-        | "championship" | "race" | "conference" | "rebellion" | "revolution" | "season" => return Some(Kind::Event),
-        "language" | "species" | "genus" | "term" | "word" | "breed" | "dish" | "genre" | "style" | "disease" | "concept" | "name" | "surname" => return Some(Kind::Thing),
-        "comune" | "building" | "place" | "stadium" | "neighborhood" | "reef" | "seat" | "cave" | "lake" | "river"
-        | "mountain" | "road" | "street" | "park" | "bridge" | "location" | "area" | "community" | "tributary" | "country" | "airport" => return Some(Kind::Place),
+        "company"
+        | "band"
+        | "group"
+        | "team"
+        | "club"
+        | "label"
+        | "party"
+        | "agency"
+        | "firm"
+        | "manufacturer"
+        | "duo"
+        | "trio"
+        | "organisation"
+        | "organization"
+        | "school"
+        | "university"
+        | "church"
+        | "bank"
+        | "brand"
+        | "airline"
+        | "newspaper publisher"
+        | "network"
+        | "station"
+        | "body"
+        | "subsidiary"
+        | "publisher"
+        | "developer"
+        | "contractor"
+        | "charity"
+        | "union"
+        | "museum"
+        | "college"
+        | "orchestra"
+        | "hospital" => return Some(Kind::Organization),
+        "film" | "album" | "song" | "single" | "novel" | "book" | "game" | "series" | "show"
+        | "newspaper" | "magazine" | "journal" | "play" | "opera" | "poem" | "painting"
+        | "programme" | "program" | "software" | "track" | "sequel" | "soundtrack" | "ship"
+        | "aircraft" | "missile" | "missiles" | "sitcom" | "episode" | "manga" | "anime" | "EP"
+        | "comedy" | "drama" | "documentary" | "ballet" | "musical" | "compilation" | "act"
+        | "award" | "law" | "treaty" | "films" | "albums" | "songs" | "novels" | "singles"
+        | "locomotive" => return Some(Kind::Work),
+        "war" | "battle" | "tournament" | "festival" | "election" | "competition" | "event"
+        | "campaign" | "conflict" | "championship" | "race" | "conference" | "rebellion"
+        | "revolution" | "season" => return Some(Kind::Event),
+        "language" | "species" | "genus" | "term" | "word" | "breed" | "dish" | "genre"
+        | "style" | "disease" | "concept" | "name" | "surname" => return Some(Kind::Thing),
+        "comune" | "building" | "place" | "stadium" | "neighborhood" | "reef" | "seat" | "cave"
+        | "lake" | "river" | "mountain" | "road" | "street" | "park" | "bridge" | "location"
+        | "area" | "community" | "tributary" | "country" | "airport" => return Some(Kind::Place),
         _ => {}
     }
     if is(WordClass::PERSON_NOUN) {
@@ -516,7 +916,10 @@ fn settle(scene: &Scene<'_>, names: &[Span], verdicts: &mut [Verdict]) {
     }
     let full = full_forms(scene, names, &phrases, &votes);
     for (index, name) in names.iter().enumerate() {
-        let own = votes.get(phrases[index].as_str()).copied().unwrap_or_default();
+        let own = votes
+            .get(phrases[index].as_str())
+            .copied()
+            .unwrap_or_default();
         let fixed = verdicts[index].weight == 3 && scene.tokens[name.first].is(WordClass::DEMONYM);
         if fixed {
             continue;
@@ -525,10 +928,19 @@ fn settle(scene: &Scene<'_>, names: &[Span], verdicts: &mut [Verdict]) {
         if let Some(kind) = full.get(phrases[index].as_str()) {
             tally[*kind as usize] += 6;
         }
-        let best = Kind::ALL.iter().max_by_key(|kind| (tally[**kind as usize], std::cmp::Reverse(**kind)));
+        let best = Kind::ALL
+            .iter()
+            .max_by_key(|kind| (tally[**kind as usize], std::cmp::Reverse(**kind)));
         if let Some(kind) = best.filter(|kind| tally[**kind as usize] > 0) {
-            let weight = if tally[*kind as usize] >= 4 { verdicts[index].weight.max(2) } else { verdicts[index].weight };
-            verdicts[index] = Verdict { kind: *kind, weight };
+            let weight = if tally[*kind as usize] >= 4 {
+                verdicts[index].weight.max(2)
+            } else {
+                verdicts[index].weight
+            };
+            verdicts[index] = Verdict {
+                kind: *kind,
+                weight,
+            };
         }
     }
     coordinate(scene, names, verdicts);
@@ -541,14 +953,21 @@ fn coordinate(scene: &Scene<'_>, names: &[Span], verdicts: &mut [Verdict]) {
         !gap.is_empty()
             && gap.len() <= 3
             && scene.tokens[left.first].sentence == scene.tokens[right.first].sentence
-            && (gap.iter().all(|token| matches!(token.text, "," | "and" | "&" | "or" | "the"))
-                || gap.len() <= 2 && gap[0].sign("(") && gap.iter().all(|token| matches!(token.text, "(" | "or")))
+            && (gap
+                .iter()
+                .all(|token| matches!(token.text, "," | "and" | "&" | "or" | "the"))
+                || gap.len() <= 2
+                    && gap[0].sign("(")
+                    && gap.iter().all(|token| matches!(token.text, "(" | "or")))
     };
     let mut pass = |from: usize, to: usize| {
         let (known, guess) = (verdicts[from], verdicts[to]);
         let (left, right) = (from.min(to), from.max(to));
         if guess.weight == 1 && known.weight >= 2 && listed(&names[left], &names[right]) {
-            verdicts[to] = Verdict { kind: known.kind, weight: 2 };
+            verdicts[to] = Verdict {
+                kind: known.kind,
+                weight: 2,
+            };
         }
     };
     for at in 1..names.len() {
@@ -561,7 +980,10 @@ fn coordinate(scene: &Scene<'_>, names: &[Span], verdicts: &mut [Verdict]) {
 
 fn key(scene: &Scene<'_>, name: Span) -> String {
     let phrase = scene.phrase(name.first, name.last);
-    phrase.strip_prefix("the ").map(str::to_owned).unwrap_or(phrase)
+    phrase
+        .strip_prefix("the ")
+        .map(str::to_owned)
+        .unwrap_or(phrase)
 }
 
 /// The kinds of the longer names that each name may be short for: surnames and given names of
@@ -574,8 +996,14 @@ fn full_forms(
 ) -> HashMap<String, Kind> {
     let mut full = HashMap::new();
     for (index, name) in names.iter().enumerate() {
-        let tally = votes.get(phrases[index].as_str()).copied().unwrap_or_default();
-        let Some(kind) = Kind::ALL.into_iter().max_by_key(|kind| (tally[*kind as usize], std::cmp::Reverse(*kind))) else {
+        let tally = votes
+            .get(phrases[index].as_str())
+            .copied()
+            .unwrap_or_default();
+        let Some(kind) = Kind::ALL
+            .into_iter()
+            .max_by_key(|kind| (tally[*kind as usize], std::cmp::Reverse(*kind)))
+        else {
             continue;
         };
         if name.last > name.first {
@@ -590,7 +1018,9 @@ fn full_forms(
             } else if kind != Kind::Person {
                 let mut prefix = String::new();
                 if kind == Kind::Organization
-                    && let Some(last) = words.last().filter(|last| lexicon().class(last).is(WordClass::ORG_HEAD))
+                    && let Some(last) = words
+                        .last()
+                        .filter(|last| lexicon().class(last).is(WordClass::ORG_HEAD))
                 {
                     full.entry(last.clone()).or_insert(kind);
                 }
@@ -599,7 +1029,11 @@ fn full_forms(
                         prefix.push(' ');
                     }
                     prefix.push_str(word);
-                    let broad = prefix == words[0] && (lexicon().known(&prefix).is_some() || lexicon().class(&prefix).is(WordClass::DEMONYM.and(WordClass::OPENING)));
+                    let broad = prefix == words[0]
+                        && (lexicon().known(&prefix).is_some()
+                            || lexicon()
+                                .class(&prefix)
+                                .is(WordClass::DEMONYM.and(WordClass::OPENING)));
                     if !broad {
                         full.entry(prefix.clone()).or_insert(kind);
                     }

@@ -22,7 +22,10 @@ fn check(text: &str, candidates: Vec<MentionCandidate>) -> (Vec<(u32, u32)>, Rej
     };
     let mut rejections = Rejections::default();
     let found = verifier.mentions(candidates, &mut rejections);
-    let spans = found.iter().map(|m| (m.span.start(), m.span.end())).collect();
+    let spans = found
+        .iter()
+        .map(|m| (m.span.start(), m.span.end()))
+        .collect();
     (spans, rejections)
 }
 
@@ -57,7 +60,12 @@ fn what_cannot_be_verified_is_dropped_and_counted() {
     assert!(spans.is_empty());
     assert_eq!(
         rejections,
-        Rejections { unverified: 2, unknown_types: 1, low_confidence: 1, ..Rejections::default() }
+        Rejections {
+            unverified: 2,
+            unknown_types: 1,
+            low_confidence: 1,
+            ..Rejections::default()
+        }
     );
 }
 
@@ -101,11 +109,24 @@ fn domains_and_ranges_follow_the_hierarchy() {
         range: Some(range.to_owned()),
     };
     let ontology = Ontology {
-        classes: vec![class("Agent", None), class("Person", Some("Agent")), class("Place", None)],
-        properties: vec![property("bornIn", "Agent", "Place"), property("age", "Person", "xsd:int")],
+        classes: vec![
+            class("Agent", None),
+            class("Person", Some("Agent")),
+            class("Place", None),
+        ],
+        properties: vec![
+            property("bornIn", "Agent", "Place"),
+            property("age", "Person", "xsd:int"),
+        ],
     };
     let fits = |predicate: &str, subject: &str, object: &str, literal: bool| {
-        super::fits(&ontology, predicate, &[subject.to_owned()], &[object.to_owned()], literal)
+        super::fits(
+            &ontology,
+            predicate,
+            &[subject.to_owned()],
+            &[object.to_owned()],
+            literal,
+        )
     };
     assert!(fits("bornIn", "Person", "Place", false));
     assert!(!fits("bornIn", "Place", "Place", false));

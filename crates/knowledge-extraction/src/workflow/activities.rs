@@ -269,7 +269,10 @@ fn before(source: &SourceText, span: CharSpan) -> &str {
 }
 
 fn after(source: &SourceText, span: CharSpan) -> &str {
-    let end = span.end().saturating_add(CONTEXT_CHARS).min(source.char_count());
+    let end = span
+        .end()
+        .saturating_add(CONTEXT_CHARS)
+        .min(source.char_count());
     CharSpan::new(span.end(), end)
         .ok()
         .and_then(|span| source.slice(span))
@@ -288,7 +291,10 @@ fn typed(
     Ok(TypedMention {
         id: mention.id,
         span: chunk.contains(mention.span).then(inside).flatten(),
-        text: source.slice(mention.span).ok_or_else(text_changed)?.to_owned(),
+        text: source
+            .slice(mention.span)
+            .ok_or_else(text_changed)?
+            .to_owned(),
         types: mention.types.clone(),
     })
 }

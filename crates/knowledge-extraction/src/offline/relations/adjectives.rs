@@ -37,7 +37,9 @@ fn is_owner(gap: &[Token<'_>]) -> bool {
         && !mark.spaced
         && s.text == "s"
         && rest.len() <= 3
-        && rest.iter().all(|token| token.shape == Shape::Lower && !token.is(WordClass::FUNCTION))
+        && rest
+            .iter()
+            .all(|token| token.shape == Shape::Lower && !token.is(WordClass::FUNCTION))
 }
 
 fn owned(scene: &Scene<'_>, left: usize, right: usize) -> Option<&'static str> {
@@ -54,7 +56,8 @@ fn owned(scene: &Scene<'_>, left: usize, right: usize) -> Option<&'static str> {
 fn is_country(scene: &Scene<'_>, item: usize) -> bool {
     let item = scene.item(item);
     let lower = item.text.to_lowercase();
-    item.kind == Kind::Place && (lexicon().class(&lower).is(WordClass::DEMONYM) || lexicon().is_country(&lower))
+    item.kind == Kind::Place
+        && (lexicon().class(&lower).is(WordClass::DEMONYM) || lexicon().is_country(&lower))
 }
 
 /// Whether the gap is nothing but nouns: `rock band`, `province of`.
@@ -65,9 +68,13 @@ fn is_noun_phrase(gap: &[Token<'_>]) -> bool {
     };
     gap.len() <= 4
         && gap.iter().all(|token| {
-            (token.shape == Shape::Lower && !token.is(WordClass::FUNCTION)) || token.is_dash() || token.is(WordClass::TITLE)
+            (token.shape == Shape::Lower && !token.is(WordClass::FUNCTION))
+                || token.is_dash()
+                || token.is(WordClass::TITLE)
         })
-        && gap.last().is_none_or(|noun| crate::offline::typing::noun_kind(noun).is_some())
+        && gap
+            .last()
+            .is_none_or(|noun| crate::offline::typing::noun_kind(noun).is_some())
 }
 
 fn described(kind: Kind) -> Option<&'static str> {

@@ -24,7 +24,11 @@ pub(super) fn find(scene: &Scene<'_>, sentence: &Sentence, found: &mut Vec<State
         if rules.is_empty() || scene.item_at(sentence, at).is_some() {
             continue;
         }
-        let clause = Clause { scene, sentence, at };
+        let clause = Clause {
+            scene,
+            sentence,
+            at,
+        };
         let passive = clause.is_passive();
         for rule in rules {
             let fits = match rule.voice {
@@ -60,19 +64,42 @@ impl Clause<'_, '_> {
     fn is_passive(&self) -> bool {
         let mut back = 1;
         while self.before(back).is_some_and(|token| {
-            token.text.ends_with("ly") || matches!(token.text, "first" | "originally" | "also" | "later" | "then" | "once" | "not" | "co" | "-" | "and" | "well")
+            token.text.ends_with("ly")
+                || matches!(
+                    token.text,
+                    "first"
+                        | "originally"
+                        | "also"
+                        | "later"
+                        | "then"
+                        | "once"
+                        | "not"
+                        | "co"
+                        | "-"
+                        | "and"
+                        | "well"
+                )
                 || (back > 1 && token.text.ends_with("ed"))
         }) && back < 6
         {
             back += 1;
         }
         let be = self.before(back).is_some_and(|token| {
-            matches!(token.text, "was" | "were" | "is" | "are" | "been" | "being" | "be")
+            matches!(
+                token.text,
+                "was" | "were" | "is" | "are" | "been" | "being" | "be"
+            )
         });
         let opens = self.before(1).is_none_or(|token| token.sign("("));
         let by = (1..=3).any(|ahead| {
-            self.scene.tokens.get(self.at + ahead).is_some_and(|token| token.text == "by")
-                && (ahead == 1 || self.scene.tokens[self.at + 1..self.at + ahead].iter().all(|token| token.shape == Shape::Lower))
+            self.scene
+                .tokens
+                .get(self.at + ahead)
+                .is_some_and(|token| token.text == "by")
+                && (ahead == 1
+                    || self.scene.tokens[self.at + 1..self.at + ahead]
+                        .iter()
+                        .all(|token| token.shape == Shape::Lower))
         });
         be || opens || by
     }
@@ -88,14 +115,19 @@ impl Clause<'_, '_> {
             let coordinated = last.filter(|(before, _)| self.is_coordinated(*before, item));
             let slot = match coordinated {
                 Some((_, slot)) if slot.kinds.has(self.scene.item(item).kind) => Some(slot),
-                _ => self.slot(rule, item, direct.is_some()).filter(|slot| !used.contains(&slot.predicate)),
+                _ => self
+                    .slot(rule, item, direct.is_some())
+                    .filter(|slot| !used.contains(&slot.predicate)),
             };
             let Some(slot) = slot.filter(|_| !subjects.contains(&item)) else {
                 continue;
             };
             used.push(slot.predicate);
             last = Some((item, slot));
-            let is_object = slot.about == About::Subject && self.preposition(item).is_none_or(|word| slot.prepositions.contains(&word));
+            let is_object = slot.about == About::Subject
+                && self
+                    .preposition(item)
+                    .is_none_or(|word| slot.prepositions.contains(&word));
             if is_object && direct.is_none() && !self.scene.item(item).kind.is_literal() {
                 direct = Some(item);
             }
@@ -105,11 +137,27 @@ impl Clause<'_, '_> {
             };
             for subject in left {
                 if slot.predicate == "parentOf" {
-                    found.push(self.scene.state(self.sentence, subject, "childOf", item, confidence));
+                    found.push(self.scene.state(
+                        self.sentence,
+                        subject,
+                        "childOf",
+                        item,
+                        confidence,
+                    ));
                     continue;
                 }
-                let (subject, object) = if slot.flip { (item, subject) } else { (subject, item) };
-                found.push(self.scene.state(self.sentence, subject, slot.predicate, object, confidence));
+                let (subject, object) = if slot.flip {
+                    (item, subject)
+                } else {
+                    (subject, item)
+                };
+                found.push(self.scene.state(
+                    self.sentence,
+                    subject,
+                    slot.predicate,
+                    object,
+                    confidence,
+                ));
             }
         }
     }
@@ -131,14 +179,26 @@ impl Clause<'_, '_> {
 
     fn ends_clause(&self, at: usize) -> bool {
         let token = self.token(at);
-        if token.sign(";") || matches!(token.text, "who" | "which" | "where" | "while" | "but" | "whose" | "although" | "because") {
+        if token.sign(";")
+            || matches!(
+                token.text,
+                "who" | "which" | "where" | "while" | "but" | "whose" | "although" | "because"
+            )
+        {
             return true;
         }
         let pronoun = matches!(token.text, "he" | "she" | "it" | "they");
         let verb = token.shape == Shape::Lower
-            && matches!(token.text, "is" | "was" | "are" | "were" | "has" | "had" | "became" | "moved" | "died")
+            && matches!(
+                token.text,
+                "is" | "was" | "are" | "were" | "has" | "had" | "became" | "moved" | "died"
+            )
             && at > self.at + 1;
-        let rule = token.shape == Shape::Lower && rules(token.text).iter().any(|rule| rule.voice != Voice::Any) && !token.is(WordClass::FUNCTION);
+        let rule = token.shape == Shape::Lower
+            && rules(token.text)
+                .iter()
+                .any(|rule| rule.voice != Voice::Any)
+            && !token.is(WordClass::FUNCTION);
         pronoun || verb || rule || (token.text == "died" || token.text == "born") && at > self.at
     }
 
@@ -147,9 +207,14 @@ impl Clause<'_, '_> {
         let gap = self.scene.gap(before, item);
         let joins = !gap.is_empty()
             && gap.len() <= 3
-            && gap.iter().all(|token| matches!(token.text, "," | "and" | "&" | "or" | "the"));
+            && gap
+                .iter()
+                .all(|token| matches!(token.text, "," | "and" | "&" | "or" | "the"));
         let (a, b) = (self.scene.item(before).kind, self.scene.item(item).kind);
-        joins && a == b && !a.is_literal() && (a != Kind::Place || gap.iter().any(|token| token.text == "and"))
+        joins
+            && a == b
+            && !a.is_literal()
+            && (a != Kind::Place || gap.iter().any(|token| token.text == "and"))
     }
 
     fn slot<'s>(&self, rule: &'s Rule, item: usize, has_object: bool) -> Option<&'s Slot> {
@@ -184,8 +249,34 @@ impl Clause<'_, '_> {
             .find(|token| {
                 matches!(
                     token.text,
-                    "of" | "in" | "on" | "at" | "by" | "for" | "from" | "to" | "with" | "near" | "within" | "after" | "during" | "into" | "as"
-                        | "under" | "over" | "between" | "against" | "through" | "via" | "since" | "around" | "about" | "before" | "until" | "than" | "like" | "that"
+                    "of" | "in"
+                        | "on"
+                        | "at"
+                        | "by"
+                        | "for"
+                        | "from"
+                        | "to"
+                        | "with"
+                        | "near"
+                        | "within"
+                        | "after"
+                        | "during"
+                        | "into"
+                        | "as"
+                        | "under"
+                        | "over"
+                        | "between"
+                        | "against"
+                        | "through"
+                        | "via"
+                        | "since"
+                        | "around"
+                        | "about"
+                        | "before"
+                        | "until"
+                        | "than"
+                        | "like"
+                        | "that"
                 )
             })
             .map(|token| token.text)
@@ -201,20 +292,34 @@ impl Clause<'_, '_> {
             .take_while(|item| self.scene.item(*item).first() < self.at)
             .collect();
         let start = self.clause_start();
-        let relative = self.scene.tokens.get(start).is_some_and(|token| matches!(token.text, "who" | "which" | "whose"));
+        let relative = self
+            .scene
+            .tokens
+            .get(start)
+            .is_some_and(|token| matches!(token.text, "who" | "which" | "whose"));
         if relative {
-            let nearest = left.iter().rev().find(|item| self.scene.item(**item).last() < start)?;
+            let nearest = left
+                .iter()
+                .rev()
+                .find(|item| self.scene.item(**item).last() < start)?;
             let fits = kinds.has(self.scene.item(*nearest).kind);
-            return fits.then(|| (vec![*nearest], 0.8)).or_else(|| self.first_of(&left, kinds, 0));
+            return fits
+                .then(|| (vec![*nearest], 0.8))
+                .or_else(|| self.first_of(&left, kinds, 0));
         }
         if let Some(pronoun) = self.pronoun(start) {
             return self.meant(pronoun, kinds).map(|item| (vec![item], 0.7));
         }
         if self.before(1).is_some_and(|token| token.sign("(")) {
-            let nearest = left.iter().rev().find(|item| kinds.has(self.scene.item(**item).kind))?;
+            let nearest = left
+                .iter()
+                .rev()
+                .find(|item| kinds.has(self.scene.item(**item).kind))?;
             return Some((vec![*nearest], 0.85));
         }
-        self.first_of(&left, kinds, start).or_else(|| self.first_of(&left, kinds, 0)).or_else(|| self.after_participle(kinds))
+        self.first_of(&left, kinds, start)
+            .or_else(|| self.first_of(&left, kinds, 0))
+            .or_else(|| self.after_participle(kinds))
     }
 
     /// Where the clause of the word starts: after `;`, at a relative pronoun, after `, and he`.
@@ -225,8 +330,24 @@ impl Clause<'_, '_> {
             .take(12)
             .find(|at| {
                 let token = self.token(*at);
-                token.sign(";") || matches!(token.text, "who" | "which" | "whose")
-                    || matches!(token.text, "he" | "she" | "it" | "they" | "He" | "She" | "It" | "They" | "His" | "Her" | "his" | "her" | "Its" | "its") && self.no_item_between(*at)
+                token.sign(";")
+                    || matches!(token.text, "who" | "which" | "whose")
+                    || matches!(
+                        token.text,
+                        "he" | "she"
+                            | "it"
+                            | "they"
+                            | "He"
+                            | "She"
+                            | "It"
+                            | "They"
+                            | "His"
+                            | "Her"
+                            | "his"
+                            | "her"
+                            | "Its"
+                            | "its"
+                    ) && self.no_item_between(*at)
             })
             .unwrap_or(start)
     }
@@ -242,7 +363,19 @@ impl Clause<'_, '_> {
         let token = self.scene.tokens.get(start).filter(|_| start < self.at)?;
         matches!(
             token.text,
-            "he" | "she" | "it" | "they" | "He" | "She" | "It" | "They" | "His" | "Her" | "his" | "her" | "Its" | "its"
+            "he" | "she"
+                | "it"
+                | "they"
+                | "He"
+                | "She"
+                | "It"
+                | "They"
+                | "His"
+                | "Her"
+                | "his"
+                | "her"
+                | "Its"
+                | "its"
         )
         .then_some(token.text)
         .or_else(|| self.definite(start))
@@ -250,18 +383,26 @@ impl Clause<'_, '_> {
 
     /// `The company was founded …`: a noun for what the text is about.
     fn definite(&self, start: usize) -> Option<&str> {
-        let (the, noun) = (self.scene.tokens.get(start)?, self.scene.tokens.get(start + 1)?);
-        let short = matches!(the.text, "The" | "This") && noun.shape == Shape::Lower && self.no_item_between(start);
+        let (the, noun) = (
+            self.scene.tokens.get(start)?,
+            self.scene.tokens.get(start + 1)?,
+        );
+        let short = matches!(the.text, "The" | "This")
+            && noun.shape == Shape::Lower
+            && self.no_item_between(start);
         short.then_some("It")
     }
 
     fn meant(&self, pronoun: &str, kinds: Kinds) -> Option<usize> {
-        let person = matches!(pronoun, "he" | "she" | "He" | "She" | "His" | "Her" | "his" | "her");
-        let earlier = self
-            .sentence
-            .items
-            .clone()
-            .find(|item| self.scene.item(*item).last() < self.at && (self.scene.item(*item).kind == Kind::Person) == person && person);
+        let person = matches!(
+            pronoun,
+            "he" | "she" | "He" | "She" | "His" | "Her" | "his" | "her"
+        );
+        let earlier = self.sentence.items.clone().find(|item| {
+            self.scene.item(*item).last() < self.at
+                && (self.scene.item(*item).kind == Kind::Person) == person
+                && person
+        });
         let own = matches!(pronoun, "its" | "Its")
             .then(|| {
                 self.sentence.items.clone().find(|item| {
@@ -273,7 +414,11 @@ impl Clause<'_, '_> {
         if own.is_some() {
             return own;
         }
-        let item = if person { earlier.or(self.sentence.person) } else { self.sentence.thing }?;
+        let item = if person {
+            earlier.or(self.sentence.person)
+        } else {
+            self.sentence.thing
+        }?;
         kinds.has(self.scene.item(item).kind).then_some(item)
     }
 
@@ -300,14 +445,25 @@ impl Clause<'_, '_> {
         if self.at != self.sentence.tokens.start {
             return None;
         }
-        let comma = self.sentence.tokens.clone().find(|at| self.token(*at).sign(","));
-        let next = comma.map(|comma| comma + 1);
-        let subject = next.and_then(|next| self.sentence.items.clone().find(|item| self.scene.item(*item).first() == next));
-        if let Some(subject) = subject.filter(|item| kinds.has(self.scene.item(*item).kind)) {
+        let subject = self.sentence.items.clone().find(|item| {
+            let item = self.scene.item(*item);
+            let comma = item
+                .first()
+                .checked_sub(1)
+                .is_some_and(|before| self.token(before).sign(","));
+            comma && kinds.has(item.kind) && !item.kind.is_literal()
+        });
+        if let Some(subject) = subject {
             return Some((vec![subject], 0.8));
         }
-        let person = self.sentence.person.filter(|item| kinds.has(self.scene.item(*item).kind));
-        let thing = self.sentence.thing.filter(|item| kinds.has(self.scene.item(*item).kind));
+        let person = self
+            .sentence
+            .person
+            .filter(|item| kinds.has(self.scene.item(*item).kind));
+        let thing = self
+            .sentence
+            .thing
+            .filter(|item| kinds.has(self.scene.item(*item).kind));
         Some((vec![person.or(thing)?], 0.65))
     }
 }

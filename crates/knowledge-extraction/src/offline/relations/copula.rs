@@ -9,7 +9,8 @@ use crate::offline::{
 
 pub(super) fn find(scene: &Scene<'_>, sentence: &Sentence, found: &mut Vec<Statement>) {
     let Some(verb) = sentence.tokens.clone().find(|at| {
-        matches!(scene.tokens[*at].text, "is" | "was" | "are" | "were") && scene.item_at(sentence, *at).is_none()
+        matches!(scene.tokens[*at].text, "is" | "was" | "are" | "were")
+            && scene.item_at(sentence, *at).is_none()
     }) else {
         return;
     };
@@ -25,9 +26,27 @@ pub(super) fn find(scene: &Scene<'_>, sentence: &Sentence, found: &mut Vec<State
     };
     // The noun phrase ends at its first noun of a kind that a preposition or a sign follows.
     let end = (verb + 1..sentence.tokens.end.min(verb + 20))
-        .find(|at| matches!(scene.tokens[*at].text, "of" | "in" | "from" | "by" | "for" | "that" | "which" | "who" | "at" | "on" | "with" | "," | "."))
+        .find(|at| {
+            matches!(
+                scene.tokens[*at].text,
+                "of" | "in"
+                    | "from"
+                    | "by"
+                    | "for"
+                    | "that"
+                    | "which"
+                    | "who"
+                    | "at"
+                    | "on"
+                    | "with"
+                    | ","
+                    | "."
+            )
+        })
         .unwrap_or(sentence.tokens.end);
-    let noun = (verb + 1..end).rev().find_map(|at| noun_kind(&scene.tokens[at]));
+    let noun = (verb + 1..end)
+        .rev()
+        .find_map(|at| noun_kind(&scene.tokens[at]));
     for item in sentence.items.clone() {
         let (first, kind) = (scene.item(item).first(), scene.item(item).kind);
         if first <= verb {
@@ -35,7 +54,10 @@ pub(super) fn find(scene: &Scene<'_>, sentence: &Sentence, found: &mut Vec<State
         }
         if first < end {
             describe(scene, sentence, (subject, noun), item, kind, found);
-        } else if noun == Some(Kind::Place) && kind == Kind::Place && place_follows(scene, end, item) {
+        } else if noun == Some(Kind::Place)
+            && kind == Kind::Place
+            && place_follows(scene, end, item)
+        {
             found.push(scene.state(sentence, subject, "locatedIn", item, 0.85));
             break;
         } else {
@@ -55,7 +77,8 @@ fn describe(
 ) {
     let text = scene.item(item).text.to_lowercase();
     let country = kind == Kind::Place
-        && (lexicon().class(&text).is(WordClass::DEMONYM) || lexicon().known(&text) == Some(Kind::Place));
+        && (lexicon().class(&text).is(WordClass::DEMONYM)
+            || lexicon().known(&text) == Some(Kind::Place));
     let predicate = match (scene.item(subject).kind, noun) {
         (Kind::Person, _) if country => "citizenOf",
         (Kind::Work, _) if country => "countryOfOrigin",
@@ -71,6 +94,10 @@ fn place_follows(scene: &Scene<'_>, end: usize, item: usize) -> bool {
     let first = scene.item(item).first();
     first >= end
         && first - end <= 8
-        && scene.tokens[end..first].iter().any(|token| matches!(token.text, "in" | "of" | "on"))
-        && !scene.tokens[end..first].iter().any(|token| matches!(token.text, "from" | "near" | "who" | "which" | "by"))
+        && scene.tokens[end..first]
+            .iter()
+            .any(|token| matches!(token.text, "in" | "of" | "on"))
+        && !scene.tokens[end..first]
+            .iter()
+            .any(|token| matches!(token.text, "from" | "near" | "who" | "which" | "by"))
 }

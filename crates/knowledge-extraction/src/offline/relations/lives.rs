@@ -19,12 +19,17 @@ pub(super) fn find(scene: &Scene<'_>, sentence: &Sentence, found: &mut Vec<State
         let [birth, death] = dates.as_slice() else {
             continue;
         };
-        let open = scene.tokens.get(scene.item(*person).last() + 1).is_some_and(|token| token.sign("("));
+        let open = scene
+            .tokens
+            .get(scene.item(*person).last() + 1)
+            .is_some_and(|token| token.sign("("));
         let between = scene.gap(*birth, *death);
         let range = between.iter().any(Token::is_dash) && between.len() <= 6;
         let start = scene.item(*person).last() + 1;
         let inside = scene.item(*birth).first().saturating_sub(start) <= 12
-            && !scene.tokens[start..scene.item(*birth).first().max(start)].iter().any(|token| token.sign(")"));
+            && !scene.tokens[start..scene.item(*birth).first().max(start)]
+                .iter()
+                .any(|token| token.sign(")"));
         if open && range && inside {
             found.push(scene.state(sentence, *person, "bornOn", *birth, 0.9));
             found.push(scene.state(sentence, *person, "diedOn", *death, 0.9));

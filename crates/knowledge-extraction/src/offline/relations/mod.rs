@@ -14,6 +14,9 @@ mod positions;
 mod rules;
 mod scene;
 
+#[cfg(test)]
+mod tests;
+
 use knowledge_domain::graph::{CharSpan, Confidence};
 use scene::{Item, Scene, Statement, Target};
 

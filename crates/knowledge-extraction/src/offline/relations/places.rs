@@ -28,11 +28,23 @@ fn within(scene: &Scene<'_>, left: usize, right: usize) -> bool {
     if b.kind != Kind::Place || !Kinds::LOCATED.has(a.kind) {
         return false;
     }
-    let gap: Vec<&str> = scene.gap(left, right).iter().map(|token| token.text).collect();
+    let gap: Vec<&str> = scene
+        .gap(left, right)
+        .iter()
+        .map(|token| token.text)
+        .collect();
     match gap.as_slice() {
-        [","] => a.kind == Kind::Place && !is_country(a.text) || a.kind == Kind::Organization && is_known(b.text),
-        ["in" | "of"] | ["," | "in", "in" | "the"] | [",", "in", "the"] => !is_country(a.text) || a.kind != Kind::Place,
-        ["region" | "district" | "province" | "area" | "state" | "county", "of" | "in"] => true,
+        [","] => {
+            a.kind == Kind::Place && !is_country(a.text)
+                || a.kind == Kind::Organization && is_known(b.text)
+        }
+        ["in" | "of"] | ["," | "in", "in" | "the"] | [",", "in", "the"] => {
+            !is_country(a.text) || a.kind != Kind::Place
+        }
+        [
+            "region" | "district" | "province" | "area" | "state" | "county",
+            "of" | "in",
+        ] => true,
         [",", "in", "the", ..] | ["in", "the", ..] => {
             gap.len() <= 6 && matches!(gap.last(), Some(&"of")) && a.kind == Kind::Place
         }
@@ -50,13 +62,28 @@ fn is_known(name: &str) -> bool {
     lexicon().known(&name.to_lowercase()).is_some()
 }
 
-fn state_chain(scene: &Scene<'_>, sentence: &Sentence, chain: &[usize], found: &mut Vec<Statement>) {
+fn state_chain(
+    scene: &Scene<'_>,
+    sentence: &Sentence,
+    chain: &[usize],
+    found: &mut Vec<Statement>,
+) {
     for (index, left) in chain.iter().enumerate() {
         for right in &chain[index + 1..] {
             let text = scene.item(*right).text;
-            let predicate = if is_country(text) { "country" } else { "locatedIn" };
+            let predicate = if is_country(text) {
+                "country"
+            } else {
+                "locatedIn"
+            };
             let near = *right == left + 1;
-            found.push(scene.state(sentence, *left, predicate, *right, if near { 0.85 } else { 0.7 }));
+            found.push(scene.state(
+                sentence,
+                *left,
+                predicate,
+                *right,
+                if near { 0.85 } else { 0.7 },
+            ));
             if predicate == "country" && near {
                 found.push(scene.state(sentence, *left, "locatedIn", *right, 0.7));
             }

@@ -38,23 +38,56 @@ pub(super) fn find(scene: &Scene<'_>, sentence: &Sentence, found: &mut Vec<State
 /// The first token of an office that `as`, `is the`, `became` or a comma introduces at `at`.
 fn opens_office(scene: &Scene<'_>, sentence: &Sentence, at: usize) -> Option<usize> {
     let token = &scene.tokens[at];
-    let verb = |word: &str| matches!(word, "served" | "serves" | "worked" | "works" | "appointed" | "elected" | "acted" | "serving" | "named" | "hired");
+    let verb = |word: &str| {
+        matches!(
+            word,
+            "served"
+                | "serves"
+                | "worked"
+                | "works"
+                | "appointed"
+                | "elected"
+                | "acted"
+                | "serving"
+                | "named"
+                | "hired"
+        )
+    };
     let introduced = match token.text {
-        "as" => sentence.tokens.start + 1 <= at && scene.tokens[sentence.tokens.start..at].iter().rev().take(6).any(|token| verb(token.text)),
+        "as" => {
+            sentence.tokens.start + 1 <= at
+                && scene.tokens[sentence.tokens.start..at]
+                    .iter()
+                    .rev()
+                    .take(6)
+                    .any(|token| verb(token.text))
+        }
         "became" | "is" | "was" => true,
-        "," => scene.item_at(sentence, at.checked_sub(1)?).is_some_and(|item| scene.item(item).kind == Kind::Person),
+        "," => scene
+            .item_at(sentence, at.checked_sub(1)?)
+            .is_some_and(|item| scene.item(item).kind == Kind::Person),
         _ => false,
     };
-    let article = usize::from(scene.tokens.get(at + 1).is_some_and(|next| matches!(next.text, "a" | "an" | "the" | "its" | "their")));
+    let article = usize::from(
+        scene
+            .tokens
+            .get(at + 1)
+            .is_some_and(|next| matches!(next.text, "a" | "an" | "the" | "its" | "their")),
+    );
     introduced.then_some(at + 1 + article)
 }
 
 fn subject(scene: &Scene<'_>, sentence: &Sentence, at: usize) -> Option<usize> {
-    let left = sentence.items.clone().filter(|item| scene.item(*item).last() < at && scene.item(*item).kind == Kind::Person);
+    let left = sentence
+        .items
+        .clone()
+        .filter(|item| scene.item(*item).last() < at && scene.item(*item).kind == Kind::Person);
     if scene.tokens[at].sign(",") {
         return left.last();
     }
-    let pronoun = scene.tokens[sentence.tokens.start..at].iter().any(|token| matches!(token.text, "he" | "she" | "He" | "She"));
+    let pronoun = scene.tokens[sentence.tokens.start..at]
+        .iter()
+        .any(|token| matches!(token.text, "he" | "she" | "He" | "She"));
     let mut left = left;
     left.next().or(if pronoun { sentence.person } else { None })
 }
@@ -65,11 +98,20 @@ fn office(scene: &Scene<'_>, sentence: &Sentence, start: usize) -> Option<(usize
     for at in start..sentence.tokens.end.min(start + MAX_WORDS + 1) {
         let token = &scene.tokens[at];
         if matches!(token.text, "of" | "for" | "at" | "to" | "with") {
-            let article = usize::from(scene.tokens.get(at + 1).is_some_and(|next| next.text == "the"));
-            let item = scene.item_at(sentence, at + 1 + article).filter(|item| scene.item(*item).first() == at + 1 + article);
+            let article = usize::from(
+                scene
+                    .tokens
+                    .get(at + 1)
+                    .is_some_and(|next| next.text == "the"),
+            );
+            let item = scene
+                .item_at(sentence, at + 1 + article)
+                .filter(|item| scene.item(*item).first() == at + 1 + article);
             if let Some(item) = item {
                 let kind = scene.item(item).kind;
-                let fits = held && at > start && matches!(kind, Kind::Organization | Kind::Place | Kind::Work);
+                let fits = held
+                    && at > start
+                    && matches!(kind, Kind::Organization | Kind::Place | Kind::Work);
                 return fits.then_some((at, (kind == Kind::Organization).then_some(item)));
             }
             if token.text != "of" {
@@ -77,9 +119,14 @@ fn office(scene: &Scene<'_>, sentence: &Sentence, start: usize) -> Option<(usize
             }
             continue;
         }
-        held |= token.is(WordClass::ROLE.and(WordClass::TITLE).and(WordClass::PERSON_NOUN));
+        held |= token.is(WordClass::ROLE
+            .and(WordClass::TITLE)
+            .and(WordClass::PERSON_NOUN));
         let word = token.is_word() || token.is_dash() || matches!(token.text, "'" | "s" | "&");
-        if !word || scene.item_at(sentence, at).is_some() || matches!(token.text, "by" | "in" | "who" | "on" | "from") {
+        if !word
+            || scene.item_at(sentence, at).is_some()
+            || matches!(token.text, "by" | "in" | "who" | "on" | "from")
+        {
             return None;
         }
     }

@@ -29,9 +29,17 @@ impl Kinds {
     /// Whatever is made.
     pub(super) const MADE: Self = Self::WORK.or(Self::THING);
     /// Whatever has a location.
-    pub(super) const LOCATED: Self = Self::PLACE.or(Self::ORGANIZATION).or(Self::WORK).or(Self::EVENT).or(Self::THING);
+    pub(super) const LOCATED: Self = Self::PLACE
+        .or(Self::ORGANIZATION)
+        .or(Self::WORK)
+        .or(Self::EVENT)
+        .or(Self::THING);
     /// Whatever is founded.
-    pub(super) const FOUNDED: Self = Self::ORGANIZATION.or(Self::WORK).or(Self::EVENT).or(Self::PLACE).or(Self::THING);
+    pub(super) const FOUNDED: Self = Self::ORGANIZATION
+        .or(Self::WORK)
+        .or(Self::EVENT)
+        .or(Self::PLACE)
+        .or(Self::THING);
 
     pub(super) const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -146,8 +154,14 @@ impl<'a> Scene<'a> {
         let (mut token, mut item) = (0, 0);
         while token < self.tokens.len() {
             let sentence = self.tokens[token].sentence;
-            let end = self.tokens[token..].iter().position(|t| t.sentence != sentence).map_or(self.tokens.len(), |ahead| token + ahead);
-            let items_end = self.items[item..placed].iter().position(|i| i.first() >= end).map_or(placed, |ahead| item + ahead);
+            let end = self.tokens[token..]
+                .iter()
+                .position(|t| t.sentence != sentence)
+                .map_or(self.tokens.len(), |ahead| token + ahead);
+            let items_end = self.items[item..placed]
+                .iter()
+                .position(|i| i.first() >= end)
+                .map_or(placed, |ahead| item + ahead);
             let cut = Sentence {
                 position: found.len(),
                 tokens: token..end,
@@ -174,7 +188,11 @@ impl<'a> Scene<'a> {
         let first = self.items[item].first();
         !self.items[item].kind.is_literal()
             && self.tokens[start..first].iter().all(|token| {
-                token.shape == Shape::Sign || token.is(WordClass::TITLE.and(WordClass::PERSON_NOUN).and(WordClass::WORK_HEAD)) || matches!(token.text, "The" | "the" | "A" | "An")
+                token.shape == Shape::Sign
+                    || token.is(WordClass::TITLE
+                        .and(WordClass::PERSON_NOUN)
+                        .and(WordClass::WORK_HEAD))
+                    || matches!(token.text, "The" | "the" | "A" | "An")
             })
     }
 
