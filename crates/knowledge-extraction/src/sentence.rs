@@ -101,12 +101,11 @@ struct Scan<'a> {
 
 impl Scan<'_> {
     fn run(&mut self) {
-        let mut chars = self.text.char_indices().peekable();
         let mut position = 0_u32;
         let mut newlines = 0_u32;
         // Set after a terminator: the sentence may end here once closers are passed.
         let mut ending: Option<(usize, char)> = None;
-        while let Some((byte, c)) = chars.next() {
+        for (byte, c) in self.text.char_indices() {
             let here = position;
             position = position.saturating_add(1);
             if is_blank(c) {

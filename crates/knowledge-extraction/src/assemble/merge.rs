@@ -28,8 +28,8 @@ pub(super) fn merge(candidates: &[FoundEntity], texts: &[&str], ontology: &Ontol
     let mut groups: Vec<Group> = members
         .into_values()
         .filter_map(|members| {
-            let named: Vec<&Named> = members.iter().map(|index| &names[*index]).collect();
-            group(&named, candidates, texts, ontology)
+            let forms: Vec<&Named> = members.iter().map(|index| &names[*index]).collect();
+            group(&forms, candidates, texts, ontology)
         })
         .collect();
     settle_shared_mentions(&mut groups);
@@ -97,14 +97,14 @@ fn leading_type<'a>(candidates: impl Iterator<Item = &'a FoundEntity>) -> String
 }
 
 fn group(
-    named: &[&Named],
+    forms: &[&Named],
     candidates: &[FoundEntity],
     texts: &[&str],
     ontology: &Ontology,
 ) -> Option<Group> {
-    let members: Vec<&FoundEntity> = named
+    let members: Vec<&FoundEntity> = forms
         .iter()
-        .flat_map(|named| &named.candidates)
+        .flat_map(|form| &form.candidates)
         .filter_map(|index| candidates.get(*index))
         .collect();
     let leading = leading_type(members.iter().copied());

@@ -112,7 +112,7 @@ fn is_title(words: &[Token<'_>]) -> bool {
                 if word.char_count() > 3
                     && !word.is(WordClass::FUNCTION.and(WordClass::PARTICLE)) =>
             {
-                plain += 1
+                plain += 1;
             }
             _ => {}
         }

@@ -38,10 +38,13 @@ impl GraphSink for Store {
     }
 }
 
+/// Outputs by name and input.
+type Outputs = BTreeMap<(String, Vec<u8>), Vec<u8>>;
+
 /// Runs activities once and journals their outputs by name and input.
 struct Journal {
     activities: ExtractionActivities,
-    outputs: Mutex<BTreeMap<(String, Vec<u8>), Vec<u8>>>,
+    outputs: Mutex<Outputs>,
     stages: Mutex<Vec<(WorkflowStage, usize)>>,
     runs: Mutex<usize>,
 }
@@ -119,19 +122,18 @@ fn journal(text: &str) -> (Arc<Store>, Journal, ExtractionInput) {
 }
 
 fn long_text() -> String {
-    (0..120)
-        .map(|n| format!("Ada Reed met Bo Winter in Leeds in {}. ", 1800 + n))
-        .collect()
+    "Ada Reed met Bo Winter in Leeds in 1843. ".repeat(120)
 }
 
 #[tokio::test]
 async fn every_stage_is_entered_in_order_with_its_units() {
+    use WorkflowStage::{Assemble, Chunk, Entities, Mentions, Relations};
+
     let (store, journal, input) = journal(&long_text());
     let summary = extract_document(&journal, &input).await.unwrap();
     let chunks = summary.chunk_count as usize;
     let batches = (summary.mention_count as usize).div_ceil(50);
     assert!(chunks > 1 && batches > 1);
-    use WorkflowStage::{Assemble, Chunk, Entities, Mentions, Relations};
     assert_eq!(
         *journal.stages.lock().unwrap(),
         [

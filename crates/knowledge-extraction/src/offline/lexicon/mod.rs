@@ -202,3 +202,8 @@ impl Lexicon {
         self.countries.get(lower).copied()
     }
 }
+
+/// Whether a word is in a list of words with single spaces between.
+pub(super) fn one_of(word: &str, list: &str) -> bool {
+    list.split(' ').any(|other| other == word)
+}

@@ -24,7 +24,7 @@ pub(super) fn find(scene: &Scene<'_>, sentence: &Sentence, found: &mut Vec<State
             continue;
         };
         let confidence = if gap.is_empty() { 0.65 } else { 0.75 };
-        found.push(scene.state(sentence, right, predicate, left, confidence));
+        found.push(sentence.state(right, predicate, left, confidence));
     }
 }
 
@@ -46,8 +46,9 @@ fn owned(scene: &Scene<'_>, left: usize, right: usize) -> Option<&'static str> {
     let (owner, thing) = (scene.item(left).kind, scene.item(right).kind);
     match (owner, thing) {
         (Kind::Person, Kind::Work) => Some("createdBy"),
-        (Kind::Place, Kind::Organization) if is_country(scene, left) => Some("country"),
-        (Kind::Place, Kind::Place) if is_country(scene, left) => Some("country"),
+        (Kind::Place, Kind::Organization | Kind::Place) if is_country(scene, left) => {
+            Some("country")
+        }
         (Kind::Place, Kind::Organization | Kind::Place) => Some("locatedIn"),
         _ => None,
     }
