@@ -198,10 +198,75 @@ pub struct BatchEvent {
     pub sequence: u64,
     /// When it was written.
     pub timestamp: DateTime<Utc>,
+    /// What happened.
+    ///
+    /// Before the aggregate, which takes `totalDocuments` away from whatever is read after it.
+    #[serde(flatten)]
+    pub kind: BatchEventKind,
     /// How far the batch was.
     #[serde(flatten)]
     pub aggregate: Aggregate,
-    /// What happened.
-    #[serde(flatten)]
-    pub kind: BatchEventKind,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn read_back(kind: BatchEventKind) -> serde_json::Value {
+        let event = BatchEvent {
+            batch_id: BatchId::from_uuid(Uuid::nil()),
+            sequence: 1,
+            timestamp: DateTime::UNIX_EPOCH,
+            kind,
+            aggregate: Aggregate {
+                progress: 0.0,
+                completed_documents: 0,
+                failed_documents: 0,
+                total_documents: 2,
+            },
+        };
+        let shown = serde_json::to_value(&event).unwrap();
+        assert_eq!(
+            serde_json::from_value::<BatchEvent>(shown.clone()).unwrap(),
+            event
+        );
+        shown
+    }
+
+    #[test]
+    fn a_stored_event_reads_back() {
+        let document_id = BatchDocumentId::from_uuid(Uuid::nil());
+        let created = read_back(BatchEventKind::BatchCreated { total_documents: 2 });
+        assert_eq!(created["totalDocuments"], json!(2));
+        read_back(BatchEventKind::BatchStageEntered {
+            stage: BatchStage::Chunking,
+        });
+        read_back(BatchEventKind::DocumentFailed {
+            document_id,
+            stage: None,
+            error: "empty".to_owned(),
+            will_retry: false,
+        });
+        let progress = DocumentProgress {
+            stage: WorkflowStage::Mentions,
+            current: 1,
+            total: 2,
+        };
+        let execution = ExecutionId::from_uuid(Uuid::nil());
+        read_back(BatchEventKind::StageProgress(StageReport::new(
+            document_id,
+            execution,
+            progress,
+            StageStatus::InProgress,
+        )));
+        read_back(BatchEventKind::BatchCompleted {
+            skipped_documents: 0,
+            entity_count: 3,
+            relation_count: 4,
+        });
+        read_back(BatchEventKind::BatchCancelled {});
+    }
 }

@@ -12,6 +12,7 @@ mod negotiation;
 mod pages;
 mod problem;
 mod progress;
+mod segment;
 mod sse;
 mod tenant;
 #[cfg(test)]
