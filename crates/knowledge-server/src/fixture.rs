@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeZone, Utc};
 use knowledge_domain::{
+    Entropy,
     batch::{Aggregate, BatchEvent, BatchEventKind, BatchStage},
     ids::{
         BatchDocumentId, BatchId, DocumentId, EntityId, ExecutionId, ExtractionId, MentionId,
@@ -13,14 +14,15 @@ use knowledge_tables::{
     organization, relation, relation_evidence, same_as_link, workflow_activity, workflow_execution,
 };
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
-    sea_query::Expr,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, Database, EntityTrait,
+    IntoActiveModel, QueryFilter, sea_query::Expr,
 };
 use serde_json::json;
 use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::{
+    environment::SystemEntropy,
     graphql::Api,
     http::{AppState, Limits},
     orchestrator::Orchestrator,
@@ -45,6 +47,19 @@ pub(crate) struct Place {
     pub(crate) extraction: ExtractionId,
 }
 
+async fn new_postgres_database(server: &str) -> DatabaseUrl {
+    let name = format!("test_{}", SystemEntropy.uuid_v7().simple());
+    let admin = Database::connect(format!("{server}/postgres"))
+        .await
+        .unwrap();
+    admin
+        .execute_unprepared(&format!("CREATE DATABASE {name}"))
+        .await
+        .unwrap();
+    admin.close().await.unwrap();
+    format!("{server}/{name}").parse().unwrap()
+}
+
 /// An orchestrator for tests that start nothing.
 fn orchestrator() -> Orchestrator {
     Orchestrator {}
@@ -55,10 +70,14 @@ pub(crate) fn at() -> DateTime<Utc> {
 }
 
 impl Fixture {
+    /// A new SQLite file, or a new database of the PostgreSQL server that the variable
+    /// `KNOWLEDGE_TEST_POSTGRES` names (`postgres://USER@HOST:PORT`, without a database).
     pub(crate) async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("knowledge.db");
-        let url = DatabaseUrl::sqlite(path.to_str().unwrap());
+        let url = match std::env::var("KNOWLEDGE_TEST_POSTGRES") {
+            Ok(server) => new_postgres_database(&server).await,
+            Err(_) => DatabaseUrl::sqlite(directory.path().join("knowledge.db").to_str().unwrap()),
+        };
         Self {
             store: Store::open(&url).await.unwrap(),
             organization: OrganizationId::DEFAULT,
