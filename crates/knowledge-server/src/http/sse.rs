@@ -1,6 +1,6 @@
 //! Server-sent events: how they are written, and what every stream of them has in common.
 
-use std::{convert::Infallible, fmt::Write, time::Duration};
+use std::{convert::Infallible, time::Duration};
 
 use axum::{
     body::{Body, Bytes},
@@ -33,21 +33,15 @@ impl Frame {
     }
 
     /// An event with data; `None` when the data is no JSON.
-    ///
-    /// By way of a value, so that a key that two parts of the data have is written once.
     pub(super) fn json(
         id: Option<u64>,
         event: &'static str,
         data: &impl Serialize,
     ) -> Option<Self> {
-        let data = serde_json::to_value(data).ok()?;
-        let mut frame = String::new();
-        if let Some(id) = id {
-            writeln!(frame, "id: {id}").ok()?;
-        }
         // JSON on one line: it has no line breaks outside strings and escapes those within.
-        write!(frame, "event: {event}\ndata: {data}\n\n").ok()?;
-        Some(Self(frame))
+        let data = serde_json::to_string(data).ok()?;
+        let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
+        Some(Self(format!("{id}event: {event}\ndata: {data}\n\n")))
     }
 }
 

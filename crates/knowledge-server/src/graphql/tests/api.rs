@@ -7,10 +7,14 @@ use knowledge_domain::{
 };
 use serde_json::{Value, json};
 
-use crate::{fixture::Fixture, graphql::Api};
+use crate::{
+    fixture::Fixture,
+    graphql::{Api, prepare},
+};
 
 async fn ask(api: &Api, organization: OrganizationId, query: &str) -> Response {
-    api.execute(organization, Request::new(query)).await
+    api.execute(organization, prepare(Request::new(query)).unwrap())
+        .await
 }
 
 /// The data of a query that must succeed.
@@ -307,6 +311,24 @@ async fn bad_input_is_told_with_a_code() {
 }
 
 #[tokio::test]
+async fn a_failed_part_is_null_and_the_rest_is_told_in_order() {
+    let fixture = Fixture::new().await;
+    let batch = fixture.batch(1, BatchStage::Completed).await;
+    let api = fixture.api();
+    let query = format!(
+        "{{ good: batch(id: \"{batch}\") {{ documents {{ nodes {{ id }} }} stage id }} \
+         bad: batch(id: \"{batch}\") {{ id documents(first: -1) {{ nodes {{ id }} }} }} }}"
+    );
+    let response = ask(&api, OrganizationId::DEFAULT, &query).await;
+    assert_eq!(response.errors.len(), 1);
+    let expected = format!(
+        "{{\"good\":{{\"documents\":{{\"nodes\":[]}},\"stage\":\"COMPLETED\",\"id\":\"{batch}\"}},\
+         \"bad\":null}}"
+    );
+    assert_eq!(serde_json::to_string(&response.data).unwrap(), expected);
+}
+
+#[tokio::test]
 async fn greedy_documents_are_refused() {
     let fixture = Fixture::new().await;
     let api = fixture.api();
@@ -366,7 +388,10 @@ async fn every_event_has_its_object() {
          sequence timestamp progress ... on BatchFailed {{ error }} }} }}"
     );
     let events: Vec<_> = api
-        .execute_stream(OrganizationId::DEFAULT, Request::new(query))
+        .execute_stream(
+            OrganizationId::DEFAULT,
+            prepare(Request::new(query)).unwrap(),
+        )
         .map(|response| response.data.into_json().unwrap())
         .collect()
         .await;
