@@ -43,7 +43,7 @@ pub struct Prepared {
 /// A parsed document with what a request chose of it.
 #[derive(Debug)]
 pub(super) struct Document {
-    document: ExecutableDocument,
+    parsed: ExecutableDocument,
     operation_name: Option<String>,
     operation: Operation,
 }
@@ -72,9 +72,9 @@ impl Document {
             Operation::Mutation => "Mutation",
             Operation::Subscription => "Subscription",
         };
-        if let Ok(chosen) = chosen(&self.document, self.operation_name.as_deref()) {
+        if let Ok(chosen) = chosen(&self.parsed, self.operation_name.as_deref()) {
             let set = &chosen.selection_set.node;
-            shapes.restore(&self.document, set, root, response);
+            shapes.restore(&self.parsed, set, root, response);
         }
     }
 }
@@ -101,7 +101,7 @@ pub fn prepare(mut request: Request) -> Result<Prepared, ServerError> {
         OperationType::Subscription => Operation::Subscription,
     };
     let document = Arc::new(Document {
-        document,
+        parsed: document,
         operation_name: request.operation_name.clone(),
         operation,
     });

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use async_graphql::{
     Name, PathSegment, Positioned, Response, Value,
+    indexmap::IndexMap,
     parser::{
         parse_schema,
         types::{
@@ -93,7 +94,7 @@ impl<'a> Shaper<'a> {
             return false;
         };
         if *value == Value::Null {
-            *value = Value::Object(Default::default());
+            *value = Value::Object(IndexMap::new());
         }
         let Value::Object(object) = value else {
             return false;

@@ -9,7 +9,7 @@ use axum::{
         Query, State, WebSocketUpgrade, rejection::QueryRejection,
         ws::rejection::WebSocketUpgradeRejection,
     },
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use futures::stream;
@@ -189,8 +189,11 @@ fn json(format: Format, response: &GraphqlResponse) -> Response {
     };
     match serde_json::to_vec(&Rendered::new(response)) {
         Ok(body) => {
-            let media_type = HeaderValue::from_static(media_type);
-            (status, [(header::CONTENT_TYPE, media_type)], body).into_response()
+            let headers = [
+                (header::CONTENT_TYPE, media_type),
+                (header::CACHE_CONTROL, "no-store"),
+            ];
+            (status, headers, body).into_response()
         }
         Err(_) => Problem::internal().into_response(),
     }

@@ -101,3 +101,14 @@ async fn pages_allow_nothing_from_elsewhere() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_panic_is_a_problem() {
+    async fn panics() {
+        panic!("on purpose");
+    }
+    let app = Router::new()
+        .route("/", axum::routing::get(panics))
+        .layer(axum::middleware::from_fn(super::survive));
+    assert_problem(get(&app, "/").await, StatusCode::INTERNAL_SERVER_ERROR).await;
+}

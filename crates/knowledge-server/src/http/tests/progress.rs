@@ -229,3 +229,18 @@ async fn a_silent_stream_sends_heartbeats_then_what_is_committed_then_ends() {
     let rest = tokio::time::timeout(Duration::from_secs(10), body.collect::<Vec<_>>());
     rest.await.expect("the stream does not end");
 }
+
+#[tokio::test]
+async fn a_server_that_stops_lets_its_watchers_go() {
+    let fixture = Fixture::new().await;
+    let batch = fixture.batch(1, BatchStage::Chunking).await;
+    let shutdown = tokio_util::sync::CancellationToken::new();
+    let state = fixture.state(EventHub::default(), Limits::default());
+    let app = router(state.with_shutdown(shutdown.clone()));
+    let response = get(&app, &format!("{BATCHES}/{batch}")).await;
+    shutdown.cancel();
+    let body = tokio::time::timeout(Duration::from_secs(10), text(response)).await;
+    assert_eq!(body.expect("the stream does not end"), "");
+    let ready = get(&app, "/readyz").await;
+    assert_problem(ready, StatusCode::SERVICE_UNAVAILABLE).await;
+}
