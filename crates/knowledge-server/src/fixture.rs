@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeZone, Utc};
 use knowledge_domain::{
+    Entropy,
     batch::{Aggregate, BatchEvent, BatchEventKind, BatchStage},
     ids::{
         BatchDocumentId, BatchId, DocumentId, EntityId, ExecutionId, ExtractionId, MentionId,
@@ -13,8 +14,8 @@ use knowledge_tables::{
     organization, relation, relation_evidence, same_as_link, workflow_activity, workflow_execution,
 };
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
-    sea_query::Expr,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, Database, EntityTrait,
+    IntoActiveModel, QueryFilter, sea_query::Expr,
 };
 use serde_json::json;
 use tempfile::TempDir;
@@ -23,6 +24,7 @@ use uuid::Uuid;
 use crate::{
     app,
     config::Config,
+    environment::SystemEntropy,
     graphql::Api,
     http::{AppState, Limits},
     orchestrator::Orchestrator,
@@ -47,15 +49,30 @@ pub(crate) struct Place {
     pub(crate) extraction: ExtractionId,
 }
 
+async fn new_postgres_database(admin_url: &str) -> DatabaseUrl {
+    let name = format!("unit_{}", SystemEntropy.uuid_v7().simple());
+    let admin = Database::connect(admin_url).await.unwrap();
+    let create = format!("CREATE DATABASE {name}");
+    admin.execute_unprepared(&create).await.unwrap();
+    admin.close().await.unwrap();
+    let (server, _) = admin_url.rsplit_once('/').unwrap();
+    format!("{server}/{name}").parse().unwrap()
+}
+
 pub(crate) fn at() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 11, 20, 8, 0, 0).unwrap()
 }
 
 impl Fixture {
+    /// A new SQLite file; where `KNOWLEDGE_TEST_STORE` is `postgres`, a new database in the
+    /// cluster that `KNOWLEDGE_TEST_POSTGRES_URL` names. `cargo xtask test` runs the tests on both.
     pub(crate) async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("knowledge.db");
-        let url = DatabaseUrl::sqlite(path.to_str().unwrap());
+        let url = if std::env::var("KNOWLEDGE_TEST_STORE").is_ok_and(|store| store == "postgres") {
+            new_postgres_database(&std::env::var("KNOWLEDGE_TEST_POSTGRES_URL").unwrap()).await
+        } else {
+            DatabaseUrl::sqlite(directory.path().join("knowledge.db").to_str().unwrap())
+        };
         Self {
             store: Store::open(&url).await.unwrap(),
             organization: OrganizationId::DEFAULT,

@@ -9,7 +9,9 @@ use super::{
     entity::Entity,
     enums::{BatchStage, DocumentStatus, Extractor, FailurePolicy, WorkflowMode},
     error::internal,
-    page::{BatchDocumentConnection, EntityConnection, RelationConnection, cost, request},
+    page::{
+        BatchDocumentConnection, EntityConnection, RelationConnection, cost, request, wanted_text,
+    },
     relation::Relation,
     scalar::{Long, int},
     viewer::Viewer,
@@ -176,13 +178,8 @@ impl Batch {
         search: Option<String>,
     ) -> Result<EntityConnection> {
         let wanted = request(first, after.as_deref())?;
-        entities(
-            ctx,
-            Some(self.0.id),
-            &EntityFilter { class, search },
-            wanted,
-        )
-        .await
+        let filter = entity_filter(class, search)?;
+        entities(ctx, Some(self.0.id), &filter, wanted).await
     }
 
     /// The relations that its documents state; those that agree are one.
@@ -195,6 +192,7 @@ impl Batch {
         #[graphql(desc = "Only those with this predicate.")] predicate: Option<String>,
     ) -> Result<RelationConnection> {
         let wanted: PageRequest<RelationId> = request(first, after.as_deref())?;
+        let predicate = wanted_text("predicate", predicate)?;
         let reads = &Viewer::of(ctx)?.reads;
         let page = reads
             .relation_page(self.0.id, predicate.as_deref(), wanted)
@@ -219,6 +217,14 @@ impl Batch {
         };
         Ok(RelationConnection::new(&wanted, page))
     }
+}
+
+/// Checks what entities are looked for by.
+pub(super) fn entity_filter(class: Option<String>, search: Option<String>) -> Result<EntityFilter> {
+    Ok(EntityFilter {
+        class: wanted_text("type", class)?,
+        search: wanted_text("search", search)?,
+    })
 }
 
 /// A page of canonical entities: of a batch, or of the organisation.

@@ -28,6 +28,7 @@ macro_rules! events {
         $(
             $(#[$doc])*
             #[derive(SimpleObject)]
+            #[allow(clippy::struct_field_names, reason = "clients are promised these names")]
             pub(crate) struct $name {
                 /// The batch.
                 batch_id: ID,
@@ -47,8 +48,7 @@ macro_rules! events {
             }
 
             impl $name {
-                #[expect(clippy::too_many_arguments, reason = "one for each field of an event")]
-                #[allow(clippy::allow_attributes, unfulfilled_lint_expectations, reason = "most have few")]
+                #[allow(clippy::too_many_arguments, reason = "one for each field of an event")]
                 fn new(head: Head $(, $field: $type)*) -> Self {
                     Self {
                         batch_id: head.batch_id,
@@ -197,7 +197,7 @@ impl From<batch::BatchEvent> for BatchEvent {
                 document_id,
                 document_index,
             } => DocumentStarted::new(head, document_id.into(), int(document_index)).into(),
-            BatchEventKind::StageProgress(report) => stage_progress(head, report).into(),
+            BatchEventKind::StageProgress(report) => stage_progress(head, &report).into(),
             BatchEventKind::DocumentCompleted {
                 document_id,
                 entity_count,
@@ -254,7 +254,7 @@ impl From<batch::BatchEvent> for BatchEvent {
     }
 }
 
-fn stage_progress(head: Head, report: StageReport) -> StageProgress {
+fn stage_progress(head: Head, report: &StageReport) -> StageProgress {
     StageProgress::new(
         head,
         report.document_id.into(),
@@ -274,7 +274,7 @@ impl StageProgress {
     pub(super) fn of(event: batch::BatchEvent) -> Option<Self> {
         let head = Head::from(&event);
         match event.kind {
-            BatchEventKind::StageProgress(report) => Some(stage_progress(head, report)),
+            BatchEventKind::StageProgress(report) => Some(stage_progress(head, &report)),
             _ => None,
         }
     }

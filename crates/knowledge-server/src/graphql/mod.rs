@@ -19,22 +19,25 @@ mod payload;
 mod query;
 mod relation;
 mod scalar;
+mod shape;
 mod subscription;
 #[cfg(test)]
 mod tests;
 mod viewer;
 
+use std::sync::Arc;
+
 use async_graphql::{Request, Response, SDLExportOptions, Schema, SchemaBuilder};
 use chrono::{DateTime, Utc};
-use futures::stream::BoxStream;
+use futures::{StreamExt, stream::BoxStream};
 use knowledge_domain::ids::OrganizationId;
 
 pub(crate) use error::{classify, is_request_error};
-pub(crate) use guard::{Operation, prepare};
+pub use guard::{Operation, Prepared, prepare};
 
 use self::{
-    mutation::Mutation, payload::ErrorInterface, query::Query, subscription::Subscription,
-    viewer::Viewer,
+    mutation::Mutation, payload::ErrorInterface, query::Query, shape::Shapes,
+    subscription::Subscription, viewer::Viewer,
 };
 use crate::{orchestrator::Orchestrator, progress::EventHub, store::Store};
 
@@ -50,6 +53,7 @@ const MAX_DIRECTIVES: usize = 16;
 #[derive(Clone)]
 pub struct Api {
     schema: Schema<Query, Mutation, Subscription>,
+    shapes: Arc<Shapes>,
     store: Store,
 }
 
@@ -65,13 +69,17 @@ impl Api {
             .data(orchestrator)
             .data(hub)
             .finish();
-        Self { schema, store }
+        Self {
+            shapes: Arc::new(Shapes::new(&schema.sdl())),
+            schema,
+            store,
+        }
     }
 
     /// Runs a query or a mutation on behalf of an organisation.
-    pub async fn execute(&self, organization: OrganizationId, request: Request) -> Response {
-        let request = request.data(Viewer::new(&self.store, organization));
-        classify(self.schema.execute(request).await)
+    pub async fn execute(&self, organization: OrganizationId, prepared: Prepared) -> Response {
+        let (request, finish) = self.begin(organization, prepared);
+        finish(self.schema.execute(request).await)
     }
 
     /// Runs any operation on behalf of an organisation; a query gives one response.
@@ -79,11 +87,26 @@ impl Api {
     pub fn execute_stream(
         &self,
         organization: OrganizationId,
-        request: Request,
+        prepared: Prepared,
     ) -> BoxStream<'static, Response> {
-        use futures::StreamExt;
-        let request = request.data(Viewer::new(&self.store, organization));
-        self.schema.execute_stream(request).map(classify).boxed()
+        let (request, finish) = self.begin(organization, prepared);
+        self.schema.execute_stream(request).map(finish).boxed()
+    }
+
+    /// The request as the schema takes it, and what makes of a result what a client gets.
+    fn begin(
+        &self,
+        organization: OrganizationId,
+        prepared: Prepared,
+    ) -> (Request, impl Fn(Response) -> Response + Send + 'static) {
+        let document = prepared.document();
+        let shapes = Arc::clone(&self.shapes);
+        let finish = move |mut response| {
+            document.restore(&shapes, &mut response);
+            classify(response)
+        };
+        let viewer = Viewer::new(&self.store, organization);
+        (prepared.into_request().data(viewer), finish)
     }
 }
 

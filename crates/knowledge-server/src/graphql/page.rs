@@ -90,6 +90,16 @@ pub(super) fn request<K: Key>(first: Option<i32>, after: Option<&str>) -> Result
     })
 }
 
+/// Checks a text to look for: PostgreSQL has no texts with a NUL, so none can be found.
+pub(super) fn wanted_text(name: &str, value: Option<String>) -> Result<Option<String>> {
+    match value {
+        Some(text) if text.contains('\0') => Err(bad_input(format!(
+            "`{name}` has a NUL character, which no text has"
+        ))),
+        value => Ok(value),
+    }
+}
+
 /// What a connection counts towards a request's complexity.
 pub(super) fn cost(first: Option<i32>, child: usize) -> usize {
     let rows = first.unwrap_or(DEFAULT_FIRST).clamp(1, MAX_FIRST);

@@ -7,6 +7,10 @@ use super::{batch::Batch, enums::BatchStage};
 
 /// An error that a client can act on.
 #[derive(Interface)]
+#[expect(
+    clippy::duplicated_attributes,
+    reason = "two fields of one interface may have one type"
+)]
 #[graphql(
     name = "Error",
     field(name = "code", ty = "&String", desc = "What a program looks at."),

@@ -14,7 +14,7 @@ use super::{
     relation::Relation,
     viewer::Viewer,
 };
-use crate::store::{StoreError, read::EntityFilter};
+use crate::store::StoreError;
 
 /// Anything with an id of its own.
 #[derive(Interface)]
@@ -100,7 +100,8 @@ impl Query {
         search: Option<String>,
     ) -> Result<EntityConnection> {
         let wanted = request(first, after.as_deref())?;
-        batch::entities(ctx, None, &EntityFilter { class, search }, wanted).await
+        let filter = batch::entity_filter(class, search)?;
+        batch::entities(ctx, None, &filter, wanted).await
     }
 }
 

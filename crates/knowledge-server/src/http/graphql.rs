@@ -9,7 +9,7 @@ use axum::{
         Query, State, WebSocketUpgrade, rejection::QueryRejection,
         ws::rejection::WebSocketUpgradeRejection,
     },
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use futures::stream;
@@ -21,7 +21,7 @@ use super::{
     negotiation::{Format, accepted, is_json},
     tenant::Tenant,
 };
-use crate::graphql::{Operation, classify, is_request_error, prepare};
+use crate::graphql::{Operation, Prepared, classify, is_request_error, prepare};
 
 /// A body from which parsing is too long for a thread that serves others.
 const LARGE_BODY: usize = 1024 * 1024;
@@ -71,9 +71,7 @@ pub(super) async fn post(
     let body = body::read(body, state.limits.max_body_bytes).await?;
     let request = parse(body).await?;
     match prepare(request) {
-        Ok((request, operation)) => {
-            Ok(run(&state, organization, &formats, request, operation).await)
-        }
+        Ok(prepared) => Ok(run(&state, organization, &formats, prepared).await),
         Err(error) => Ok(refused(&state, &formats, error)),
     }
 }
@@ -93,12 +91,10 @@ pub(super) async fn get(
     let formats = formats(&headers)?;
     let Query(parameters) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     match prepare(from_query(parameters)?) {
-        Ok((_, Operation::Mutation)) => Err(Problem::post_only(
+        Ok(prepared) if prepared.operation() == Operation::Mutation => Err(Problem::post_only(
             "a mutation changes something; send it with POST",
         )),
-        Ok((request, operation)) => {
-            Ok(run(&state, organization, &formats, request, operation).await)
-        }
+        Ok(prepared) => Ok(run(&state, organization, &formats, prepared).await),
         Err(error) => Ok(refused(&state, &formats, error)),
     }
 }
@@ -159,15 +155,15 @@ async fn run(
     state: &AppState,
     organization: OrganizationId,
     formats: &[Format],
-    request: Request,
-    operation: Operation,
+    prepared: Prepared,
 ) -> Response {
     let streamed = formats[0] == Format::EventStream
-        || (operation == Operation::Subscription && formats.contains(&Format::EventStream));
+        || (prepared.operation() == Operation::Subscription
+            && formats.contains(&Format::EventStream));
     if streamed {
-        return graphql_sse::response(state, state.api.execute_stream(organization, request));
+        return graphql_sse::response(state, state.api.execute_stream(organization, prepared));
     }
-    json(formats[0], &state.api.execute(organization, request).await)
+    json(formats[0], &state.api.execute(organization, prepared).await)
 }
 
 /// Answers a request that does not reach the schema.
@@ -193,8 +189,11 @@ fn json(format: Format, response: &GraphqlResponse) -> Response {
     };
     match serde_json::to_vec(&Rendered::new(response)) {
         Ok(body) => {
-            let media_type = HeaderValue::from_static(media_type);
-            (status, [(header::CONTENT_TYPE, media_type)], body).into_response()
+            let headers = [
+                (header::CONTENT_TYPE, media_type),
+                (header::CACHE_CONTROL, "no-store"),
+            ];
+            (status, headers, body).into_response()
         }
         Err(_) => Problem::internal().into_response(),
     }

@@ -12,12 +12,13 @@ mod negotiation;
 mod pages;
 mod problem;
 mod progress;
+mod segment;
 mod sse;
 mod tenant;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::{panic::AssertUnwindSafe, time::Duration};
 
 use axum::{
     Router,
@@ -27,6 +28,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 
 pub use problem::Problem;
@@ -109,6 +111,7 @@ pub fn router(state: AppState) -> Router {
             state.clone(),
             refuse_large_bodies,
         ))
+        .layer(middleware::from_fn(survive))
         .layer(middleware::map_response(harden))
         .with_state(state)
 }
@@ -132,6 +135,12 @@ async fn refuse_large_bodies(
         return Problem::too_large(limit).into_response();
     }
     next.run(request).await
+}
+
+/// Answers for a handler that panicked; the panic itself is in the log.
+async fn survive(request: Request, next: Next) -> Response {
+    let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    answer.unwrap_or_else(|_| Problem::internal().into_response())
 }
 
 /// What every answer says to browsers.

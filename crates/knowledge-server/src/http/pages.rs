@@ -1,12 +1,11 @@
 //! Pages for browsers, every part of them from this binary.
 
 use axum::{
-    extract::Path,
     http::{HeaderName, HeaderValue, header},
     response::{IntoResponse, Response},
 };
 
-use super::Problem;
+use super::{Problem, segment::Segment};
 
 /// Scripts, styles, workers and connections from here only. The editor sets styles by itself and
 /// carries its icons and its font in `data:`.
@@ -28,7 +27,7 @@ pub(super) async fn graphiql() -> Response {
 }
 
 /// `GET /assets/{path}`.
-pub(super) async fn asset(Path(path): Path<String>) -> Result<Response, Problem> {
+pub(super) async fn asset(Segment(path): Segment) -> Result<Response, Problem> {
     let asset = knowledge_web::asset(&format!("assets/{path}"))
         .ok_or_else(|| Problem::not_found("there is no such asset"))?;
     let media_type = HeaderValue::from_str(&asset.media_type)

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use axum::{
-    extract::{Path, Query, State, rejection::QueryRejection},
+    extract::{Query, State, rejection::QueryRejection},
     http::{HeaderMap, StatusCode},
-    response::{IntoResponse, Response, sse::Event},
+    response::{IntoResponse, Response},
 };
 use chrono::{DateTime, Utc};
 use futures::{Stream, StreamExt, future, stream};
@@ -16,7 +16,12 @@ use knowledge_domain::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{AppState, Problem, sse, tenant::Tenant};
+use super::{
+    AppState, Problem,
+    segment::Segment,
+    sse::{self, Frame},
+    tenant::Tenant,
+};
 use crate::{
     progress::{batch_events, workflow_events},
     store::StoreError,
@@ -35,7 +40,7 @@ pub(super) struct Resume {
 pub(super) async fn batch(
     State(state): State<AppState>,
     Tenant(organization): Tenant,
-    Path(id): Path<String>,
+    Segment(id): Segment,
     headers: HeaderMap,
     query: Result<Query<Resume>, QueryRejection>,
 ) -> Result<Response, Problem> {
@@ -57,7 +62,7 @@ pub(super) async fn batch(
 pub(super) async fn workflow(
     State(state): State<AppState>,
     Tenant(organization): Tenant,
-    Path(id): Path<String>,
+    Segment(id): Segment,
     headers: HeaderMap,
     query: Result<Query<Resume>, QueryRejection>,
 ) -> Result<Response, Problem> {
@@ -111,9 +116,9 @@ fn failed(error: &StoreError) -> Problem {
 /// client reconnects and resumes.
 fn shown(
     events: impl Stream<Item = Result<BatchEvent, StoreError>> + Send + 'static,
-    show: fn(&BatchEvent) -> Option<Event>,
-) -> impl Stream<Item = Event> + Send + 'static {
-    let hint = Event::default().retry(RETRY);
+    show: fn(&BatchEvent) -> Option<Frame>,
+) -> impl Stream<Item = Frame> + Send + 'static {
+    let hint = Frame::retry(RETRY);
     let events = events
         .map(|event| event.inspect_err(crate::log::failed_request).ok())
         .take_while(|event| future::ready(event.is_some()))
@@ -121,27 +126,18 @@ fn shown(
     stream::iter([hint]).chain(events)
 }
 
-fn batch_event(event: &BatchEvent) -> Option<Event> {
-    sse_event(event, event.kind.name(), event)
+fn batch_event(event: &BatchEvent) -> Option<Frame> {
+    // By way of a value: a key that both parts of the event have is written once.
+    let data = serde_json::to_value(event).ok()?;
+    Frame::json(Some(event.sequence), event.kind.name(), &data)
 }
 
-fn workflow_event(event: &BatchEvent) -> Option<Event> {
+fn workflow_event(event: &BatchEvent) -> Option<Frame> {
     let BatchEventKind::StageProgress(report) = &event.kind else {
         return None;
     };
-    sse_event(
-        event,
-        event.kind.name(),
-        &WorkflowProgress::new(event, report),
-    )
-}
-
-fn sse_event(event: &BatchEvent, name: &str, data: &impl Serialize) -> Option<Event> {
-    Event::default()
-        .id(event.sequence.to_string())
-        .event(name)
-        .json_data(data)
-        .ok()
+    let progress = WorkflowProgress::new(event, report);
+    Frame::json(Some(event.sequence), event.kind.name(), &progress)
 }
 
 /// One document's progress on the wire.

@@ -1,36 +1,80 @@
-//! What every stream of server-sent events has in common.
+//! Server-sent events: how they are written, and what every stream of them has in common.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, time::Duration};
 
 use axum::{
+    body::{Body, Bytes},
     http::{HeaderName, HeaderValue, header},
-    response::{
-        IntoResponse, Response, Sse,
-        sse::{Event, KeepAlive},
-    },
+    response::{IntoResponse, Response},
 };
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, stream};
+use serde::Serialize;
+use tokio::time::timeout;
 
 use super::AppState;
 
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
+const HEARTBEAT: &[u8] = b": heartbeat\n\n";
+
+/// One event as it is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Frame(String);
+
+impl Frame {
+    /// Tells the client how long to wait before it reconnects; no event by itself.
+    pub(super) fn retry(after: Duration) -> Self {
+        Self(format!("retry: {}\n\n", after.as_millis()))
+    }
+
+    /// An event without data; its line is there, for browsers drop an event that has none.
+    pub(super) fn empty(event: &'static str) -> Self {
+        Self(format!("event: {event}\ndata:\n\n"))
+    }
+
+    /// An event with data; `None` when the data is no JSON.
+    pub(super) fn json(
+        id: Option<u64>,
+        event: &'static str,
+        data: &impl Serialize,
+    ) -> Option<Self> {
+        // JSON on one line: it has no line breaks outside strings and escapes those within.
+        let data = serde_json::to_string(data).ok()?;
+        let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
+        Some(Self(format!("{id}event: {event}\ndata: {data}\n\n")))
+    }
+}
+
 /// A response that sends the events as they come, with heartbeats while none does; it ends early
 /// when the server is told to stop.
 pub(super) fn response(
     state: &AppState,
-    events: impl Stream<Item = Event> + Send + 'static,
+    events: impl Stream<Item = Frame> + Send + 'static,
 ) -> Response {
-    let events = events
-        .map(Ok::<_, Infallible>)
-        .take_until(state.shutdown.clone().cancelled_owned());
-    let heartbeat = KeepAlive::new()
-        .interval(state.limits.heartbeat)
-        .text("heartbeat");
-    let mut response = Sse::new(events).keep_alive(heartbeat).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    // Proxies would hold events back until a buffer is full.
-    headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
-    response
+    let events = events.take_until(state.shutdown.clone().cancelled_owned());
+    let body = with_heartbeats(events.boxed(), state.limits.heartbeat);
+    let headers = [
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/event-stream"),
+        ),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+        // Proxies would hold events back until a buffer is full.
+        (X_ACCEL_BUFFERING, HeaderValue::from_static("no")),
+    ];
+    (headers, Body::from_stream(body)).into_response()
+}
+
+fn with_heartbeats(
+    events: stream::BoxStream<'static, Frame>,
+    every: Duration,
+) -> impl Stream<Item = Result<Bytes, Infallible>> + Send + 'static {
+    stream::unfold(events, move |mut events| async move {
+        let piece = match timeout(every, events.next()).await {
+            Ok(Some(frame)) => Bytes::from(frame.0),
+            Ok(None) => return None,
+            Err(_) => Bytes::from_static(HEARTBEAT),
+        };
+        Some((Ok(piece), events))
+    })
 }

@@ -188,3 +188,6 @@ impl Tail {
         Ok(true)
     }
 }
+
+#[cfg(test)]
+mod tests;

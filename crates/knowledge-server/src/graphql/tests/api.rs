@@ -7,10 +7,14 @@ use knowledge_domain::{
 };
 use serde_json::{Value, json};
 
-use crate::{fixture::Fixture, graphql::Api};
+use crate::{
+    fixture::Fixture,
+    graphql::{Api, prepare},
+};
 
 async fn ask(api: &Api, organization: OrganizationId, query: &str) -> Response {
-    api.execute(organization, Request::new(query)).await
+    api.execute(organization, prepare(Request::new(query)).unwrap())
+        .await
 }
 
 /// The data of a query that must succeed.
@@ -302,8 +306,83 @@ async fn bad_input_is_told_with_a_code() {
         let query = format!("{{ batches({arguments}) {{ nodes {{ id }} }} }}");
         assert_eq!(code(&api, &query).await, "BAD_USER_INPUT", "{arguments}");
     }
+    for part in [
+        "entities(search: \"\\u0000\")",
+        "relations(predicate: \"\\u0000\")",
+    ] {
+        let query = format!("{{ batch(id: \"{batch}\") {{ {part} {{ nodes {{ id }} }} }} }}");
+        assert_eq!(code(&api, &query).await, "BAD_USER_INPUT", "{part}");
+    }
     let query = format!("{{ batch(id: \"{batch}\") {{ nothing }} }}");
     assert_eq!(code(&api, &query).await, "INVALID_REQUEST");
+}
+
+#[tokio::test]
+async fn a_failed_part_is_null_and_the_rest_is_told_in_order() {
+    let fixture = Fixture::new().await;
+    let batch = fixture.batch(1, BatchStage::Completed).await;
+    let api = fixture.api();
+    let query = format!(
+        "{{ good: batch(id: \"{batch}\") {{ documents {{ nodes {{ id }} }} stage id }} \
+         bad: batch(id: \"{batch}\") {{ id documents(first: -1) {{ nodes {{ id }} }} }} }}"
+    );
+    let response = ask(&api, OrganizationId::DEFAULT, &query).await;
+    assert_eq!(response.errors.len(), 1);
+    let expected = format!(
+        "{{\"good\":{{\"documents\":{{\"nodes\":[]}},\"stage\":\"COMPLETED\",\"id\":\"{batch}\"}},\
+         \"bad\":null}}"
+    );
+    assert_eq!(serde_json::to_string(&response.data).unwrap(), expected);
+}
+
+/// Statements that it takes to read a batch of so many documents with everything in it.
+async fn statements_for(documents: i32) -> usize {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    let mut fixture = Fixture::new().await;
+    let batch = fixture.batch(1, BatchStage::Completed).await;
+    for position in 0..documents {
+        let place = fixture
+            .document(batch, position, &format!("text {position}"))
+            .await;
+        let subject = fixture.entity(place, 0, "Ada", "Person").await;
+        let object = fixture.entity(place, 1, "London", "Place").await;
+        fixture
+            .relation(place, 0, (subject, "bornIn"), Ok(object))
+            .await;
+    }
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    fixture.store.on_read(move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+    });
+    let api = fixture.api();
+    let query = format!(
+        "{{ batch(id: \"{batch}\") {{ \
+         documents {{ nodes {{ execution {{ activities {{ name }} }} }} }} \
+         entities {{ nodes {{ name evidence {{ text document {{ name }} }} }} }} \
+         relations {{ nodes {{ subject {{ name evidence {{ text }} }} object {{ name }} \
+         evidence {{ document {{ name }} }} }} }} }} }}"
+    );
+    let answer = data(&api, &query).await;
+    let relations = answer["batch"]["relations"]["nodes"].as_array().unwrap();
+    assert_eq!(relations.len(), usize::try_from(documents).unwrap());
+    count.load(Ordering::Relaxed)
+}
+
+#[tokio::test]
+async fn a_list_costs_statements_by_its_depth_not_by_its_length() {
+    let few = statements_for(2).await;
+    assert!(few > 0, "nothing was counted");
+    let many = statements_for(20).await;
+    // A slow machine may gather one level of loads in two statements.
+    assert!(
+        many <= few + 4,
+        "{many} statements for 20 documents, {few} for 2"
+    );
 }
 
 #[tokio::test]
@@ -362,7 +441,10 @@ async fn every_event_has_its_object() {
          sequence timestamp progress ... on BatchFailed {{ error }} }} }}"
     );
     let events: Vec<_> = api
-        .execute_stream(OrganizationId::DEFAULT, Request::new(query))
+        .execute_stream(
+            OrganizationId::DEFAULT,
+            prepare(Request::new(query)).unwrap(),
+        )
         .map(|response| response.data.into_json().unwrap())
         .collect()
         .await;

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::protocol::{ClientMessage, Close, ServerMessage, read};
 use crate::{
-    graphql::{Operation, classify, is_request_error, prepare},
+    graphql::{Operation, Prepared, classify, is_request_error, prepare},
     http::{
         AppState,
         graphql::{Parameters, Rendered},
@@ -143,8 +143,8 @@ impl<'a> Connection<'a> {
                 .await;
         }
         match prepare(Request::from(payload)) {
-            Ok((request, operation)) => {
-                self.begin(id, request, operation);
+            Ok(prepared) => {
+                self.begin(id, prepared);
                 Ok(())
             }
             Err(error) => {
@@ -154,15 +154,16 @@ impl<'a> Connection<'a> {
         }
     }
 
-    fn begin(&mut self, id: String, request: Request, operation: Operation) {
-        let responses = self.state.api.execute_stream(self.organization, request);
+    fn begin(&mut self, id: String, prepared: Prepared) {
+        let subscribes = prepared.operation() == Operation::Subscription;
+        let responses = self.state.api.execute_stream(self.organization, prepared);
         let name = id.clone();
         let results = responses
             .enumerate()
             .map(move |(index, response)| Outcome::Result {
                 id: name.clone(),
                 response: Box::new(response),
-                first_of_subscription: index == 0 && operation == Operation::Subscription,
+                first_of_subscription: index == 0 && subscribes,
             });
         let done = stream::iter([Outcome::Done { id: id.clone() }]);
         let (results, handle) = stream::abortable(results.chain(done));

@@ -64,3 +64,11 @@ impl Reads {
         self.store.read()
     }
 }
+
+#[cfg(test)]
+impl Store {
+    /// Calls back for every statement that reads from now on.
+    pub(crate) fn on_read(&mut self, called: impl Fn() + Send + Sync + 'static) {
+        self.read.set_metric_callback(move |_| called());
+    }
+}
