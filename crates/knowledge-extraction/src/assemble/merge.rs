@@ -182,6 +182,8 @@ enum Key<'a> {
     Last(&'a str),
     Prefix(&'a [String]),
     Suffix(&'a [String]),
+    /// First and last word, of names with words between them.
+    Ends(&'a str, &'a str),
     Core(Vec<&'a str>),
     Acronym(String),
     Whole(&'a str),
@@ -202,6 +204,9 @@ impl<'a> Shortening<'a> {
             add(Key::First(first), index);
             add(Key::Last(last), index);
             add(Key::Core(name::core(words)), index);
+            if words.len() > 2 {
+                add(Key::Ends(first, last), index);
+            }
             for cut in 1..words.len() {
                 add(Key::Prefix(&words[..cut]), index);
                 add(Key::Suffix(&words[cut..]), index);
@@ -218,9 +223,15 @@ impl<'a> Shortening<'a> {
     }
 
     fn unite(&self, sets: &mut Sets) {
-        for (index, named) in self.names.iter().enumerate() {
-            if let Some(full) = self.full_form(index, named, sets) {
-                sets.unite(index, full);
+        // Longer forms first, so that `E. Brandt` and `Elias Brandt` are one when `Brandt` comes.
+        for single in [false, true] {
+            for (index, named) in self.names.iter().enumerate() {
+                if (named.words.len() == 1) != single {
+                    continue;
+                }
+                if let Some(full) = self.full_form(index, named, sets) {
+                    sets.unite(index, full);
+                }
             }
         }
     }
@@ -240,6 +251,12 @@ impl<'a> Shortening<'a> {
                 }
                 if person {
                     keys.extend([Key::Last(only), Key::First(only)]);
+                } else if named.leading == core_type::THING {
+                    keys.extend([
+                        Key::Last(only),
+                        Key::Acronym(only.clone()),
+                        Key::Prefix(words),
+                    ]);
                 } else {
                     keys.push(Key::Acronym(only.clone()));
                     if !place {
@@ -255,12 +272,17 @@ impl<'a> Shortening<'a> {
                     .copied()
                     .filter(|full| longer_person(&self.names[*full].words, words, first))
                     .collect();
-                return self.unambiguous(&full, index, named, sets);
+                return self
+                    .unambiguous(&full, index, named, sets)
+                    .or_else(|| self.only(&Key::Suffix(words), index, named, sets));
             }
             _ if words.len() <= MAX_WORDS && !place => {
                 keys.push(Key::Core(name::core(words)));
                 keys.push(Key::Prefix(words));
                 keys.push(Key::Suffix(words));
+                if let [first, last] = words {
+                    keys.push(Key::Ends(first, last));
+                }
             }
             _ => keys.push(Key::Core(name::core(words))),
         }
@@ -307,7 +329,8 @@ impl<'a> Shortening<'a> {
     }
 
     fn compatible(&self, a: &str, b: &str) -> bool {
-        a == b || self.ontology.is_a(a, b) || self.ontology.is_a(b, a)
+        let unknown = a == core_type::THING && self.ontology.is_a(b, core_type::PERSON);
+        a == b || unknown || self.ontology.is_a(a, b) || self.ontology.is_a(b, a)
     }
 }
 

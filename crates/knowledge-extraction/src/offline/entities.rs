@@ -3,7 +3,7 @@
 //! Dates and amounts are values, not entities: they stay mentions and become literals of
 //! relations.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use knowledge_domain::{core_type, graph::Confidence};
 
@@ -12,6 +12,7 @@ use crate::extractor::{EntityCandidate, EntityRequest, MentionInContext};
 
 pub(super) fn entities(request: EntityRequest<'_>) -> Vec<EntityCandidate> {
     let types = TypeMap::new(request.ontology);
+    let surnames = surnames(request.mentions);
     let mut found: BTreeMap<(&str, &str), EntityCandidate> = BTreeMap::new();
     for (mention, position) in request.mentions.iter().zip(0_u32..) {
         let kind = types.kind(&[mention.mention_type.to_owned()], request.ontology);
@@ -20,6 +21,15 @@ pub(super) fn entities(request: EntityRequest<'_>) -> Vec<EntityCandidate> {
         {
             continue;
         }
+        let unknown = mention.mention_type == core_type::THING;
+        let mention = &MentionInContext {
+            mention_type: if unknown && surnames.contains(mention.text) {
+                core_type::PERSON
+            } else {
+                mention.mention_type
+            },
+            ..*mention
+        };
         let candidate = found
             .entry((mention.text, mention.mention_type))
             .or_insert_with(|| EntityCandidate {
@@ -34,6 +44,16 @@ pub(super) fn entities(request: EntityRequest<'_>) -> Vec<EntityCandidate> {
         attributes(mention, &mut candidate.attributes);
     }
     found.into_values().collect()
+}
+
+/// The last words of the persons among the mentions: what is called so elsewhere is a person, too.
+fn surnames<'a>(mentions: &[MentionInContext<'a>]) -> BTreeSet<&'a str> {
+    mentions
+        .iter()
+        .filter(|mention| mention.mention_type == core_type::PERSON)
+        .filter_map(|mention| mention.text.rsplit_once(' '))
+        .map(|(_, last)| last)
+        .collect()
 }
 
 /// The suggested type, and the class that the name's head word names: `University`.

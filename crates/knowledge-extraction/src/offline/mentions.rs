@@ -49,13 +49,13 @@ pub(super) fn mentions(text: &str) -> Vec<Found<'_>> {
 pub(super) fn spotted(tokens: &[Token<'_>]) -> Vec<Spotted> {
     let literals = literals(tokens);
     let titles = titles(tokens);
-    let scene = Scene::new(tokens, &literals);
     let mut quoted = vec![false; tokens.len()];
     for title in &titles {
         quoted[title.first..=title.last].fill(true);
     }
-    let names = scene.names(&quoted);
-    let mut used = quoted;
+    let mut used = quoted.clone();
+    let scene = Scene::new(tokens, &literals, quoted);
+    let names = scene.names();
     for name in &names {
         used[name.first..=name.last].fill(true);
     }

@@ -168,7 +168,10 @@ impl Typing<'_, '_> {
             })
             || next.text == "served"
                 && inside.is_some_and(|token| matches!(token.text, "as" | "in"));
-        if born || who || verb {
+        let met = self
+            .before(1)
+            .is_some_and(|token| matches!(token.text, "met" | "married"));
+        if born || who || verb || met {
             return verdict(Kind::Person, 2);
         }
         None

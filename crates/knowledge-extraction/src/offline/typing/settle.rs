@@ -30,7 +30,9 @@ pub(super) fn settle(scene: &Scene<'_>, names: &[Span], verdicts: &mut [Verdict]
         }
         let mut tally = own;
         if let Some(kind) = full.get(phrases[index].as_str()) {
-            tally[*kind as usize] += 6;
+            // A first word alone says less than the text around it: `near Wexcombe`.
+            let single = name.first == name.last && *kind != Kind::Person;
+            tally[*kind as usize] += if single { 3 } else { 6 };
         }
         let best = Kind::ALL
             .iter()

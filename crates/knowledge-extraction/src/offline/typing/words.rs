@@ -102,8 +102,9 @@ impl Typing<'_, '_> {
             .any(|pair| pair[0].is_initial() && pair[1].sign("."));
         let last = tokens.iter().rev().find(|token| token.is_word());
         let junior = last.is_some_and(|token| matches!(token.text, "Jr" | "Sr"));
-        let head =
-            last.is_some_and(|token| token.is(WordClass::ORG_HEAD.and(WordClass::PLACE_HEAD)));
+        let head = last.is_some_and(|token| {
+            token.spaced && token.is(WordClass::ORG_HEAD.and(WordClass::PLACE_HEAD))
+        });
         tokens.len() > 2 && (initial || junior) && !head && !self.has_of()
     }
 
@@ -157,6 +158,12 @@ impl Typing<'_, '_> {
         };
         if single {
             return None;
+        }
+        if self.is_hyphenated(head) {
+            return given.then_some(Verdict {
+                kind: Kind::Person,
+                weight: 3,
+            });
         }
         let classes = Classes::of(head);
         if let Some(kind) = opening_head(self.token(self.name.first)) {
@@ -215,6 +222,14 @@ impl Typing<'_, '_> {
         }
         self.has_institution()
             .then_some((Kind::Organization, Some(3)))
+    }
+
+    /// `Mbeki-Lane`: the second half of a double name is the head of nothing.
+    fn is_hyphenated(&self, head: &Token<'_>) -> bool {
+        !head.spaced
+            && self
+                .words()
+                .any(|token| token.end == head.start && token.is_dash())
     }
 
     /// Whether a word that only organisations have is anywhere in the name.
