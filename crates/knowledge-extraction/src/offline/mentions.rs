@@ -83,7 +83,7 @@ pub(super) fn spotted(tokens: &[Token<'_>]) -> Vec<Spotted> {
     found
 }
 
-/// With the article that belongs to the title of a work that opens a sentence (`The Sacramento Bee
+/// With the article that belongs to the title of a work that opens a sentence (`The Riverside Courier
 /// is a newspaper`), and to the country that is never without.
 fn with_article(tokens: &[Token<'_>], span: Span, verdict: Verdict) -> Span {
     let Some(before) = span.first.checked_sub(1) else {

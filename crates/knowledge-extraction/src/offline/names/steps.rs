@@ -213,7 +213,7 @@ impl Scene<'_> {
         (generic && capital).then_some(head)
     }
 
-    /// `Wilfried "Willi" Schneider`.
+    /// `Siegfried "Sigi" Baumann`.
     fn step_nickname(&self, last: usize) -> Option<usize> {
         let inside = (1..=2).find(|words| {
             self.get(last + 2 + words, last)

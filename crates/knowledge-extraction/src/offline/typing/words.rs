@@ -94,7 +94,7 @@ impl Typing<'_, '_> {
         if language { Kind::Thing } else { Kind::Place }
     }
 
-    /// `E. Brandt`, `J.R.R. Tolkien`, `John F. Kennedy`, `Sammy Davis Jr.`.
+    /// `E. Marlow`, `J.R.R. Tolkien`, `John F. Kennedy`, `Sammy Davis Jr.`.
     fn is_initialled(&self) -> bool {
         let tokens = &self.scene.tokens[self.name.first..=self.name.last];
         let initial = tokens
@@ -108,7 +108,7 @@ impl Typing<'_, '_> {
         tokens.len() > 2 && (initial || junior) && !head && !self.has_of()
     }
 
-    /// `completed the Lindale Observatory`, `wrote A History of …`: what is made is a work.
+    /// `completed the Ashby Observatory`, `wrote A History of …`: what is made is a work.
     fn is_made(&self) -> bool {
         let article = usize::from(self.before(1).is_some_and(|token| token.text == "the"));
         let made = self.before(1 + article).is_some_and(|token| {
@@ -182,6 +182,10 @@ impl Typing<'_, '_> {
         {
             return verdict(Kind::Place, weight);
         }
+        // `Max Shore`, `Anna Hill`: many surnames are words for places.
+        if weight == 2 && classes.place && !classes.org {
+            return verdict(Kind::Person, 2);
+        }
         if let Some(kind) = self.kind_of_head(classes, numbered) {
             return verdict(kind.0, kind.1.unwrap_or(weight));
         }
@@ -224,7 +228,7 @@ impl Typing<'_, '_> {
             .then_some((Kind::Organization, Some(3)))
     }
 
-    /// `Mbeki-Lane`: the second half of a double name is the head of nothing.
+    /// `Adeyemi-Lane`: the second half of a double name is the head of nothing.
     fn is_hyphenated(&self, head: &Token<'_>) -> bool {
         !head.spaced
             && self
@@ -251,7 +255,7 @@ fn strong_head(head: &Token<'_>) -> bool {
             "University College School Institute Company Corporation Records Foundation \
  Museum Hospital Bank Street River County Park Airport Award Prize Festival Cup \
  Band Orchestra Theatre Library Society Association Club Party Church Island \
- Islands Railway Mountains Avenue Lake Trophy",
+ Islands Railway Mountains Avenue Lake Trophy Bridge Castle Station Cathedral Abbey Valley Bay Road Square Tower",
         )
 }
 
