@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn full_stops() {
         check("One. Two.", &["One.", "Two."]);
-        check("Mr. Smith met E. Brandt.", &["Mr. Smith met E. Brandt."]);
+        check("Mr. Smith met E. Marlow.", &["Mr. Smith met E. Marlow."]);
         check("It cost 3.5 m. He paid.", &["It cost 3.5 m.", "He paid."]);
         check(
             "Acme Inc. bought it. It is in the U.S. The firm grew.",

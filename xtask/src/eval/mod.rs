@@ -120,7 +120,7 @@ impl Tally {
     }
 }
 
-/// The invented set annotates `the Selby Breakwater`: there an article in lower case does not count.
+/// The invented set annotates `the Ashby Breakwater`: there an article in lower case does not count.
 fn aligned<'a>(layout: Layout, mention: (u32, u32, &'a str), text: &str) -> (u32, u32, &'a str) {
     let (start, end, label) = mention;
     let starts = text.chars().skip(start as usize).take(4).eq("the ".chars());

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use knowledge_domain::{Ontology, core_type, graph::Confidence};
 
 use super::{FoundEntity, Group, name};
-use crate::offline::country_of;
+use crate::offline::{class_for, country_of};
 
 /// Names of more words have no short forms that are looked for.
 const MAX_WORDS: usize = 12;
@@ -173,6 +173,10 @@ fn canonical(names: &BTreeSet<String>, mentions: &BTreeSet<u32>, texts: &[&str])
 struct Shortening<'a> {
     names: &'a [Named],
     ontology: &'a Ontology,
+    /// The classes of persons, places and anything else.
+    person: &'a str,
+    place: &'a str,
+    thing: &'a str,
     by_key: HashMap<Key<'a>, Vec<usize>>,
 }
 
@@ -182,6 +186,8 @@ enum Key<'a> {
     Last(&'a str),
     Prefix(&'a [String]),
     Suffix(&'a [String]),
+    /// First and last word, of names with words between them.
+    Ends(&'a str, &'a str),
     Core(Vec<&'a str>),
     Acronym(String),
     Whole(&'a str),
@@ -202,6 +208,9 @@ impl<'a> Shortening<'a> {
             add(Key::First(first), index);
             add(Key::Last(last), index);
             add(Key::Core(name::core(words)), index);
+            if words.len() > 2 {
+                add(Key::Ends(first, last), index);
+            }
             for cut in 1..words.len() {
                 add(Key::Prefix(&words[..cut]), index);
                 add(Key::Suffix(&words[cut..]), index);
@@ -213,14 +222,23 @@ impl<'a> Shortening<'a> {
         Self {
             names,
             ontology,
+            person: class_for(ontology, core_type::PERSON),
+            place: class_for(ontology, core_type::PLACE),
+            thing: class_for(ontology, core_type::THING),
             by_key,
         }
     }
 
     fn unite(&self, sets: &mut Sets) {
-        for (index, named) in self.names.iter().enumerate() {
-            if let Some(full) = self.full_form(index, named, sets) {
-                sets.unite(index, full);
+        // Longer forms first, so that `E. Marlow` and `Edwin Marlow` are one when `Marlow` comes.
+        for single in [false, true] {
+            for (index, named) in self.names.iter().enumerate() {
+                if (named.words.len() == 1) != single {
+                    continue;
+                }
+                if let Some(full) = self.full_form(index, named, sets) {
+                    sets.unite(index, full);
+                }
             }
         }
     }
@@ -228,8 +246,8 @@ impl<'a> Shortening<'a> {
     /// The one name that `named` is another form of.
     fn full_form(&self, index: usize, named: &Named, sets: &mut Sets) -> Option<usize> {
         let words = named.words.as_slice();
-        let person = self.ontology.is_a(&named.leading, core_type::PERSON);
-        let place = self.ontology.is_a(&named.leading, core_type::PLACE);
+        let person = self.ontology.is_a(&named.leading, self.person);
+        let place = self.ontology.is_a(&named.leading, self.place);
         let mut keys: Vec<Key<'_>> = Vec::new();
         match words {
             [] => return None,
@@ -240,6 +258,12 @@ impl<'a> Shortening<'a> {
                 }
                 if person {
                     keys.extend([Key::Last(only), Key::First(only)]);
+                } else if named.leading == self.thing {
+                    keys.extend([
+                        Key::Last(only),
+                        Key::Acronym(only.clone()),
+                        Key::Prefix(words),
+                    ]);
                 } else {
                     keys.push(Key::Acronym(only.clone()));
                     if !place {
@@ -255,12 +279,17 @@ impl<'a> Shortening<'a> {
                     .copied()
                     .filter(|full| longer_person(&self.names[*full].words, words, first))
                     .collect();
-                return self.unambiguous(&full, index, named, sets);
+                return self
+                    .unambiguous(&full, index, named, sets)
+                    .or_else(|| self.only(&Key::Suffix(words), index, named, sets));
             }
             _ if words.len() <= MAX_WORDS && !place => {
                 keys.push(Key::Core(name::core(words)));
                 keys.push(Key::Prefix(words));
                 keys.push(Key::Suffix(words));
+                if let [first, last] = words {
+                    keys.push(Key::Ends(first, last));
+                }
             }
             _ => keys.push(Key::Core(name::core(words))),
         }
@@ -307,12 +336,13 @@ impl<'a> Shortening<'a> {
     }
 
     fn compatible(&self, a: &str, b: &str) -> bool {
-        a == b || self.ontology.is_a(a, b) || self.ontology.is_a(b, a)
+        let unknown = a == self.thing && self.ontology.is_a(b, self.person);
+        a == b || unknown || self.ontology.is_a(a, b) || self.ontology.is_a(b, a)
     }
 }
 
-/// Whether `full` is a longer form of the person `short`: `Elias Brandt` of `E. Brandt`, `Ross
-/// Patterson Alger` of `Ross Alger`. Both end with the same word.
+/// Whether `full` is a longer form of the person `short`: `Edwin Marlow` of `E. Marlow`, `Ross
+/// Patterson Alger` of `Ross Albright`. Both end with the same word.
 fn longer_person(full: &[String], short: &[String], first: &str) -> bool {
     let initial = first.chars().count() == 1;
     let starts = full.first().is_some_and(|word| {

@@ -49,13 +49,13 @@ pub(super) fn mentions(text: &str) -> Vec<Found<'_>> {
 pub(super) fn spotted(tokens: &[Token<'_>]) -> Vec<Spotted> {
     let literals = literals(tokens);
     let titles = titles(tokens);
-    let scene = Scene::new(tokens, &literals);
     let mut quoted = vec![false; tokens.len()];
     for title in &titles {
         quoted[title.first..=title.last].fill(true);
     }
-    let names = scene.names(&quoted);
-    let mut used = quoted;
+    let mut used = quoted.clone();
+    let scene = Scene::new(tokens, &literals, quoted);
+    let names = scene.names();
     for name in &names {
         used[name.first..=name.last].fill(true);
     }
@@ -83,7 +83,7 @@ pub(super) fn spotted(tokens: &[Token<'_>]) -> Vec<Spotted> {
     found
 }
 
-/// With the article that belongs to the title of a work that opens a sentence (`The Sacramento Bee
+/// With the article that belongs to the title of a work that opens a sentence (`The Riverside Courier
 /// is a newspaper`), and to the country that is never without.
 fn with_article(tokens: &[Token<'_>], span: Span, verdict: Verdict) -> Span {
     let Some(before) = span.first.checked_sub(1) else {

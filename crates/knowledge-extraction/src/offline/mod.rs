@@ -20,7 +20,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use knowledge_domain::workflow::BoxFuture;
+use knowledge_domain::{Ontology, workflow::BoxFuture};
 
 use crate::{
     error::ExtractionError,
@@ -91,6 +91,17 @@ impl Extractor for OfflineExtractor {
     ) -> BoxFuture<'a, Result<Found<RelationCandidate>, ExtractionError>> {
         Box::pin(async move { Ok(relations::relations(request).into()) })
     }
+}
+
+/// The class of an ontology that stands for a core type, by the usual names of it; the core type's
+/// own name where there is none.
+pub(crate) fn class_for<'a>(ontology: &'a Ontology, core_type: &'a str) -> &'a str {
+    let types = ontology::TypeMap::new(ontology);
+    kind::Kind::ALL
+        .into_iter()
+        .find(|kind| kind.core_type() == core_type)
+        .and_then(|kind| types.class(kind))
+        .unwrap_or(core_type)
 }
 
 /// The country that an adjective or a people belongs to, as the word lists know it.

@@ -140,8 +140,8 @@ impl<'a> TypeMap<'a> {
         self.by_name.get(&word.to_lowercase()).copied()
     }
 
-    /// The kind that any of some types stands for.
-    pub(super) fn kind(&self, types: &[String], ontology: &Ontology) -> Kind {
+    /// The kind that any of some types stands for; a thing where none does.
+    pub(super) fn kind(&self, types: &[&str], ontology: &Ontology) -> Kind {
         Kind::ALL
             .into_iter()
             .find(|kind| {

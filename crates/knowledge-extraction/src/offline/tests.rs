@@ -1,4 +1,4 @@
-use knowledge_domain::{Ontology, graph::SourceText};
+use knowledge_domain::graph::SourceText;
 use proptest::prelude::*;
 
 use super::{mentions::mentions, *};
@@ -16,9 +16,9 @@ fn check(text: &str) -> String {
 #[test]
 fn persons() {
     insta::assert_snapshot!(check("Ada Lovelace met Charles Babbage in London."), @"Person: Ada Lovelace | Person: Charles Babbage | Place: London");
-    insta::assert_snapshot!(check("E. Brandt wrote to J.R.R. Tolkien and John F. Kennedy."), @"Person: E. Brandt | Person: J.R.R. Tolkien | Person: John F. Kennedy");
+    insta::assert_snapshot!(check("E. Marlow wrote to J.R.R. Tolkien and John F. Kennedy."), @"Person: E. Marlow | Person: J.R.R. Tolkien | Person: John F. Kennedy");
     insta::assert_snapshot!(check("President Jane Doe thanked Mr. Smith and Prof. Anna Weiss."), @"Person: Jane Doe | Person: Smith | Person: Anna Weiss");
-    insta::assert_snapshot!(check("Wilfried \"Willi\" Schneider beat Sammy Davis Jr. at chess."), @r#"Person: Wilfried "Willi" Schneider | Person: Sammy Davis Jr."#);
+    insta::assert_snapshot!(check("Siegfried \"Sigi\" Baumann beat Sammy Davis Jr. at chess."), @r#"Person: Siegfried "Sigi" Baumann | Person: Sammy Davis Jr."#);
     insta::assert_snapshot!(check("The British Prime Minister Margaret Hill visited Vincent van Dyke."), @"Place: British | Person: Margaret Hill | Person: Vincent van Dyke");
     insta::assert_snapshot!(check("Elena Petrov, who was a singer, married Charles de Morny."), @"Person: Elena Petrov | Person: Charles de Morny");
     insta::assert_snapshot!(check("Maria Keller-Hart died. Keller-Hart was a painter."), @"Person: Maria Keller-Hart | Person: Keller-Hart");
@@ -27,18 +27,18 @@ fn persons() {
 #[test]
 fn organisations() {
     insta::assert_snapshot!(check("She joined the Royal Canadian Air Force (RCAF) before the RCAF moved."), @"Organization: Royal Canadian Air Force | Organization: RCAF | Organization: RCAF");
-    insta::assert_snapshot!(check("Harrow & Finch Publishing bought Acme, Inc. and Zenith Corp."), @"Organization: Harrow & Finch Publishing | Organization: Acme, Inc. | Organization: Zenith Corp");
+    insta::assert_snapshot!(check("Barrow & Lark Publishing bought Acme, Inc. and Zenith Corp."), @"Organization: Barrow & Lark Publishing | Organization: Acme, Inc. | Organization: Zenith Corp");
     insta::assert_snapshot!(check("He studied at the University of Alberta and the Institute for Advanced Study."), @"Organization: University of Alberta | Organization: Institute for Advanced Study");
     insta::assert_snapshot!(check("The Department of Trade and Industry sued Lloyd Motors Ltd. yesterday."), @"Organization: Department of Trade and Industry | Organization: Lloyd Motors Ltd.");
     insta::assert_snapshot!(check("The Women's Hospital of Leeds opened."), @"Organization: Women's Hospital of Leeds");
-    insta::assert_snapshot!(check("Harrow and Finch is headquartered in Selby."), @"Organization: Harrow and Finch | Place: Selby");
+    insta::assert_snapshot!(check("Barrow and Lark is headquartered in Ashby."), @"Organization: Barrow and Lark | Place: Ashby");
 }
 
 #[test]
 fn places() {
-    insta::assert_snapshot!(check("Lakefield is a town in Peterborough County, Ontario, Canada."), @"Place: Lakefield | Place: Peterborough County | Place: Ontario | Place: Canada");
+    insta::assert_snapshot!(check("Lakeside is a town in Peterborough County, Ontario, Canada."), @"Place: Lakeside | Place: Peterborough County | Place: Ontario | Place: Canada");
     insta::assert_snapshot!(check("The Rhine flows from Switzerland through Germany to the North Sea."), @"Place: Rhine | Place: Switzerland | Place: Germany | Place: North Sea");
-    insta::assert_snapshot!(check("She lives at Upper Lake Road near Great Penfold."), @"Place: Upper Lake Road | Place: Great Penfold");
+    insta::assert_snapshot!(check("She lives at Upper Lake Road near Great Ashby."), @"Place: Upper Lake Road | Place: Great Ashby");
     insta::assert_snapshot!(check("German and South Korean teams met in the United States."), @"Place: German | Place: South Korean | Place: the United States");
     insta::assert_snapshot!(check("St. John's College is in Stratford-upon-Avon."), @"Organization: St. John's College | Place: Stratford-upon-Avon");
 }
@@ -65,11 +65,11 @@ fn quantities() {
 
 #[test]
 fn works_in_quotes_and_out() {
-    insta::assert_snapshot!(check("\"The Old Chaperone\" and “Take a Letter Miss Smith” were hits."), @"Work: The Old Chaperone | Work: Take a Letter Miss Smith");
+    insta::assert_snapshot!(check("\"The Old Harbour\" and “Lend a Hand Miss Jones” were hits."), @"Work: The Old Harbour | Work: Lend a Hand Miss Jones");
     insta::assert_snapshot!(check("He said \"I will not go there again\" and left."), @"");
-    insta::assert_snapshot!(check("The film Song of Freedom won the Booker Prize."), @"Work: Song of Freedom | Work: Booker Prize");
+    insta::assert_snapshot!(check("The film Song of Winter won the Booker Prize."), @"Work: Song of Winter | Work: Booker Prize");
     insta::assert_snapshot!(check("The Northern Gazette is a daily newspaper published in York."), @"Work: The Northern Gazette | Place: York");
-    insta::assert_snapshot!(check("They completed the Lindale Observatory near Wexcombe."), @"Work: Lindale Observatory | Place: Wexcombe");
+    insta::assert_snapshot!(check("They completed the Ashby Observatory near Thornby."), @"Work: Ashby Observatory | Place: Thornby");
     insta::assert_snapshot!(check("Der Film »Das Boot« und « La Grande Illusion »."), @"Work: Der Film | Work: Das Boot | Work: La Grande Illusion");
 }
 
@@ -82,9 +82,9 @@ fn events() {
 #[test]
 fn opening_words_are_not_names() {
     insta::assert_snapshot!(check("During the war, Smith fled. After the war, he returned."), @"Person: Smith");
-    insta::assert_snapshot!(check("Critics praised it. Several letters survive. Joining ASCAP helped."), @"Organization: ASCAP");
+    insta::assert_snapshot!(check("Critics praised it. Several letters survive. Joining UNESCO helped."), @"Organization: UNESCO");
     insta::assert_snapshot!(check("Population growth slowed. Running water is rare."), @"");
-    insta::assert_snapshot!(check("However, Brandt disagreed. Brandt left."), @"Person: Brandt | Person: Brandt");
+    insta::assert_snapshot!(check("However, Marlow disagreed. Marlow left."), @"Person: Marlow | Person: Marlow");
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn hostile_input_finds_little() {
     insta::assert_snapshot!(check("👩\u{200d}👩\u{200d}👧\u{200d}👦 met 🇩🇪"), @"");
     insta::assert_snapshot!(check("\u{0}\u{1}\u{2}"), @"");
     insta::assert_snapshot!(check("' \" ( ) ‘ “ «"), @"");
-    insta::assert_snapshot!(check("A. B. C. D. E. F. G."), @"Person: B. C. D. E. F. G");
+    insta::assert_snapshot!(check("A. B. C. D. E. F. G."), @"Person: A. B. C. D. E. F. G");
     insta::assert_snapshot!(check("The The The A A A Of Of"), @"Work: The The A A A Of");
     insta::assert_snapshot!(check("of and & of the and"), @"");
     insta::assert_snapshot!(check("1 2 3 - 4 / 5 : 6 % $ $ £"), @"Quantity: 1 | Quantity: 2 | Quantity: 3 | Quantity: 4 | Quantity: 6 %");

@@ -59,7 +59,7 @@ fn title(tokens: &[Token<'_>], at: usize) -> Option<(Option<Span>, usize)> {
     ))
 }
 
-/// `Wilfried "Willi" Schneider`: part of a name.
+/// `Siegfried "Sigi" Baumann`: part of a name.
 fn nickname(tokens: &[Token<'_>], at: usize, end: usize) -> bool {
     let capital = |index: Option<usize>| {
         index

@@ -276,7 +276,7 @@ mod tests {
             "in the 1990s, £1,200.50.",
             &["in", "the", "1990s", ",", "£", "1,200.50", "."],
         );
-        check("E. Brandt", &["E", ".", "Brandt"]);
+        check("E. Marlow", &["E", ".", "Marlow"]);
         check("J.R.R. Tolkien", &["J.R.R.", "Tolkien"]);
         check("Møn–Rügen", &["Møn", "–", "Rügen"]);
         check("e\u{301}t U.S", &["e\u{301}t", "U", ".", "S"]);

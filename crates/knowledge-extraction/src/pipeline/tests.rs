@@ -1,6 +1,7 @@
 use std::time::Instant;
 
 use knowledge_domain::{ErrorKind, core_type, graph::RelationObject};
+use proptest::prelude::*;
 
 use super::*;
 use crate::OfflineExtractor;
@@ -181,6 +182,26 @@ async fn an_ontology_limits_types_and_predicates() {
 }
 
 #[tokio::test]
+async fn names_merge_whatever_the_ontology_calls_a_person() {
+    let ontology = Ontology {
+        classes: vec![knowledge_domain::Class {
+            name: "ex:Human".to_owned(),
+            parent: None,
+        }],
+        properties: Vec::new(),
+    };
+    let config = PipelineConfig::default();
+    let graph = pipeline().run(STORY, &ontology, &config).await.unwrap();
+    let thorne = graph
+        .entities
+        .iter()
+        .find(|entity| entity.name == "Rosalind Thorne")
+        .unwrap();
+    assert_eq!(thorne.types, ["ex:Human"]);
+    assert_eq!(thorne.aliases, ["R. Thorne", "Thorne"]);
+}
+
+#[tokio::test]
 async fn dates_are_values_not_entities() {
     let graph = graph("Ada Reed was born in Leeds in 1815.").await;
     let types: Vec<&str> = graph
@@ -223,6 +244,27 @@ async fn hostile_text_gives_a_graph() {
         "\u{feff}x",
     ] {
         assert!(graph(text).await.chunks.len() == 1, "{text:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_gives_a_graph_that_the_text_bears_out(
+        text in "(([A-Z]?[a-zé]{1,7}|University of|Ltd|John|was born in|1990|£5 million|\\(ABC\\)|\"|Smith's|。|\n\n)[ .,]{1,2}){1,150}",
+        max_chars in 50_u32..400,
+    ) {
+        let chunk = crate::ChunkConfig { max_chars, min_chars: 20, overlap_sentences: 1 };
+        let config = PipelineConfig { chunk, mentions_per_batch: 7, ..PipelineConfig::default() };
+        let ontology = Ontology::core();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let graph = runtime.block_on(pipeline().run(&text, &ontology, &config)).unwrap();
+        let source = SourceText::new(text.as_str()).unwrap();
+        prop_assert!(graph.mentions.iter().all(|m| source.verifies(m.span, &m.text)));
+        prop_assert!(graph.mentions.is_sorted_by(|a, b| a.span < b.span));
+        let evidence = graph.relations.iter().flat_map(|relation| &relation.evidence);
+        prop_assert!(evidence.into_iter().all(|e| source.verifies(e.span, &e.text)));
+        let owned: usize = graph.entities.iter().map(|entity| entity.mentions.len()).sum();
+        prop_assert!(owned <= graph.mentions.len());
     }
 }
 

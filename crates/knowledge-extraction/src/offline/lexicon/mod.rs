@@ -99,13 +99,13 @@ const MONTHS: &str = "january february march april may june july august septembe
 const WEEKDAYS: &str = "monday tuesday wednesday thursday friday saturday sunday";
 const NUMBERS: &str = "two three four five six seven eight nine ten eleven twelve thirteen \
     fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy \
-    eighty ninety dozen dozens hundreds thousands millions";
+    eighty ninety dozen";
 const MAGNITUDES: &str = "hundred thousand million billion trillion lakh crore";
 const TIME_UNITS: &str = "year years month months week weeks day days hour hours minute minutes \
-    second seconds decade decades century centuries season seasons night nights weekend weekends";
+    second seconds decade decades century centuries night nights weekend weekends";
 const PARTICLES: &str = "de di da do dos das del della delle dei degli dello du des la le el los las \
     van von der den ter ten zu zur zum af av bin ibn al ul y et lo dal op aan am im sur les \
-    en ben abu bint mac ";
+    en ben abu bint og ";
 const OPENING: &str = "new old great north south east west northern southern eastern western central \
     upper lower saint st san santa santo mount royal national united general grand international \
     federal imperial greater little free first second third high big black white red green blue \

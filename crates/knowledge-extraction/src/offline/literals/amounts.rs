@@ -52,6 +52,11 @@ impl Scan<'_> {
                 .is_some_and(|next| next.is_dash() && !next.spaced),
         );
         let unit = self.get(1 + hyphen)?;
+        if self.get(0)?.text == "half" {
+            let unit = self.get(2).is_some_and(|unit| unit.is(WordClass::UNIT));
+            let half = unit && matches!(self.get(1)?.text, "a" | "an");
+            return half.then(|| self.found(0, 2, Kind::Quantity));
+        }
         let article = matches!(self.get(0)?.text, "a" | "an");
         let plain = matches!(
             unit.text,
@@ -212,6 +217,9 @@ impl Scan<'_> {
             last += 1 + dash;
         }
         let (end, kind) = self.unit(last);
+        // `ten years old` counts years, it names no time.
+        let old = self.get(end + 1).is_some_and(|next| next.text == "old");
+        let (end, kind) = if old { (last, None) } else { (end, kind) };
         let kind = kind.unwrap_or(Kind::Quantity);
         let named = self.get(0)?.is_capital() && !self.get(0)?.opens
             || self.get(end + 1).is_some_and(|next| {

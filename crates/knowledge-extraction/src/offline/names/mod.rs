@@ -25,6 +25,8 @@ pub(super) struct Scene<'a> {
     pub(super) tokens: &'a [Token<'a>],
     /// For each token, whether it belongs to a value.
     valued: Vec<bool>,
+    /// For each token, whether it belongs to a title in quotes.
+    quoted: Vec<bool>,
     /// Words that are capitalised where that means something.
     capitalised: HashSet<&'a str>,
     /// Words that are written in lower case.
@@ -36,7 +38,7 @@ pub(super) struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
-    pub(super) fn new(tokens: &'a [Token<'a>], literals: &[Literal]) -> Self {
+    pub(super) fn new(tokens: &'a [Token<'a>], literals: &[Literal], quoted: Vec<bool>) -> Self {
         let mut valued = vec![false; tokens.len()];
         for literal in literals {
             valued[literal.first..=literal.last].fill(true);
@@ -44,6 +46,7 @@ impl<'a> Scene<'a> {
         let mut scene = Self {
             tokens,
             valued,
+            quoted,
             capitalised: HashSet::new(),
             lower: HashSet::new(),
             joined: HashSet::new(),
@@ -113,12 +116,12 @@ impl<'a> Scene<'a> {
         token.is_capital() && !self.valued[at] && token.char_count() <= 40
     }
 
-    /// The names, in order, disjoint; `quoted` are tokens of titles in quotes, left out.
-    pub(super) fn names(&self, quoted: &[bool]) -> Vec<Span> {
+    /// The names outside of titles in quotes, in order, disjoint.
+    pub(super) fn names(&self) -> Vec<Span> {
         let mut found = Vec::new();
         let mut at = 0;
         while at < self.tokens.len() {
-            if quoted[at] {
+            if self.quoted[at] {
                 at += 1;
                 continue;
             }
@@ -162,7 +165,12 @@ impl<'a> Scene<'a> {
         if !self.nameable(at) {
             return None;
         }
-        if token.is(WordClass::FUNCTION) && !self.is_acronym(at) {
+        let initial = token.is_initial()
+            && self
+                .get(at + 1, at)
+                .is_some_and(|stop| stop.sign(".") && !stop.spaced)
+            && self.get(at + 2, at).is_some_and(Token::is_capital);
+        if token.is(WordClass::FUNCTION) && !self.is_acronym(at) && !initial {
             let article = !one_of(token.text, "I He She It They We You His Her This These");
             let next = self.get(at + 1, at);
             let title = article

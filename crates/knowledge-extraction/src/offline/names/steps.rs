@@ -15,7 +15,9 @@ impl Scene<'_> {
         let mut last = at;
         while last - first < MAX_TOKENS {
             match self.step(first, last) {
-                Some(next) if next > last => last = next,
+                Some(next) if next > last && !self.quoted[last + 1..=next].contains(&true) => {
+                    last = next;
+                }
                 _ => break,
             }
         }
@@ -41,7 +43,9 @@ impl Scene<'_> {
         let goes_on = !pronoun
             || (self.get(last + 2, last).is_some_and(Token::is_capital)
                 && !matches!(next.text, "I" | "He" | "She" | "It" | "They" | "We"));
-        (self.nameable(last + 1) && next.spaced && goes_on).then_some(last + 1)
+        let numeral = next.text == "I"
+            && (self.tokens[last].text == "War" || self.tokens[last].is(WordClass::GIVEN));
+        (self.nameable(last + 1) && next.spaced && (goes_on || numeral)).then_some(last + 1)
     }
 
     /// `Studio 92`, `Route 20`; never a year.
@@ -209,7 +213,7 @@ impl Scene<'_> {
         (generic && capital).then_some(head)
     }
 
-    /// `Wilfried "Willi" Schneider`.
+    /// `Siegfried "Sigi" Baumann`.
     fn step_nickname(&self, last: usize) -> Option<usize> {
         let inside = (1..=2).find(|words| {
             self.get(last + 2 + words, last)
@@ -309,7 +313,7 @@ impl Scene<'_> {
             return None;
         }
         let alone = first == last;
-        if alone && token.opens && token.is(WordClass::COMMON) && !token.is(WordClass::WORK_HEAD) {
+        if alone && token.opens && token.is(WordClass::COMMON) && !token.is(heads) {
             return None;
         }
         if token.is(heads) {
@@ -317,9 +321,7 @@ impl Scene<'_> {
         }
         let name: String = self.phrase(first, last);
         let known = lexicon().known(&name).is_some()
-            || token.is(WordClass::DEMONYM
-                .and(WordClass::GIVEN)
-                .and(WordClass::GROUP))
+            || token.is(WordClass::DEMONYM.and(WordClass::GROUP))
             || token.shape == Shape::Capitals;
         let common = token.is(WordClass::COMMON.and(WordClass::FUNCTION)) && alone && token.opens;
         (!known && !common).then_some(joined).flatten()

@@ -29,8 +29,7 @@ impl Scene<'_> {
             .and(WordClass::WORK_HEAD)
             .and(WordClass::EVENT_HEAD);
         let headed = self.tokens[span.last].is(heads) && !first.text.ends_with("ing");
-        let verbal =
-            (first.text.ends_with("ing") || first.text.ends_with("ly")) && first.char_count() > 4;
+        let verbal = first.text.ends_with("ing") && first.char_count() > 4;
         let drop = !kept && (verbal || first.is(WordClass::COMMON)) && !headed;
         Some(span.first + usize::from(drop))
     }
@@ -120,7 +119,13 @@ impl Scene<'_> {
         if first > last || self.only_roles(first, last) {
             return;
         }
-        found.push(self.with_year(Span { first, last }));
+        let name = Span { first, last };
+        let dated = self.with_year(name);
+        let taken = found
+            .last()
+            .is_some_and(|before| before.last >= dated.first)
+            || self.quoted[dated.first..=last].contains(&true);
+        found.push(if taken { name } else { dated });
     }
 
     /// `German Johann Bach`, `US President Barack Obama`: the end of the first name and the start of

@@ -1,4 +1,4 @@
-//! What stands before a name: `British singer Rick Astley`, `Turkey's Defense Committee`, `Emile
+//! What stands before a name: `British singer Rick Ashdown`, `Turkey's Defense Committee`, `Emile
 //! Zola's Germinal`.
 
 use super::scene::{Kinds, Scene, Sentence, Statement};

@@ -368,7 +368,7 @@ impl Clause<'_, '_> {
         Some((subjects, if near { 0.9 } else { 0.75 }))
     }
 
-    /// `Born in Prelate, he moved …`, `Founded in 1857, Acme …`: what the main clause is about.
+    /// `Born in Milden, he moved …`, `Founded in 1857, Acme …`: what the main clause is about.
     fn after_participle(&self, kinds: Kinds) -> Option<(Vec<usize>, f64)> {
         if self.at != self.sentence.tokens.start {
             return None;

@@ -1,4 +1,4 @@
-//! Places in places: `Lakefield, Ontario`, `Piazza Navona in Rome`.
+//! Places in places: `Lakeside, Ontario`, `Piazza Navona in Rome`.
 
 use super::scene::{Kinds, Scene, Sentence, Statement};
 use crate::offline::{kind::Kind, lexicon::lexicon};

@@ -1,4 +1,4 @@
-//! Offices: `served as head of research of Kestrel Aeronautics`, `X, chairman of Y`.
+//! Offices: `served as head of research of Falcon Aeronautics`, `X, chairman of Y`.
 
 use super::scene::{Scene, Sentence, Statement, Target};
 use crate::offline::{

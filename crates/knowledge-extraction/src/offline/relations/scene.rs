@@ -129,7 +129,10 @@ pub(super) struct Scene<'a> {
 impl<'a> Scene<'a> {
     pub(super) fn new(request: &RelationRequest<'a>, tokens: &'a [Token<'a>]) -> Self {
         let types = TypeMap::new(request.ontology);
-        let kind = |mention: &TypedMention| types.kind(&mention.types, request.ontology);
+        let kind = |mention: &TypedMention| {
+            let names: Vec<&str> = mention.types.iter().map(String::as_str).collect();
+            types.kind(&names, request.ontology)
+        };
         let mut items: Vec<Item<'a>> = request
             .mentions
             .iter()

@@ -125,9 +125,12 @@ impl Typing<'_, '_> {
             let noun = self.before(2)?;
             let place = one_of(
                 noun.text,
-                "city town village province state county district region island municipality \
- hamlet borough suburb mayor coast north south east west capital republic parish \
- kingdom governor outskirts part parts center centre king port",
+                "city town village province state county district region island municipality hamlet \
+                 borough suburb mayor coast north south east west capital republic parish kingdom \
+                 governor outskirts part parts center centre king port minister people president \
+                 emperor queen bishop archbishop ambassador population inhabitants government \
+                 parliament territory duke prince battle siege shores border borders citizens \
+                 colony conquest invasion liberation occupation annexation",
             );
             return place.then_some(Verdict {
                 kind: Kind::Place,
@@ -168,7 +171,19 @@ impl Typing<'_, '_> {
             })
             || next.text == "served"
                 && inside.is_some_and(|token| matches!(token.text, "as" | "in"));
-        if born || who || verb {
+        let met = self
+            .before(1)
+            .is_some_and(|token| matches!(token.text, "met" | "married"));
+        let paired =
+            next.text == "and" && inside.is_some_and(|token| matches!(token.text, "his" | "her"));
+        let reign = self.before(1).is_some_and(|token| token.text == "of")
+            && self.before(2).is_some_and(|token| {
+                matches!(
+                    token.text,
+                    "reign" | "reigns" | "death" | "disciple" | "descendant" | "widow"
+                )
+            });
+        if born || who || verb || met || paired || reign {
             return verdict(Kind::Person, 2);
         }
         None

@@ -146,7 +146,7 @@ impl Typing<'_, '_> {
         }
     }
 
-    /// `Prelate, Saskatchewan`: before or after a comma and a known place.
+    /// `Milden, Saskatchewan`: before or after a comma and a known place.
     fn listed_place(&self) -> bool {
         let known = |token: Option<&Token<'_>>| {
             token.is_some_and(|token| {

@@ -14,8 +14,18 @@ use crate::offline::{
 pub(super) fn settle(scene: &Scene<'_>, names: &[Span], verdicts: &mut [Verdict]) {
     let phrases: Vec<String> = names.iter().map(|name| key(scene, *name)).collect();
     let mut votes: HashMap<&str, [u32; 8]> = HashMap::new();
-    for (phrase, verdict) in phrases.iter().zip(&*verdicts) {
-        let weight = [0, 1, 4, 12][usize::from(verdict.weight.min(3))];
+    for ((phrase, verdict), name) in phrases.iter().zip(&*verdicts).zip(names) {
+        // Persons go without an article: one use with it outweighs guesses.
+        let article = name
+            .first
+            .checked_sub(1)
+            .is_some_and(|at| scene.tokens[at].text == "the");
+        let guess = if article && verdict.kind != Kind::Person {
+            3
+        } else {
+            1
+        };
+        let weight = [0, guess, 4, 12][usize::from(verdict.weight.min(3))];
         votes.entry(phrase).or_default()[verdict.kind as usize] += weight;
     }
     let full = full_forms(scene, names, &phrases, &votes);
@@ -30,7 +40,9 @@ pub(super) fn settle(scene: &Scene<'_>, names: &[Span], verdicts: &mut [Verdict]
         }
         let mut tally = own;
         if let Some(kind) = full.get(phrases[index].as_str()) {
-            tally[*kind as usize] += 6;
+            // A first word alone says less than the text around it: `near Thornby`.
+            let single = name.first == name.last && *kind != Kind::Person;
+            tally[*kind as usize] += if single { 3 } else { 6 };
         }
         let best = Kind::ALL
             .iter()
@@ -50,7 +62,7 @@ pub(super) fn settle(scene: &Scene<'_>, names: &[Span], verdicts: &mut [Verdict]
     coordinate(scene, names, verdicts);
 }
 
-/// A guess gives way to what stands beside it in a list: `Barcelona and Tarragona`.
+/// A guess gives way to what stands beside it in a list: `Lisbon and Setúbal`.
 fn coordinate(scene: &Scene<'_>, names: &[Span], verdicts: &mut [Verdict]) {
     let listed = |left: &Span, right: &Span| {
         let gap = &scene.tokens[left.last + 1..right.first];
@@ -59,7 +71,7 @@ fn coordinate(scene: &Scene<'_>, names: &[Span], verdicts: &mut [Verdict]) {
             && scene.tokens[left.first].sentence == scene.tokens[right.first].sentence
             && (gap
                 .iter()
-                .all(|token| matches!(token.text, "," | "and" | "&" | "or" | "the"))
+                .all(|token| matches!(token.text, "," | "and" | "&" | "or" | "the" | ")"))
                 || gap.len() <= 2
                     && gap[0].sign("(")
                     && gap.iter().all(|token| matches!(token.text, "(" | "or")))

@@ -94,7 +94,7 @@ impl Typing<'_, '_> {
         if language { Kind::Thing } else { Kind::Place }
     }
 
-    /// `E. Brandt`, `J.R.R. Tolkien`, `John F. Kennedy`, `Sammy Davis Jr.`.
+    /// `E. Marlow`, `J.R.R. Tolkien`, `John F. Kennedy`, `Sammy Davis Jr.`.
     fn is_initialled(&self) -> bool {
         let tokens = &self.scene.tokens[self.name.first..=self.name.last];
         let initial = tokens
@@ -102,12 +102,13 @@ impl Typing<'_, '_> {
             .any(|pair| pair[0].is_initial() && pair[1].sign("."));
         let last = tokens.iter().rev().find(|token| token.is_word());
         let junior = last.is_some_and(|token| matches!(token.text, "Jr" | "Sr"));
-        let head =
-            last.is_some_and(|token| token.is(WordClass::ORG_HEAD.and(WordClass::PLACE_HEAD)));
+        let head = last.is_some_and(|token| {
+            token.spaced && token.is(WordClass::ORG_HEAD.and(WordClass::PLACE_HEAD))
+        });
         tokens.len() > 2 && (initial || junior) && !head && !self.has_of()
     }
 
-    /// `completed the Lindale Observatory`, `wrote A History of …`: what is made is a work.
+    /// `completed the Ashby Observatory`, `wrote A History of …`: what is made is a work.
     fn is_made(&self) -> bool {
         let article = usize::from(self.before(1).is_some_and(|token| token.text == "the"));
         let made = self.before(1 + article).is_some_and(|token| {
@@ -158,6 +159,12 @@ impl Typing<'_, '_> {
         if single {
             return None;
         }
+        if self.is_hyphenated(head) {
+            return given.then_some(Verdict {
+                kind: Kind::Person,
+                weight: 3,
+            });
+        }
         let classes = Classes::of(head);
         if let Some(kind) = opening_head(self.token(self.name.first)) {
             return verdict(kind, 3);
@@ -174,6 +181,10 @@ impl Typing<'_, '_> {
             && !classes.org
         {
             return verdict(Kind::Place, weight);
+        }
+        // `Max Shore`, `Anna Hill`: many surnames are words for places.
+        if weight == 2 && classes.place && !classes.org {
+            return verdict(Kind::Person, 2);
         }
         if let Some(kind) = self.kind_of_head(classes, numbered) {
             return verdict(kind.0, kind.1.unwrap_or(weight));
@@ -217,6 +228,14 @@ impl Typing<'_, '_> {
             .then_some((Kind::Organization, Some(3)))
     }
 
+    /// `Adeyemi-Lane`: the second half of a double name is the head of nothing.
+    fn is_hyphenated(&self, head: &Token<'_>) -> bool {
+        !head.spaced
+            && self
+                .words()
+                .any(|token| token.end == head.start && token.is_dash())
+    }
+
     /// Whether a word that only organisations have is anywhere in the name.
     fn has_institution(&self) -> bool {
         self.words().any(|token| {
@@ -236,7 +255,7 @@ fn strong_head(head: &Token<'_>) -> bool {
             "University College School Institute Company Corporation Records Foundation \
  Museum Hospital Bank Street River County Park Airport Award Prize Festival Cup \
  Band Orchestra Theatre Library Society Association Club Party Church Island \
- Islands Railway Mountains Avenue Lake Trophy",
+ Islands Railway Mountains Avenue Lake Trophy Bridge Castle Station Cathedral Abbey Valley Bay Road Square Tower",
         )
 }
 
