@@ -289,6 +289,7 @@ fn workflow_activity() -> TableCreateStatement {
         .col(text("input_hash"))
         .col(text("status"))
         .col(integer("attempt"))
+        .col(integer("failure_count"))
         .col(blob_null("input"))
         .col(blob_null("output"))
         .col(text_null("error"))
@@ -545,7 +546,7 @@ fn indexes() -> Vec<IndexCreateStatement> {
         index("batch_document", &["batch_id", "position"], true),
         index(
             "batch_document",
-            &["organization_id", "batch_id", "status"],
+            &["organization_id", "batch_id", "status", "position"],
             false,
         ),
         index("batch_document", &["document_id"], false),

@@ -1,1 +1,105 @@
-//! Placeholder.
+//! What the tests of the workspace share.
+//!
+//! Owns databases that come and go with a test, the running binary as its users meet it, and the
+//! rules that every log of events obeys. Owns no test: those are in `tests/tests`.
+
+pub mod client;
+pub mod database;
+pub mod documents;
+pub mod events;
+pub mod introspection;
+pub mod scripted;
+pub mod server;
+
+pub use client::Client;
+pub use database::{Backend, TestDatabase};
+pub use server::TestServer;
+
+use std::path::{Path, PathBuf};
+
+/// The folder of the workspace.
+///
+/// # Panics
+/// Never: the crate is in the workspace.
+#[must_use]
+pub fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the crate is in the workspace")
+        .to_path_buf()
+}
+
+/// What a test's body may end in.
+pub trait Outcome {
+    /// Panics when the body failed.
+    fn check(self);
+}
+
+impl Outcome for () {
+    fn check(self) {}
+}
+
+impl<E: Into<anyhow::Error>> Outcome for Result<(), E> {
+    fn check(self) {
+        if let Err(error) = self {
+            panic!("{:?}", error.into());
+        }
+    }
+}
+
+/// Runs a test's body on a fresh database; [`each_database!`] calls it.
+///
+/// # Panics
+/// When the body does, or when a database that must be there is not.
+pub fn run_on<F, R>(backend: Backend, body: impl FnOnce(TestDatabase) -> F)
+where
+    F: Future<Output = R>,
+    R: Outcome,
+{
+    let Some(database) = TestDatabase::create(backend) else {
+        return;
+    };
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime can be built")
+        .block_on(body(database))
+        .check();
+}
+
+/// Turns each function into a module of its name with one test on SQLite and one on PostgreSQL.
+///
+/// ```
+/// knowledge_tests::each_database! {
+///     /// What must hold.
+///     async fn the_schema_is_there(db: TestDatabase) {
+///         db.open().await;
+///     }
+/// }
+/// ```
+/// The body may return a `Result`, and every test has a database of its own.
+#[macro_export]
+macro_rules! each_database {
+    ($($(#[$meta:meta])* async fn $name:ident($db:ident: TestDatabase) $(-> $result:ty)? $body:block)*) => {
+        $(
+            mod $name {
+                #[allow(unused_imports, reason = "a body may need nothing from outside")]
+                use super::*;
+
+                $(#[$meta])*
+                async fn body($db: $crate::TestDatabase) $(-> $result)? $body
+
+                #[test]
+                fn sqlite() {
+                    $crate::run_on($crate::Backend::Sqlite, body);
+                }
+
+                #[test]
+                fn postgres() {
+                    $crate::run_on($crate::Backend::Postgres, body);
+                }
+            }
+        )*
+    };
+}

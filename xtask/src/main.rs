@@ -1,2 +1,72 @@
-//! Development tasks.
-fn main() {}
+//! Development tasks: `cargo xtask --help` lists them.
+
+mod demo;
+mod eval;
+mod generated;
+mod migrate;
+mod postgres;
+mod process;
+mod test;
+mod tools;
+mod web;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "Development tasks of knowledge")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Change or show the schema of a database
+    Migrate(migrate::Arguments),
+    /// Build the browser pages
+    Web(web::Arguments),
+    /// Write docs/schema.graphql from the binary
+    Schema(generated::Arguments),
+    /// Write docs/states.md from the transition function
+    Docs(generated::Arguments),
+    /// Run a batch over the demo corpus and show what it finds
+    Demo(demo::Arguments),
+    /// Measure the offline extractor on annotated documents; build with --release for speed
+    Eval {
+        /// A folder with documents and gold.jsonl
+        #[arg(long)]
+        data: PathBuf,
+        /// Print JSON instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check and test everything, on SQLite and on a PostgreSQL of its own
+    Test(test::Arguments),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().task {
+        Task::Migrate(arguments) => migrate::run(&arguments),
+        Task::Web(arguments) => web::run(&arguments),
+        Task::Schema(arguments) => generated::schema(&arguments),
+        Task::Docs(arguments) => generated::docs(&arguments),
+        Task::Demo(arguments) => demo::run(&arguments),
+        Task::Eval { data, json } => eval::run(&data, json),
+        Task::Test(arguments) => test::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", one_line(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The error with its causes, without line breaks that a database put in.
+fn one_line(error: &anyhow::Error) -> String {
+    let text = format!("{error:#}");
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -122,6 +122,8 @@ id!(/// An entity of one document, before resolution.
     EntityId, "ent");
 id!(/// A relation of one document.
     RelationId, "rel");
+id!(/// A stretch of text that a relation rests on.
+    EvidenceId, "evid");
 id!(/// Entities that mean the same thing.
     ClusterId, "clus");
 
@@ -184,6 +186,17 @@ impl RelationId {
         Self(derive(
             extraction.uuid(),
             &["relation", &position.to_string()],
+        ))
+    }
+}
+
+impl EvidenceId {
+    /// The id of the evidence with this span, in characters of the document.
+    #[must_use]
+    pub fn derive(relation: RelationId, start_char: u32, end_char: u32) -> Self {
+        Self(derive(
+            relation.uuid(),
+            &["evidence", &start_char.to_string(), &end_char.to_string()],
         ))
     }
 }

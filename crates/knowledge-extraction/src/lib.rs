@@ -1,1 +1,34 @@
-//! Placeholder.
+//! Text to graph: chunking, extractors, assembly, and the durable workflow's definition.
+//!
+//! Owns the one definition of the extraction workflow ([`extract_document`]), what each of its
+//! activities does ([`ExtractionActivities`]), the port that extractors stand behind
+//! ([`Extractor`]) and the offline extractor ([`OfflineExtractor`]). [`ExtractionPipeline`] runs it
+//! all without a database. Owns no store, no journal and no model client.
+
+mod assemble;
+mod chunk;
+mod config;
+mod error;
+mod extractor;
+mod offline;
+mod pipeline;
+mod sentence;
+mod verify;
+mod workflow;
+
+pub use assemble::{Assembly, FoundEntity, FoundMention, FoundRelation, RelationTarget, assemble};
+pub use chunk::{ChunkConfig, chunks};
+pub use config::{PipelineConfig, fingerprint, sha256_hex};
+pub use error::ExtractionError;
+pub use extractor::{
+    EntityCandidate, EntityRequest, Extractor, ExtractorIdentity, Found, MentionCandidate,
+    MentionInContext, MentionRequest, ObjectCandidate, RelationCandidate, RelationRequest,
+    TypedMention,
+};
+pub use offline::OfflineExtractor;
+pub use pipeline::{Direct, ExtractionPipeline};
+pub use verify::Rejections;
+pub use workflow::{
+    DocumentSource, ExtractionActivities, ExtractionInput, ExtractionSummary, GraphSink,
+    WORKFLOW_VERSION, extract_document,
+};

@@ -1,6 +1,6 @@
 //! The real clock and the real randomness; the only place that calls either.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use knowledge_domain::{Clock, Entropy};
 use uuid::Uuid;
 
@@ -11,7 +11,8 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the seam")]
     fn now(&self) -> DateTime<Utc> {
-        Utc::now()
+        // PostgreSQL keeps microseconds; what is written must read back the same.
+        Utc::now().trunc_subsecs(6)
     }
 }
 

@@ -22,6 +22,8 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::{
+    app,
+    config::Config,
     environment::SystemEntropy,
     graphql::Api,
     http::{AppState, Limits},
@@ -60,21 +62,16 @@ async fn new_postgres_database(server: &str) -> DatabaseUrl {
     format!("{server}/{name}").parse().unwrap()
 }
 
-/// An orchestrator for tests that start nothing.
-fn orchestrator() -> Orchestrator {
-    Orchestrator {}
-}
-
 pub(crate) fn at() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 11, 20, 8, 0, 0).unwrap()
 }
 
 impl Fixture {
     /// A new SQLite file, or a new database of the PostgreSQL server that the variable
-    /// `KNOWLEDGE_TEST_POSTGRES` names (`postgres://USER@HOST:PORT`, without a database).
+    /// `KNOWLEDGE_FIXTURES_ON` names (`postgres://USER@HOST:PORT`, without a database).
     pub(crate) async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let url = match std::env::var("KNOWLEDGE_TEST_POSTGRES") {
+        let url = match std::env::var("KNOWLEDGE_FIXTURES_ON") {
             Ok(server) => new_postgres_database(&server).await,
             Err(_) => DatabaseUrl::sqlite(directory.path().join("knowledge.db").to_str().unwrap()),
         };
@@ -85,14 +82,20 @@ impl Fixture {
         }
     }
 
+    fn orchestrator(&self, hub: &EventHub) -> Orchestrator {
+        app::orchestrator(&self.store, hub, &Config::default())
+    }
+
     /// The API over this store.
     pub(crate) fn api(&self) -> Api {
-        Api::new(self.store.clone(), orchestrator(), EventHub::default())
+        let hub = EventHub::default();
+        Api::new(self.store.clone(), self.orchestrator(&hub), hub)
     }
 
     /// The state of a server over this store, told what is committed by this hub.
     pub(crate) fn state(&self, hub: EventHub, limits: Limits) -> AppState {
-        AppState::new(self.store.clone(), orchestrator(), hub, limits)
+        let orchestrator = self.orchestrator(&hub);
+        AppState::new(self.store.clone(), orchestrator, hub, limits)
     }
 
     /// The same database for another organisation.
@@ -303,6 +306,7 @@ impl Fixture {
             input_hash: String::new(),
             status: "completed".to_owned(),
             attempt: 1,
+            failure_count: 0,
             input: None,
             output: Some(b"{}".to_vec()),
             error: None,

@@ -5,6 +5,10 @@
 //! [`store`] → [`progress`] → subscribers. Nothing here decides what a state change means: that is
 //! `knowledge-domain`.
 
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod engine;
 pub mod environment;
 pub mod export;
 #[cfg(test)]
@@ -15,3 +19,4 @@ mod log;
 pub mod orchestrator;
 pub mod progress;
 pub mod store;
+pub mod text;

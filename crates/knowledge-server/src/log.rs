@@ -2,13 +2,9 @@
 
 use std::error::Error;
 
+use crate::text::chain;
+
 /// A request that failed by the server's own fault.
 pub(crate) fn failed_request(error: &impl Error) {
-    let mut causes = Vec::new();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        causes.push(error.to_string());
-        cause = error.source();
-    }
-    tracing::error!(error = %error, causes = causes.join(": "), "a request failed");
+    tracing::error!("a request failed: {}", chain(error));
 }

@@ -1,2 +1,7 @@
 //! The binary `knowledge`.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    knowledge_server::cli::main()
+}

@@ -28,6 +28,8 @@ pub struct Model {
     pub status: String,
     /// Times its body was started.
     pub attempt: i32,
+    /// Attempts that failed since the document was last started.
+    pub failure_count: i32,
     /// The canonical input, where it is kept.
     #[sea_orm(column_type = "Blob", nullable)]
     pub input: Option<Vec<u8>>,

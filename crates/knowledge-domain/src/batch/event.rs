@@ -80,10 +80,7 @@ impl StageReport {
 #[serde(tag = "type", rename_all_fields = "camelCase")]
 pub enum BatchEventKind {
     /// The batch and its documents are stored.
-    BatchCreated {
-        /// Documents of the batch.
-        total_documents: u32,
-    },
+    BatchCreated {},
     /// The batch's most advanced document entered a stage, or a retry put the batch back.
     BatchStageEntered {
         /// The stage.
@@ -168,7 +165,7 @@ impl BatchEventKind {
             | Self::DocumentCompleted { document_id, .. }
             | Self::DocumentFailed { document_id, .. }
             | Self::DocumentSkipped { document_id } => Some(*document_id),
-            Self::BatchCreated { .. }
+            Self::BatchCreated {}
             | Self::BatchStageEntered { .. }
             | Self::ResolutionStarted {}
             | Self::ResolutionCompleted { .. }
@@ -198,75 +195,96 @@ pub struct BatchEvent {
     pub sequence: u64,
     /// When it was written.
     pub timestamp: DateTime<Utc>,
-    /// What happened.
-    ///
-    /// Before the aggregate, which takes `totalDocuments` away from whatever is read after it.
-    #[serde(flatten)]
-    pub kind: BatchEventKind,
     /// How far the batch was.
     #[serde(flatten)]
     pub aggregate: Aggregate,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: BatchEventKind,
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
     use uuid::Uuid;
 
     use super::*;
 
-    fn read_back(kind: BatchEventKind) -> serde_json::Value {
-        let event = BatchEvent {
-            batch_id: BatchId::from_uuid(Uuid::nil()),
-            sequence: 1,
-            timestamp: DateTime::UNIX_EPOCH,
-            kind,
-            aggregate: Aggregate {
-                progress: 0.0,
-                completed_documents: 0,
-                failed_documents: 0,
-                total_documents: 2,
-            },
+    fn all_kinds() -> Vec<BatchEventKind> {
+        let document_id = BatchDocumentId::from_uuid(Uuid::from_u128(2));
+        let report = StageReport {
+            entity_count: Some(3),
+            ..StageReport::new(
+                document_id,
+                ExecutionId::from_uuid(Uuid::from_u128(3)),
+                DocumentProgress {
+                    stage: WorkflowStage::Mentions,
+                    current: 1,
+                    total: 4,
+                },
+                StageStatus::InProgress,
+            )
         };
-        let shown = serde_json::to_value(&event).unwrap();
-        assert_eq!(
-            serde_json::from_value::<BatchEvent>(shown.clone()).unwrap(),
-            event
-        );
-        shown
+        vec![
+            BatchEventKind::BatchCreated {},
+            BatchEventKind::BatchStageEntered {
+                stage: BatchStage::ExtractingMentions,
+            },
+            BatchEventKind::DocumentStarted {
+                document_id,
+                document_index: 0,
+            },
+            BatchEventKind::StageProgress(report),
+            BatchEventKind::DocumentCompleted {
+                document_id,
+                entity_count: 1,
+                relation_count: 2,
+            },
+            BatchEventKind::DocumentFailed {
+                document_id,
+                stage: None,
+                error: "why".to_owned(),
+                will_retry: true,
+            },
+            BatchEventKind::DocumentSkipped { document_id },
+            BatchEventKind::ResolutionStarted {},
+            BatchEventKind::ResolutionCompleted {
+                cluster_count: 1,
+                merge_count: 2,
+                same_as_count: 3,
+            },
+            BatchEventKind::BatchCompleted {
+                skipped_documents: 0,
+                entity_count: 1,
+                relation_count: 2,
+            },
+            BatchEventKind::BatchFailed {
+                error: "why".to_owned(),
+            },
+            BatchEventKind::BatchCancelled {},
+        ]
     }
 
     #[test]
-    fn a_stored_event_reads_back() {
-        let document_id = BatchDocumentId::from_uuid(Uuid::nil());
-        let created = read_back(BatchEventKind::BatchCreated { total_documents: 2 });
-        assert_eq!(created["totalDocuments"], json!(2));
-        read_back(BatchEventKind::BatchStageEntered {
-            stage: BatchStage::Chunking,
-        });
-        read_back(BatchEventKind::DocumentFailed {
-            document_id,
-            stage: None,
-            error: "empty".to_owned(),
-            will_retry: false,
-        });
-        let progress = DocumentProgress {
-            stage: WorkflowStage::Mentions,
-            current: 1,
-            total: 2,
-        };
-        let execution = ExecutionId::from_uuid(Uuid::nil());
-        read_back(BatchEventKind::StageProgress(StageReport::new(
-            document_id,
-            execution,
-            progress,
-            StageStatus::InProgress,
-        )));
-        read_back(BatchEventKind::BatchCompleted {
-            skipped_documents: 0,
-            entity_count: 3,
-            relation_count: 4,
-        });
-        read_back(BatchEventKind::BatchCancelled {});
+    fn events_read_back_as_written() {
+        let mut shown = String::new();
+        for (kind, sequence) in all_kinds().into_iter().zip(1..) {
+            let event = BatchEvent {
+                batch_id: BatchId::from_uuid(Uuid::from_u128(1)),
+                sequence,
+                timestamp: DateTime::UNIX_EPOCH,
+                aggregate: Aggregate {
+                    progress: 0.25,
+                    completed_documents: 1,
+                    failed_documents: 2,
+                    total_documents: 8,
+                },
+                kind,
+            };
+            let json = serde_json::to_string(&event).unwrap();
+            assert_eq!(serde_json::from_str::<BatchEvent>(&json).unwrap(), event);
+            shown.push_str(&json);
+            shown.push('\n');
+        }
+        insta::assert_snapshot!(shown);
     }
 }

@@ -309,8 +309,8 @@ fn retry_only(trigger: &BatchTrigger) -> Option<Transition> {
     })
 }
 
-fn entered(stage: WorkflowStage, since: DateTime<Utc>) -> Transition {
-    let state = match stage {
+fn entered(entry: WorkflowStage, since: DateTime<Utc>) -> Transition {
+    let state = match entry {
         WorkflowStage::Chunk => BatchState::Chunking { since },
         WorkflowStage::Mentions => BatchState::ExtractingMentions { since },
         WorkflowStage::Entities => BatchState::ExtractingEntities { since },

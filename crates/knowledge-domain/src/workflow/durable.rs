@@ -117,7 +117,7 @@ impl ActivityError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WorkflowError {
     /// An activity failed for good.
-    #[error("{source}")]
+    #[error("stage {stage} failed")]
     Activity {
         /// The stage that failed.
         stage: WorkflowStage,

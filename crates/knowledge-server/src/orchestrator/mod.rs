@@ -1,23 +1,97 @@
 //! Batches from their start to their end: the commands and what they set in motion.
+//!
+//! Owns which documents run when, what follows a failure, and who runs a batch. Owns no state
+//! change (the ledger) and no workflow (the engine).
 
 mod command;
+mod prepare;
+mod registry;
+mod runner;
+mod settings;
+mod watchman;
+
+use std::{sync::Arc, time::Duration};
 
 pub use command::{NewDocument, StartBatch, StartBatchError, SteerError};
 use knowledge_domain::ids::{BatchId, OrganizationId};
+use registry::Registry;
+pub use settings::OrchestratorSettings;
+
+use crate::{
+    engine::Executor,
+    store::{
+        StoreError,
+        ledger::{Created, Ledger, LedgerError, SteerOutcome},
+    },
+};
 
 /// Starts and steers batches; cheap to clone.
 #[derive(Clone)]
-pub struct Orchestrator {}
+pub struct Orchestrator {
+    shared: Arc<Shared>,
+}
+
+/// What the orchestrator and its runners share.
+struct Shared {
+    ledger: Ledger,
+    executor: Arc<dyn Executor>,
+    settings: OrchestratorSettings,
+    /// Names this process as an owner of leases.
+    owner: String,
+    registry: Registry,
+    /// Permits of documents that run, over all batches.
+    documents: tokio::sync::Semaphore,
+}
 
 impl Orchestrator {
+    /// An orchestrator that runs documents on `executor`. Nothing runs before a command or
+    /// [`Orchestrator::recover`].
+    pub fn new(
+        ledger: Ledger,
+        executor: Arc<dyn Executor>,
+        settings: OrchestratorSettings,
+    ) -> Self {
+        let owner = format!("{}:{}", std::process::id(), ledger.entropy().uuid_v7());
+        let documents = tokio::sync::Semaphore::new(settings.max_documents);
+        Self {
+            shared: Arc::new(Shared {
+                ledger,
+                executor,
+                settings,
+                owner,
+                registry: Registry::default(),
+                documents,
+            }),
+        }
+    }
+
     /// Stores a batch with its documents and sets it going. Idempotent by its key.
     pub async fn start(
         &self,
         organization: OrganizationId,
         command: StartBatch,
     ) -> Result<BatchId, StartBatchError> {
-        let _ = (organization, command);
-        Err(StartBatchError::Draining)
+        if self.shared.registry.is_draining() {
+            return Err(StartBatchError::Draining);
+        }
+        let mode = self.shared.executor.mode();
+        let batch = prepare::prepare(organization, command, mode, &self.shared.settings)?;
+        self.require_ontology(&batch).await?;
+        let created = self
+            .shared
+            .ledger
+            .create(&batch, &self.shared.owner, self.shared.settings.lease)
+            .await
+            .map_err(start_error)?;
+        match created {
+            Created::New(id) => {
+                tracing::info!(batch = %id, documents = batch.documents.len(), "batch started");
+                runner::spawn(&self.shared, runner::first_lease(organization, id));
+                Ok(id)
+            }
+            Created::Existing(id) => Ok(id),
+            Created::Conflict(batch_id) => Err(StartBatchError::IdempotencyConflict { batch_id }),
+        }
     }
 
     /// Cancels a batch, promptly and for good. Cancelling a cancelled batch changes nothing.
@@ -26,8 +100,17 @@ impl Orchestrator {
         organization: OrganizationId,
         batch: BatchId,
     ) -> Result<(), SteerError> {
-        let _ = (organization, batch);
-        Err(SteerError::NotFound)
+        let outcome = self
+            .shared
+            .ledger
+            .cancel(organization, batch)
+            .await
+            .map_err(steer_error)?;
+        if outcome == SteerOutcome::Changed {
+            self.shared.registry.stop(batch);
+            tracing::info!(batch = %batch, "batch cancelled");
+        }
+        Ok(())
     }
 
     /// Tries the failed, abandoned and skipped documents of an ended batch again.
@@ -36,7 +119,104 @@ impl Orchestrator {
         organization: OrganizationId,
         batch: BatchId,
     ) -> Result<(), SteerError> {
-        let _ = (organization, batch);
-        Err(SteerError::NotFound)
+        if self.shared.registry.is_draining() {
+            return Err(SteerError::Draining);
+        }
+        let lease = self
+            .shared
+            .ledger
+            .retry(
+                organization,
+                batch,
+                &self.shared.owner,
+                self.shared.settings.lease,
+            )
+            .await
+            .map_err(steer_error)?;
+        tracing::info!(batch = %batch, "batch retried");
+        runner::spawn(&self.shared, lease);
+        Ok(())
+    }
+
+    /// Takes over a batch that nobody runs and sets it going; whether it did. A batch that this
+    /// process runs, or that has ended, is left alone.
+    pub async fn resume(
+        &self,
+        organization: OrganizationId,
+        batch: BatchId,
+        whatever_lease: bool,
+    ) -> Result<bool, LedgerError> {
+        runner::adopt(&self.shared, organization, batch, whatever_lease).await
+    }
+
+    /// Takes over what a dead process left, now and from then on, and keeps this process's leases.
+    ///
+    /// `alone` says that no other process can be alive on this database (SQLite's file is locked
+    /// by this one), so that every unfinished batch is taken over at once.
+    pub async fn recover(&self, alone: bool) -> Result<(), LedgerError> {
+        let adopted = watchman::adopt_orphans(&self.shared, alone).await?;
+        if adopted > 0 {
+            tracing::info!(batches = adopted, "unfinished batches resumed");
+        }
+        watchman::spawn(&self.shared);
+        Ok(())
+    }
+
+    /// Keeps this process's leases without taking over any other batch.
+    pub fn keep_leases(&self) {
+        watchman::spawn_heartbeat(&self.shared);
+    }
+
+    /// Waits until this process runs the batch no longer.
+    pub async fn wait(&self, batch: BatchId) {
+        self.shared.registry.wait(batch).await;
+    }
+
+    /// Stops: starts nothing new, drops what is in flight, and gives the leases up, so that every
+    /// batch can be resumed at once. `patience` is how long documents in flight may take to finish.
+    pub async fn drain(&self, patience: Duration) {
+        self.shared.registry.drain(patience).await;
+        if let Err(error) = self.shared.ledger.release(&self.shared.owner).await {
+            tracing::warn!(
+                "leases could not be given up and run out by themselves: {}",
+                crate::text::chain(&error)
+            );
+        }
+    }
+
+    async fn require_ontology(
+        &self,
+        batch: &crate::store::ledger::PreparedBatch,
+    ) -> Result<(), StartBatchError> {
+        let Some(ontology) = batch.ontology_id else {
+            return Ok(());
+        };
+        let store = self.shared.ledger.store();
+        if store.has_ontology(batch.organization, ontology).await? {
+            Ok(())
+        } else {
+            Err(StartBatchError::OntologyNotFound(ontology))
+        }
+    }
+}
+
+fn start_error(error: LedgerError) -> StartBatchError {
+    StartBatchError::Store(store_error(error))
+}
+
+fn steer_error(error: LedgerError) -> SteerError {
+    match error {
+        LedgerError::NotFound(_) => SteerError::NotFound,
+        LedgerError::Refused { batch_id, source } => {
+            SteerError::InvalidStateTransition { batch_id, source }
+        }
+        error => SteerError::Store(store_error(error)),
+    }
+}
+
+fn store_error(error: LedgerError) -> StoreError {
+    match error {
+        LedgerError::Store(error) => error,
+        other => StoreError::corrupt(other.to_string()),
     }
 }

@@ -4,7 +4,11 @@
 //! reads; PostgreSQL has one pool for both. Every query is scoped by organisation.
 
 mod connect;
+mod convert;
+mod document;
 mod error;
+mod graph;
+pub mod ledger;
 pub mod read;
 
 use sea_orm::{
@@ -14,6 +18,7 @@ use sea_orm::{
 
 pub use connect::DatabaseUrl;
 pub use error::StoreError;
+pub use graph::ExtractionOrigin;
 
 /// A handle to the database; cheap to clone.
 #[derive(Debug, Clone)]

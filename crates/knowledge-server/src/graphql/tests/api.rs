@@ -432,11 +432,7 @@ async fn every_event_has_its_object() {
         error: "none completed".to_owned(),
     };
     fixture
-        .event(
-            batch,
-            1,
-            BatchEventKind::BatchCreated { total_documents: 2 },
-        )
+        .event(batch, 1, BatchEventKind::BatchCreated {})
         .await;
     fixture.event(batch, 2, failed).await;
     let api = fixture.api();

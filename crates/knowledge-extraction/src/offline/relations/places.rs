@@ -1,0 +1,92 @@
+//! Places in places: `Lakefield, Ontario`, `Piazza Navona in Rome`.
+
+use super::scene::{Kinds, Scene, Sentence, Statement};
+use crate::offline::{kind::Kind, lexicon::lexicon};
+
+pub(super) fn find(scene: &Scene<'_>, sentence: &Sentence, found: &mut Vec<Statement>) {
+    let items: Vec<usize> = sentence.items.clone().collect();
+    let mut at = 0;
+    while at < items.len() {
+        let end = chain_end(scene, &items, at);
+        state_chain(scene, sentence, &items[at..=end], found);
+        at = end.max(at + 1).min(at + 1 + end - at);
+    }
+}
+
+/// The last item of the list of places that starts at `at`, each within the next.
+fn chain_end(scene: &Scene<'_>, items: &[usize], at: usize) -> usize {
+    let mut end = at;
+    while end + 1 < items.len() && end - at < 6 && within(scene, items[end], items[end + 1]) {
+        end += 1;
+    }
+    end
+}
+
+/// Whether the text says that the left lies in the right: a comma between two places, or `in`.
+fn within(scene: &Scene<'_>, left: usize, right: usize) -> bool {
+    let (a, b) = (scene.item(left), scene.item(right));
+    if b.kind != Kind::Place || !Kinds::LOCATED.has(a.kind) {
+        return false;
+    }
+    let gap: Vec<&str> = scene
+        .gap(left, right)
+        .iter()
+        .map(|token| token.text)
+        .collect();
+    match gap.as_slice() {
+        [","] => {
+            a.kind == Kind::Place && !is_country(a.text)
+                || a.kind == Kind::Organization && is_known(b.text)
+        }
+        ["in" | "of"] | ["," | "in", "in" | "the"] | [",", "in", "the"] => {
+            !is_country(a.text) || a.kind != Kind::Place
+        }
+        [
+            "region" | "district" | "province" | "area" | "state" | "county",
+            "of" | "in",
+        ] => true,
+        [",", "in", "the", ..] | ["in", "the", ..] => {
+            gap.len() <= 6 && matches!(gap.last(), Some(&"of")) && a.kind == Kind::Place
+        }
+        _ => false,
+    }
+}
+
+/// A country, by name.
+fn is_country(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    lexicon().is_country(&lower)
+}
+
+fn is_known(name: &str) -> bool {
+    lexicon().known(&name.to_lowercase()).is_some()
+}
+
+fn state_chain(
+    scene: &Scene<'_>,
+    sentence: &Sentence,
+    chain: &[usize],
+    found: &mut Vec<Statement>,
+) {
+    for (index, left) in chain.iter().enumerate() {
+        for right in &chain[index + 1..] {
+            let text = scene.item(*right).text;
+            let predicate = if is_country(text) {
+                "country"
+            } else {
+                "locatedIn"
+            };
+            let near = *right == left + 1;
+            found.push(scene.state(
+                sentence,
+                *left,
+                predicate,
+                *right,
+                if near { 0.85 } else { 0.7 },
+            ));
+            if predicate == "country" && near {
+                found.push(scene.state(sentence, *left, "locatedIn", *right, 0.7));
+            }
+        }
+    }
+}

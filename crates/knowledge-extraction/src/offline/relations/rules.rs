@@ -1,0 +1,556 @@
+//! Which words name which relation, and how its two sides are found.
+
+use std::{collections::HashMap, sync::LazyLock};
+
+use super::scene::Kinds;
+
+/// Where a slot's value stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum About {
+    /// It says something of the clause's subject.
+    Subject,
+    /// It is said of the clause's direct object.
+    Object,
+}
+
+/// A relation that a verb opens to what follows it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Slot {
+    /// Prepositions before the value; empty for the direct object.
+    pub(super) prepositions: &'static [&'static str],
+    pub(super) kinds: Kinds,
+    pub(super) predicate: &'static str,
+    /// The value is the subject of the relation.
+    pub(super) flip: bool,
+    pub(super) about: About,
+}
+
+/// How the verb stands to its subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Voice {
+    Active,
+    Passive,
+    /// Nouns, and verbs whose form does not tell.
+    Any,
+}
+
+/// What a word opens.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rule {
+    pub(super) voice: Voice,
+    pub(super) subject: Kinds,
+    pub(super) slots: &'static [Slot],
+}
+
+const fn slot(
+    prepositions: &'static [&'static str],
+    kinds: Kinds,
+    predicate: &'static str,
+) -> Slot {
+    Slot {
+        prepositions,
+        kinds,
+        predicate,
+        flip: false,
+        about: About::Subject,
+    }
+}
+
+const fn flipped(
+    prepositions: &'static [&'static str],
+    kinds: Kinds,
+    predicate: &'static str,
+) -> Slot {
+    Slot {
+        prepositions,
+        kinds,
+        predicate,
+        flip: true,
+        about: About::Subject,
+    }
+}
+
+const fn of_object(
+    prepositions: &'static [&'static str],
+    kinds: Kinds,
+    predicate: &'static str,
+) -> Slot {
+    Slot {
+        prepositions,
+        kinds,
+        predicate,
+        flip: false,
+        about: About::Object,
+    }
+}
+
+const DIRECT: &[&str] = &[];
+const BY: &[&str] = &["by"];
+const WHEN: &[&str] = &[
+    "in", "on", "since", "during", "", "c", "circa", "around", "about",
+];
+const WHERE: &[&str] = &["in", "at", "near", "on"];
+const COST: &[&str] = &["for", "of", "at"];
+
+const PERSON: Kinds = Kinds::PERSON;
+const ORG: Kinds = Kinds::ORGANIZATION;
+const PLACE: Kinds = Kinds::PLACE;
+const DATE: Kinds = Kinds::DATE;
+const MADE: Kinds = Kinds::MADE;
+const AGENT: Kinds = Kinds::AGENT;
+
+type Row = (&'static str, Voice, Kinds, &'static [Slot]);
+
+/// One row for words with one meaning; words that mean several things have several rows.
+const ROWS: &[Row] = &[
+    (
+        "born",
+        Voice::Any,
+        PERSON,
+        &[
+            slot(&["in", "at", "near"], PLACE, "bornIn"),
+            slot(WHEN, DATE, "bornOn"),
+            flipped(&["to"], PERSON, "parentOf"),
+        ],
+    ),
+    (
+        "died killed assassinated",
+        Voice::Any,
+        PERSON,
+        &[slot(WHERE, PLACE, "diedIn"), slot(WHEN, DATE, "diedOn")],
+    ),
+    (
+        "buried interred",
+        Voice::Any,
+        PERSON,
+        &[slot(WHERE, PLACE, "buriedIn")],
+    ),
+    (
+        "founded co-founded established formed incorporated started organised organized launched chartered",
+        Voice::Passive,
+        Kinds::FOUNDED,
+        &[
+            slot(BY, AGENT, "foundedBy"),
+            slot(WHEN, DATE, "foundedIn"),
+            slot(&["in", "at"], PLACE, "locatedIn"),
+        ],
+    ),
+    (
+        "founded established formed started launched co-founded cofounded",
+        Voice::Active,
+        AGENT,
+        &[
+            flipped(DIRECT, Kinds::FOUNDED, "foundedBy"),
+            of_object(WHEN, DATE, "foundedIn"),
+            of_object(&["in", "at"], PLACE, "locatedIn"),
+        ],
+    ),
+    (
+        "created",
+        Voice::Passive,
+        Kinds::FOUNDED,
+        &[slot(BY, AGENT, "createdBy"), slot(WHEN, DATE, "createdIn")],
+    ),
+    (
+        "created invented",
+        Voice::Active,
+        AGENT,
+        &[
+            flipped(DIRECT, Kinds::FOUNDED, "createdBy"),
+            of_object(WHEN, DATE, "createdIn"),
+        ],
+    ),
+    (
+        "headquartered based",
+        Voice::Any,
+        ORG,
+        &[slot(&["in", "at"], PLACE, "headquarteredIn")],
+    ),
+    (
+        "headquarters office offices seat",
+        Voice::Any,
+        ORG,
+        &[slot(&["in", "at"], PLACE, "headquarteredIn")],
+    ),
+    (
+        "located situated lies lying sited stands housed",
+        Voice::Any,
+        Kinds::LOCATED,
+        &[slot(
+            &["in", "at", "on", "within", "of", "near"],
+            PLACE,
+            "locatedIn",
+        )],
+    ),
+    (
+        "held hosted",
+        Voice::Passive,
+        Kinds::EVENT.or(Kinds::THING),
+        &[
+            slot(&["in", "at"], PLACE, "locatedIn"),
+            slot(&["in", "on", "from"], DATE, "heldOn"),
+        ],
+    ),
+    (
+        "acquired bought purchased",
+        Voice::Active,
+        AGENT,
+        &[
+            slot(&["", "of", "in"], ORG.or(Kinds::WORK), "acquired"),
+            of_object(COST, Kinds::QUANTITY, "cost"),
+        ],
+    ),
+    (
+        "acquired bought purchased",
+        Voice::Passive,
+        ORG.or(Kinds::WORK),
+        &[
+            flipped(BY, AGENT, "acquired"),
+            slot(&["for"], Kinds::QUANTITY, "cost"),
+        ],
+    ),
+    (
+        "sold",
+        Voice::Passive,
+        ORG.or(Kinds::WORK),
+        &[
+            flipped(&["to"], AGENT, "acquired"),
+            slot(&["for"], Kinds::QUANTITY, "cost"),
+        ],
+    ),
+    (
+        "completed built constructed erected",
+        Voice::Active,
+        AGENT,
+        &[
+            slot(
+                DIRECT,
+                Kinds::WORK.or(PLACE).or(Kinds::THING).or(ORG),
+                "completed",
+            ),
+            of_object(&["near", "in", "at"], PLACE, "locatedIn"),
+            of_object(&["in", "on"], DATE, "completedIn"),
+            of_object(&["of", "for"], Kinds::QUANTITY, "cost"),
+        ],
+    ),
+    (
+        "completed built constructed erected",
+        Voice::Passive,
+        Kinds::LOCATED,
+        &[
+            flipped(BY, AGENT, "completed"),
+            slot(&["near", "in", "at"], PLACE, "locatedIn"),
+            slot(&["in", "on"], DATE, "completedIn"),
+            slot(&["of", "for"], Kinds::QUANTITY, "cost"),
+        ],
+    ),
+    (
+        "opened",
+        Voice::Any,
+        Kinds::LOCATED,
+        &[slot(&["in", "on"], DATE, "openedOn")],
+    ),
+    (
+        "cost",
+        Voice::Any,
+        Kinds::LOCATED,
+        &[slot(&["", "about", "over"], Kinds::QUANTITY, "cost")],
+    ),
+    (
+        "studied graduated graduating educated degree doctorate phd mba studies",
+        Voice::Any,
+        PERSON,
+        &[slot(&["at", "from"], ORG, "studiedAt")],
+    ),
+    (
+        "attended attending",
+        Voice::Active,
+        PERSON,
+        &[slot(DIRECT, ORG, "studiedAt")],
+    ),
+    (
+        "taught lectured worked works working employed",
+        Voice::Any,
+        PERSON,
+        &[slot(&["at", "for", "with"], ORG, "workedFor")],
+    ),
+    (
+        "joined",
+        Voice::Active,
+        PERSON,
+        &[slot(DIRECT, ORG, "memberOf")],
+    ),
+    (
+        "played plays playing",
+        Voice::Active,
+        PERSON,
+        &[slot(&["for", "with"], ORG, "memberOf")],
+    ),
+    (
+        "member members",
+        Voice::Any,
+        AGENT.or(PLACE),
+        &[slot(&["of"], ORG, "memberOf")],
+    ),
+    (
+        "served serving enlisted",
+        Voice::Active,
+        PERSON,
+        &[
+            slot(&["in", "with"], ORG, "memberOf"),
+            slot(&["in", "during"], Kinds::EVENT, "participatedIn"),
+        ],
+    ),
+    (
+        "competed competing participated participating fought fighting",
+        Voice::Active,
+        AGENT,
+        &[slot(
+            &["in", "at", "during"],
+            Kinds::EVENT,
+            "participatedIn",
+        )],
+    ),
+    (
+        "met",
+        Voice::Active,
+        PERSON,
+        &[slot(&["", "with"], PERSON, "met")],
+    ),
+    (
+        "married",
+        Voice::Any,
+        PERSON,
+        &[slot(&["", "to"], PERSON, "marriedTo")],
+    ),
+    (
+        "wife husband widow spouse",
+        Voice::Any,
+        PERSON,
+        &[slot(&["of", ""], PERSON, "marriedTo")],
+    ),
+    (
+        "son daughter child",
+        Voice::Any,
+        PERSON,
+        &[slot(&["of"], PERSON, "childOf")],
+    ),
+    (
+        "father mother",
+        Voice::Any,
+        PERSON,
+        &[flipped(&["of"], PERSON, "childOf")],
+    ),
+    (
+        "brother sister sibling twin",
+        Voice::Any,
+        PERSON,
+        &[slot(&["of", ""], PERSON, "siblingOf")],
+    ),
+    (
+        "part",
+        Voice::Any,
+        Kinds::LOCATED,
+        &[slot(&["of"], Kinds::LOCATED, "partOf")],
+    ),
+    (
+        "capital",
+        Voice::Any,
+        PLACE,
+        &[slot(&["of"], PLACE, "capitalOf")],
+    ),
+    (
+        "written co-written penned authored",
+        Voice::Passive,
+        MADE,
+        &[
+            slot(BY, AGENT, "writtenBy"),
+            slot(&["in"], DATE, "createdIn"),
+        ],
+    ),
+    (
+        "wrote co-wrote authored",
+        Voice::Active,
+        AGENT,
+        &[flipped(DIRECT, MADE, "writtenBy")],
+    ),
+    (
+        "novel book poem memoir trilogy play",
+        Voice::Any,
+        MADE,
+        &[slot(BY, PERSON, "writtenBy")],
+    ),
+    (
+        "directed",
+        Voice::Passive,
+        MADE,
+        &[slot(BY, AGENT, "directedBy")],
+    ),
+    (
+        "directed",
+        Voice::Active,
+        PERSON,
+        &[flipped(DIRECT, MADE, "directedBy")],
+    ),
+    (
+        "produced",
+        Voice::Passive,
+        MADE,
+        &[slot(BY, AGENT, "producedBy")],
+    ),
+    (
+        "produced",
+        Voice::Active,
+        AGENT,
+        &[flipped(DIRECT, MADE, "producedBy")],
+    ),
+    (
+        "starring stars featuring",
+        Voice::Any,
+        MADE,
+        &[slot(DIRECT, PERSON, "starring")],
+    ),
+    (
+        "starred appeared",
+        Voice::Active,
+        PERSON,
+        &[flipped(&["in"], MADE, "starring")],
+    ),
+    (
+        "composed",
+        Voice::Passive,
+        MADE,
+        &[slot(BY, PERSON, "composedBy")],
+    ),
+    (
+        "composed",
+        Voice::Active,
+        PERSON,
+        &[flipped(DIRECT, MADE, "composedBy")],
+    ),
+    (
+        "performed recorded sung",
+        Voice::Passive,
+        MADE,
+        &[slot(BY, AGENT, "performedBy")],
+    ),
+    (
+        "recorded sang",
+        Voice::Active,
+        AGENT,
+        &[flipped(DIRECT, MADE, "performedBy")],
+    ),
+    (
+        "album single song ep track soundtrack",
+        Voice::Any,
+        MADE,
+        &[slot(&["by", "from", "of"], AGENT, "performedBy")],
+    ),
+    (
+        "released issued",
+        Voice::Any,
+        MADE,
+        &[
+            slot(&["by", "on", "through", "via"], ORG, "publishedBy"),
+            slot(&["in", "on"], DATE, "publishedOn"),
+        ],
+    ),
+    (
+        "published premiered aired debuted",
+        Voice::Any,
+        MADE,
+        &[
+            slot(BY, ORG, "publishedBy"),
+            slot(&["in", "on"], DATE, "publishedOn"),
+            slot(&["on"], ORG, "broadcastOn"),
+        ],
+    ),
+    (
+        "released published",
+        Voice::Active,
+        AGENT,
+        &[
+            flipped(DIRECT, MADE, "publishedBy"),
+            of_object(&["in", "on"], DATE, "publishedOn"),
+        ],
+    ),
+    (
+        "developed designed",
+        Voice::Passive,
+        MADE.or(PLACE),
+        &[slot(BY, AGENT, "developedBy")],
+    ),
+    (
+        "developed designed",
+        Voice::Active,
+        AGENT,
+        &[flipped(DIRECT, MADE, "developedBy")],
+    ),
+    (
+        "manufactured made",
+        Voice::Passive,
+        MADE,
+        &[slot(BY, ORG, "manufacturedBy")],
+    ),
+    (
+        "owned operated",
+        Voice::Passive,
+        Kinds::LOCATED,
+        &[slot(BY, AGENT, "ownedBy")],
+    ),
+    (
+        "owned owns operates",
+        Voice::Active,
+        AGENT,
+        &[flipped(DIRECT, ORG.or(MADE), "ownedBy")],
+    ),
+    (
+        "subsidiary division",
+        Voice::Any,
+        ORG,
+        &[slot(&["of"], ORG, "ownedBy")],
+    ),
+    (
+        "won received awarded earned",
+        Voice::Active,
+        AGENT.or(MADE),
+        &[slot(DIRECT, Kinds::WORK.or(Kinds::EVENT), "awarded")],
+    ),
+    (
+        "named renamed",
+        Voice::Passive,
+        Kinds::LOCATED,
+        &[slot(&["after", "for"], AGENT.or(PLACE), "namedAfter")],
+    ),
+    (
+        "moved emigrated settled relocated lived living resides",
+        Voice::Active,
+        PERSON,
+        &[slot(&["to", "in"], PLACE, "livedIn")],
+    ),
+    (
+        "borders borders bordering",
+        Voice::Any,
+        PLACE,
+        &[slot(DIRECT, PLACE, "borders")],
+    ),
+];
+
+/// The rules that a word in lower case opens.
+pub(super) fn rules(word: &str) -> &'static [Rule] {
+    static RULES: LazyLock<HashMap<&'static str, Vec<Rule>>> = LazyLock::new(|| {
+        let mut found: HashMap<&'static str, Vec<Rule>> = HashMap::new();
+        for (words, voice, subject, slots) in ROWS {
+            for word in words.split_whitespace() {
+                let rule = Rule {
+                    voice: *voice,
+                    subject: *subject,
+                    slots,
+                };
+                found.entry(word).or_default().push(rule);
+            }
+        }
+        found
+    });
+    RULES.get(word).map(Vec::as_slice).unwrap_or_default()
+}

@@ -1,0 +1,167 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use knowledge_domain::{
+    batch::{Extractor, FailurePolicy},
+    ids::BatchId,
+};
+
+use crate::config::Overrides;
+
+/// Turns batches of documents into a typed, deduplicated, evidence-backed knowledge graph.
+#[derive(Debug, Parser)]
+#[command(name = "knowledge", version)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the server.
+    Serve(Serve),
+    /// Extract the graph of files and folders, in this process.
+    Extract(Extract),
+    /// Write the graph of a batch, or of everything.
+    Export(Export),
+    /// Print the GraphQL schema.
+    Schema,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// Address to listen on; loopback only, until there are API keys.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) listen: Option<String>,
+    /// sqlite://PATH or postgres://USER:PASSWORD@HOST:PORT/NAME.
+    #[arg(long, value_name = "URL")]
+    pub(super) database: Option<String>,
+    /// What extracts when a batch does not say.
+    #[arg(long, value_enum)]
+    pub(super) extractor: Option<ExtractorArg>,
+    /// Print the configuration with its sources, and end.
+    #[arg(long)]
+    pub(super) print_config: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Extract {
+    /// Files and folders: .txt, .md, .html, .jsonl.
+    #[arg(required = true, value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+    /// An ontology file.
+    #[arg(long, value_name = "FILE")]
+    pub(super) ontology: Option<PathBuf>,
+    /// Where the graph goes; standard output without it.
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+    /// The graph's format; without it by the ending of --out.
+    #[arg(long, value_enum)]
+    pub(super) format: Option<Format>,
+    /// sqlite://PATH or postgres://USER:PASSWORD@HOST:PORT/NAME.
+    #[arg(long, value_name = "URL")]
+    pub(super) database: Option<String>,
+    /// Documents at a time, 1 to 64.
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(super) concurrency: Option<i64>,
+    /// What to do about documents that fail.
+    #[arg(long, value_enum)]
+    pub(super) failure_policy: Option<PolicyArg>,
+    /// Rounds over failed documents under retry-failed, 0 to 10.
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(super) max_retries: Option<i64>,
+    /// Leave entities as each document has them.
+    #[arg(long)]
+    pub(super) no_resolution: bool,
+    /// What extracts.
+    #[arg(long, value_enum)]
+    pub(super) extractor: Option<ExtractorArg>,
+    /// Print the totals as JSON (with --out).
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Export {
+    /// The batch; everything without it.
+    pub(super) batch: Option<BatchId>,
+    /// The format.
+    #[arg(long, value_enum, default_value = "json")]
+    pub(super) format: Format,
+    /// Where the graph goes; standard output without it.
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+    /// sqlite://PATH or postgres://USER:PASSWORD@HOST:PORT/NAME.
+    #[arg(long, value_name = "URL")]
+    pub(super) database: Option<String>,
+}
+
+/// A format that graphs are written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// One JSON object, an entity and a relation a line.
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ExtractorArg {
+    Offline,
+    Llm,
+}
+
+impl From<ExtractorArg> for Extractor {
+    fn from(argument: ExtractorArg) -> Self {
+        match argument {
+            ExtractorArg::Offline => Self::Offline,
+            ExtractorArg::Llm => Self::Llm,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum PolicyArg {
+    ContinueOnFailure,
+    AbortAll,
+    RetryFailed,
+}
+
+impl From<PolicyArg> for FailurePolicy {
+    fn from(argument: PolicyArg) -> Self {
+        match argument {
+            PolicyArg::ContinueOnFailure => Self::ContinueOnFailure,
+            PolicyArg::AbortAll => Self::AbortAll,
+            PolicyArg::RetryFailed => Self::RetryFailed,
+        }
+    }
+}
+
+impl Serve {
+    pub(super) fn overrides(&self) -> Overrides {
+        Overrides {
+            database_url: self.database.clone(),
+            listen: self.listen.clone(),
+            extractor: self.extractor.map(Extractor::from),
+        }
+    }
+}
+
+impl Extract {
+    pub(super) fn overrides(&self) -> Overrides {
+        Overrides {
+            database_url: self.database.clone(),
+            listen: None,
+            extractor: self.extractor.map(Extractor::from),
+        }
+    }
+}
+
+impl Export {
+    pub(super) fn overrides(&self) -> Overrides {
+        Overrides {
+            database_url: self.database.clone(),
+            ..Overrides::default()
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Bars on a terminal, plain lines elsewhere; always on standard error.
+
+use std::{
+    collections::BTreeMap,
+    io::{IsTerminal, stderr},
+};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use knowledge_domain::{
+    batch::{BatchEvent, BatchEventKind},
+    ids::{BatchDocumentId, BatchId},
+};
+
+const BAR_STEPS: u64 = 1_000;
+
+/// Shows events as they come.
+pub(super) enum Display {
+    /// A bar for the batch and one for each document in flight.
+    Bars(Box<Bars>),
+    /// A line for each event that a log should hold.
+    Lines,
+}
+
+impl Display {
+    pub(super) fn new(batch: BatchId) -> Self {
+        if stderr().is_terminal() {
+            Self::Bars(Box::new(Bars::new(batch)))
+        } else {
+            Self::Lines
+        }
+    }
+
+    pub(super) fn show(&mut self, event: &BatchEvent) {
+        match self {
+            Self::Bars(bars) => bars.show(event),
+            Self::Lines => {
+                if let Some(line) = line(event) {
+                    eprintln!("{line}");
+                }
+            }
+        }
+    }
+
+    pub(super) fn finish(&mut self) {
+        if let Self::Bars(bars) = self {
+            bars.finish();
+        }
+    }
+}
+
+pub(super) struct Bars {
+    all: MultiProgress,
+    batch: ProgressBar,
+    documents: BTreeMap<BatchDocumentId, ProgressBar>,
+}
+
+impl Bars {
+    fn new(batch: BatchId) -> Self {
+        let all = MultiProgress::new();
+        let bar = all.add(ProgressBar::new(BAR_STEPS));
+        bar.set_style(style(
+            "{prefix:.bold} [{bar:40.cyan/blue}] {percent:>3}% {msg}",
+        ));
+        bar.set_prefix(batch.to_string());
+        Self {
+            all,
+            batch: bar,
+            documents: BTreeMap::new(),
+        }
+    }
+
+    fn show(&mut self, event: &BatchEvent) {
+        let aggregate = &event.aggregate;
+        self.batch.set_position(steps(aggregate.progress));
+        self.batch.set_message(format!(
+            "{}/{} documents, {} failed",
+            aggregate.completed_documents, aggregate.total_documents, aggregate.failed_documents
+        ));
+        match &event.kind {
+            BatchEventKind::DocumentStarted {
+                document_id,
+                document_index,
+            } => self.start(*document_id, *document_index),
+            BatchEventKind::StageProgress(report) => {
+                if let Some(bar) = self.documents.get(&report.document_id) {
+                    bar.set_position(steps(report.stage_progress / 100.0));
+                    bar.set_message(report.stage.to_string());
+                }
+            }
+            BatchEventKind::DocumentFailed {
+                document_id, error, ..
+            } => {
+                self.end(*document_id);
+                // A line that cannot be drawn is lost with the terminal that it was for.
+                let _ = self.all.println(format!("{document_id} failed: {error}"));
+            }
+            BatchEventKind::DocumentCompleted { document_id, .. }
+            | BatchEventKind::DocumentSkipped { document_id } => self.end(*document_id),
+            BatchEventKind::ResolutionStarted {} => self.batch.set_message("resolving entities"),
+            _ => {}
+        }
+    }
+
+    fn start(&mut self, document: BatchDocumentId, index: u32) {
+        let bar = self.all.add(ProgressBar::new(BAR_STEPS));
+        bar.set_style(style("  {prefix:>12} [{bar:24}] {msg}"));
+        bar.set_prefix(format!("document {}", index + 1));
+        self.documents.insert(document, bar);
+    }
+
+    fn end(&mut self, document: BatchDocumentId) {
+        if let Some(bar) = self.documents.remove(&document) {
+            bar.finish_and_clear();
+            self.all.remove(&bar);
+        }
+    }
+
+    fn finish(&mut self) {
+        for bar in self.documents.values() {
+            bar.finish_and_clear();
+        }
+        self.batch.finish();
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share of a thousand steps"
+)]
+fn steps(share: f64) -> u64 {
+    (share.clamp(0.0, 1.0) * BAR_STEPS as f64) as u64
+}
+
+/// A line for what a log should hold: not every step of every document.
+fn line(event: &BatchEvent) -> Option<String> {
+    let aggregate = &event.aggregate;
+    let what = match &event.kind {
+        BatchEventKind::BatchCreated { .. } => event.batch_id.to_string(),
+        BatchEventKind::BatchStageEntered { stage } => stage.to_string(),
+        BatchEventKind::DocumentCompleted {
+            entity_count,
+            relation_count,
+            ..
+        } => format!("document completed: {entity_count} entities, {relation_count} relations"),
+        BatchEventKind::DocumentFailed {
+            document_id, error, ..
+        } => format!("{document_id} failed: {error}"),
+        BatchEventKind::DocumentSkipped { document_id } => format!("{document_id} skipped"),
+        BatchEventKind::ResolutionStarted {} => "resolving entities".to_owned(),
+        BatchEventKind::ResolutionCompleted {
+            cluster_count,
+            merge_count,
+            ..
+        } => format!("resolved: {cluster_count} entities after {merge_count} merges"),
+        BatchEventKind::BatchCompleted { .. } => "completed".to_owned(),
+        BatchEventKind::BatchFailed { error } => format!("failed: {error}"),
+        BatchEventKind::BatchCancelled {} => "cancelled".to_owned(),
+        BatchEventKind::DocumentStarted { .. } | BatchEventKind::StageProgress(_) => return None,
+    };
+    Some(format!(
+        "[{:3.0}%] {}/{} {what}",
+        aggregate.progress * 100.0,
+        aggregate.completed_documents,
+        aggregate.total_documents
+    ))
+}

@@ -1,0 +1,89 @@
+//! The binary's commands.
+//!
+//! Exit codes: 0 done; 1 failed, with one line on standard error that says what and what to do;
+//! 2 wrong usage; 3 done, but some documents failed. Results go to standard output, everything
+//! else to standard error.
+
+mod args;
+mod bars;
+mod export;
+mod extract;
+mod inputs;
+mod serve;
+mod watch;
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+
+use self::args::{Arguments, Command};
+use crate::{config::Config, graphql, text::chain};
+
+/// How a command ended without an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// Everything was done.
+    Done,
+    /// Everything was done, but some documents failed.
+    SomeDocumentsFailed,
+}
+
+/// Runs the command that the arguments name.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    init_logs();
+    match run(arguments) {
+        Ok(Ended::Done) => ExitCode::SUCCESS,
+        Ok(Ended::SomeDocumentsFailed) => ExitCode::from(3),
+        Err(error) => {
+            eprintln!("error: {}", chain(error.as_ref()).replace('\n', " "));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<Ended> {
+    let command = match arguments.command {
+        Command::Schema => {
+            print!("{}", graphql::sdl());
+            return Ok(Ended::Done);
+        }
+        other => other,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the runtime cannot be started")?;
+    runtime.block_on(async {
+        match command {
+            Command::Schema => Ok(Ended::Done),
+            Command::Serve(command) => {
+                let config = Config::load(&command.overrides())?;
+                serve::run(&command, config).await
+            }
+            Command::Extract(command) => {
+                let config = Config::load(&command.overrides())?;
+                extract::run(command, config).await
+            }
+            Command::Export(command) => {
+                let config = Config::load(&command.overrides())?;
+                export::run(command, config).await
+            }
+        }
+    })
+}
+
+fn init_logs() {
+    use tracing_subscriber::{EnvFilter, fmt};
+    let filter = EnvFilter::try_from_env("KNOWLEDGE_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn,sea_orm_migration=warn"));
+    // Set once in a process; a second call would be a bug of ours that changes nothing for users.
+    let _ = fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_target(false)
+        .try_init();
+}

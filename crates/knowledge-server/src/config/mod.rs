@@ -1,0 +1,212 @@
+//! Configuration: flags over environment over `knowledge.toml` over defaults.
+
+mod listen;
+
+use std::time::Duration;
+
+use figment::{
+    Figment,
+    providers::{Env, Format, Serialized, Toml},
+};
+use knowledge_domain::{
+    batch::Extractor,
+    workflow::{RetryPolicy, WorkflowMode},
+};
+use serde::{Deserialize, Serialize};
+
+pub use self::listen::loopback_address;
+use crate::{orchestrator::OrchestratorSettings, store::DatabaseUrl};
+
+/// The file that is read in the working folder, where there is one.
+const FILE: &str = "knowledge.toml";
+const ENV_PREFIX: &str = "KNOWLEDGE_";
+const FLAGS: &str = "flag";
+
+/// What flags say.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Overrides {
+    /// `--database`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database_url: Option<String>,
+    /// `--listen`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<String>,
+    /// `--extractor`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extractor: Option<Extractor>,
+}
+
+/// The configuration. The names of the fields are the keys of `knowledge.toml`, and, in upper case
+/// behind `KNOWLEDGE_`, of the environment.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where the database is.
+    pub database_url: String,
+    /// Where the server listens.
+    pub listen: String,
+    /// What runs workflows.
+    pub workflow_mode: WorkflowMode,
+    /// What extracts when a batch does not say.
+    pub extractor: Extractor,
+    /// Retries of a failed activity.
+    pub activity_max_retries: u32,
+    /// Milliseconds before the first retry.
+    pub activity_backoff_ms: u64,
+    /// The largest request body, in bytes.
+    pub max_body_bytes: usize,
+    /// Documents of all batches that run at a time.
+    pub max_documents: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            database_url: "sqlite://knowledge.db".to_owned(),
+            listen: "127.0.0.1:8080".to_owned(),
+            workflow_mode: WorkflowMode::Legacy,
+            extractor: Extractor::Offline,
+            activity_max_retries: 3,
+            activity_backoff_ms: 1000,
+            max_body_bytes: 64 * 1024 * 1024,
+            max_documents: 64,
+        }
+    }
+}
+
+const KEYS: [&str; 8] = [
+    "database_url",
+    "listen",
+    "workflow_mode",
+    "extractor",
+    "activity_max_retries",
+    "activity_backoff_ms",
+    "max_body_bytes",
+    "max_documents",
+];
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigurationError {
+    /// A value is missing its form.
+    #[error("the configuration is wrong: {0}")]
+    Invalid(Box<figment::Error>),
+    /// A mode that this release does not have.
+    #[error(
+        "KNOWLEDGE_WORKFLOW_MODE={0} is not available in this release; use `legacy`, the built-in engine"
+    )]
+    Mode(WorkflowMode),
+    /// An extractor that this release does not have.
+    #[error("the extractor `{0}` is not available in this release; use `offline`")]
+    Extractor(Extractor),
+    /// An address that this release must not listen on.
+    #[error(
+        "{0} is not a loopback address; without API keys the server listens on 127.0.0.1 or [::1] only"
+    )]
+    NotLoopback(String),
+    /// An address that means nothing.
+    #[error("`{0}` is not an address to listen on; use HOST:PORT, such as 127.0.0.1:8080")]
+    Address(String),
+    /// A number out of range.
+    #[error("{key} must be at least 1")]
+    TooSmall {
+        /// The key.
+        key: &'static str,
+    },
+}
+
+impl Config {
+    /// Reads the configuration and checks it.
+    pub fn load(overrides: &Overrides) -> Result<Self, ConfigurationError> {
+        let config: Self = figment(overrides)
+            .extract()
+            .map_err(|error| ConfigurationError::Invalid(Box::new(error)))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The configuration as `key = value  # source` lines, secrets masked.
+    pub fn describe(overrides: &Overrides) -> Result<String, ConfigurationError> {
+        let figment = figment(overrides);
+        let config = Self::load(overrides)?;
+        let values = serde_json::to_value(&config).unwrap_or_default();
+        let mut lines = String::new();
+        for key in KEYS {
+            let value = match key {
+                "database_url" => serde_json::json!(config.masked_url()),
+                _ => values[key].clone(),
+            };
+            let source = figment
+                .find_metadata(key)
+                .map_or_else(|| "default".to_owned(), |metadata| source(metadata, key));
+            lines.push_str(&format!("{key} = {value}  # {source}\n"));
+        }
+        Ok(lines)
+    }
+
+    /// How activities are retried.
+    #[must_use]
+    pub fn retries(&self) -> RetryPolicy {
+        RetryPolicy {
+            max_retries: self.activity_max_retries,
+            initial_backoff: Duration::from_millis(self.activity_backoff_ms),
+            ..RetryPolicy::default()
+        }
+    }
+
+    /// How the orchestrator works.
+    #[must_use]
+    pub fn orchestrator(&self) -> OrchestratorSettings {
+        OrchestratorSettings {
+            rounds: self.retries(),
+            default_extractor: self.extractor,
+            max_documents: self.max_documents,
+            ..OrchestratorSettings::default()
+        }
+    }
+
+    fn check(&self) -> Result<(), ConfigurationError> {
+        if self.workflow_mode != WorkflowMode::Legacy {
+            return Err(ConfigurationError::Mode(self.workflow_mode));
+        }
+        if self.extractor != Extractor::Offline {
+            return Err(ConfigurationError::Extractor(self.extractor));
+        }
+        for (key, value) in [
+            ("max_documents", self.max_documents),
+            ("max_body_bytes", self.max_body_bytes),
+        ] {
+            if value == 0 {
+                return Err(ConfigurationError::TooSmall { key });
+            }
+        }
+        Ok(())
+    }
+
+    fn masked_url(&self) -> String {
+        self.database_url
+            .parse::<DatabaseUrl>()
+            .map_or_else(|error| error.to_string(), |url| url.to_string())
+    }
+}
+
+fn figment(overrides: &Overrides) -> Figment {
+    Figment::from(Serialized::defaults(Config::default()))
+        .merge(Toml::file(FILE))
+        .merge(Env::prefixed(ENV_PREFIX).only(&KEYS))
+        .merge(Serialized::from(overrides, figment::Profile::Default))
+}
+
+fn source(metadata: &figment::Metadata, key: &str) -> String {
+    match metadata.name.as_ref() {
+        name if name.contains("environment") => {
+            format!("environment {ENV_PREFIX}{}", key.to_uppercase())
+        }
+        name if name.contains("Overrides") => FLAGS.to_owned(),
+        name if name.contains("TOML") => FILE.to_owned(),
+        _ => "default".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

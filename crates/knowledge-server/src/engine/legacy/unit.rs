@@ -1,0 +1,144 @@
+//! One unit: its attempts, each within its time-outs.
+
+use std::time::{Duration, Instant};
+
+use knowledge_domain::workflow::{ActivityContext, ActivityError, WorkflowError, WorkflowStage};
+use tokio::time::{sleep, timeout};
+
+use super::{Execution, journal_error, stage::Unit};
+use crate::store::ledger::{Checkpoint, CompletedUnit, FailedUnit};
+
+/// A unit that has its output, with its position in the stage.
+pub(super) struct Attempted {
+    pub(super) index: usize,
+    pub(super) unit: CompletedUnit,
+}
+
+impl Execution {
+    /// Runs a unit until it succeeds or its retries are spent. Its first attempt is recorded
+    /// already, unless it waits for its time.
+    pub(super) async fn attempt(&self, mut unit: Unit) -> Result<Attempted, WorkflowError> {
+        let stage = unit.stage;
+        loop {
+            if let Some(moment) = unit.not_before.take() {
+                let wait = moment - self.ledger.clock().now();
+                sleep(wait.to_std().unwrap_or_default()).await;
+                self.record_attempt(stage, &mut unit).await?;
+            }
+            let begun = Instant::now();
+            let result = self.body(stage, &unit).await;
+            let duration_ms = i32::try_from(begun.elapsed().as_millis()).unwrap_or(i32::MAX);
+            match result {
+                Ok(output) => {
+                    return Ok(Attempted {
+                        index: unit.index,
+                        unit: CompletedUnit {
+                            key: unit.key,
+                            output,
+                            duration_ms,
+                        },
+                    });
+                }
+                Err(error) => self.failed(stage, &mut unit, error, duration_ms).await?,
+            }
+        }
+    }
+
+    async fn record_attempt(
+        &self,
+        stage: WorkflowStage,
+        unit: &mut Unit,
+    ) -> Result<(), WorkflowError> {
+        let checkpoint = Checkpoint {
+            stage,
+            entered: None,
+            completed: None,
+            starting: vec![unit.key.clone()],
+        };
+        self.ledger
+            .checkpoint(self.lease, self.run, &checkpoint)
+            .await
+            .map_err(|error| journal_error(&error))?;
+        unit.attempt += 1;
+        Ok(())
+    }
+
+    async fn body(&self, stage: WorkflowStage, unit: &Unit) -> Result<Vec<u8>, ActivityError> {
+        let policy = stage.policy();
+        let context = ActivityContext {
+            stage,
+            idempotency_key: format!(
+                "{}/{}/{}",
+                self.run.execution, unit.key.name, unit.key.input_hash
+            ),
+            attempt: unit.attempt,
+        };
+        let begun = Instant::now();
+        let result = timeout(
+            policy.hard_timeout,
+            self.activities.run(&context, &unit.call),
+        )
+        .await
+        .unwrap_or_else(|_| Err(ActivityError::timed_out(stage, policy.hard_timeout)));
+        if begun.elapsed() > policy.soft_timeout {
+            tracing::warn!(
+                execution = %self.run.execution,
+                activity = unit.key.name,
+                elapsed_ms = begun.elapsed().as_millis(),
+                "activity took longer than its soft time-out"
+            );
+        }
+        result
+    }
+
+    /// Records a failed attempt: the unit has its time for the next, or the stage fails.
+    async fn failed(
+        &self,
+        stage: WorkflowStage,
+        unit: &mut Unit,
+        error: ActivityError,
+        duration_ms: i32,
+    ) -> Result<(), WorkflowError> {
+        unit.failures += 1;
+        let again = error.kind().is_retryable() && unit.failures <= self.retries.max_retries;
+        let next_attempt_at = again.then(|| {
+            let wait = self.wait(&error, unit.failures);
+            self.ledger.clock().now() + wait
+        });
+        let failed = FailedUnit {
+            key: unit.key.clone(),
+            error: error.clone(),
+            duration_ms,
+            next_attempt_at,
+        };
+        self.ledger
+            .fail_unit(self.lease, self.run, &failed)
+            .await
+            .map_err(|error| journal_error(&error))?;
+        tracing::debug!(
+            execution = %self.run.execution,
+            activity = unit.key.name,
+            attempt = unit.attempt,
+            again,
+            "activity failed: {error}"
+        );
+        unit.not_before = next_attempt_at;
+        if again {
+            Ok(())
+        } else {
+            Err(WorkflowError::Activity {
+                stage,
+                source: error,
+            })
+        }
+    }
+
+    /// The back-off, or what the provider asks for where that is longer.
+    fn wait(&self, error: &ActivityError, failures: u32) -> Duration {
+        let backoff = self.retries.backoff(failures, self.ledger.entropy().unit());
+        match error.kind() {
+            knowledge_domain::ErrorKind::RateLimited { after } => backoff.max(after),
+            _ => backoff,
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What runs a document's workflow.
+//!
+//! The workflow is defined once, in `knowledge-extraction`, against the domain's `Durable` port.
+//! An [`Executor`] runs that definition; [`legacy`] is the built-in one. Another stands beside it
+//! and behind the same trait; the orchestrator does not know which one it holds.
+
+pub mod legacy;
+
+use std::sync::Arc;
+
+use knowledge_domain::{
+    batch::BatchConfig,
+    ids::OntologyId,
+    workflow::{Activities, BoxFuture, Durable, WorkflowError, WorkflowMode},
+};
+
+use crate::store::ledger::{DocumentOutcome, DocumentRun, Lease};
+
+/// A document whose workflow is to be run.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The right to run it.
+    pub lease: Lease,
+    /// The document and its execution.
+    pub run: DocumentRun,
+    /// The batch's settings.
+    pub config: Arc<BatchConfig>,
+    /// The batch's ontology; the core types when absent.
+    pub ontology: Option<OntologyId>,
+}
+
+/// Runs workflows.
+pub trait Executor: Send + Sync {
+    /// What its executions record as their mode.
+    fn mode(&self) -> WorkflowMode;
+
+    /// Runs a document's workflow to its end, or goes on with it.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the activities in flight; what is checkpointed stays.
+    fn run(&self, job: Job) -> BoxFuture<'_, Result<DocumentOutcome, WorkflowError>>;
+}
+
+/// A workflow's definition with the activities of one document.
+pub trait Workflow: Send + Sync {
+    /// The side effects.
+    fn activities(&self) -> Arc<dyn Activities>;
+
+    /// The definition, run on an executor's durable context.
+    fn define<'a>(
+        &'a self,
+        durable: &'a dyn Durable,
+    ) -> BoxFuture<'a, Result<DocumentOutcome, WorkflowError>>;
+}
+
+/// Makes the workflow of a document.
+pub trait Workflows: Send + Sync {
+    /// The workflow of a job.
+    ///
+    /// # Errors
+    /// When what the job names (its ontology, its extractor) is not to be had.
+    fn workflow<'a>(
+        &'a self,
+        job: &'a Job,
+    ) -> BoxFuture<'a, Result<Arc<dyn Workflow>, WorkflowError>>;
+}

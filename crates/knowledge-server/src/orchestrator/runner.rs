@@ -1,0 +1,285 @@
+//! One batch from its first document to its end.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use knowledge_domain::{
+    ErrorKind,
+    batch::BatchConfig,
+    ids::{BatchDocumentId, BatchId, OntologyId, OrganizationId},
+    workflow::WorkflowError,
+};
+use tokio::task::JoinSet;
+
+use super::Shared;
+use crate::{
+    engine::Job,
+    store::ledger::{
+        DocumentOutcome, DocumentRun, FailedDocument, Lease, LedgerError, NextRound, PassOutcome,
+    },
+    text::chain,
+};
+
+/// The waits while the store is away.
+const STORE_BACKOFF: [Duration; 5] = [
+    Duration::from_millis(100),
+    Duration::from_millis(300),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+    Duration::from_secs(10),
+];
+
+/// The lease of a batch that was just created by this process.
+pub(super) fn first_lease(organization: OrganizationId, batch: BatchId) -> Lease {
+    Lease {
+        organization,
+        batch,
+        token: 1,
+    }
+}
+
+/// Takes over a batch that nobody runs; whether it did.
+pub(super) async fn adopt(
+    shared: &Arc<Shared>,
+    organization: OrganizationId,
+    batch: BatchId,
+    whatever_lease: bool,
+) -> Result<bool, LedgerError> {
+    let claimed = shared
+        .ledger
+        .claim(
+            organization,
+            batch,
+            &shared.owner,
+            shared.settings.lease,
+            whatever_lease,
+        )
+        .await?;
+    if let Some(lease) = claimed {
+        spawn(shared, lease);
+    }
+    Ok(claimed.is_some())
+}
+
+/// Runs a batch in the background.
+pub(super) fn spawn(shared: &Arc<Shared>, lease: Lease) {
+    let running = Arc::clone(shared);
+    shared
+        .registry
+        .spawn(lease.batch, lease.token, |cancel| async move {
+            let runner = Arc::new(Runner {
+                shared: Arc::clone(&running),
+                lease,
+            });
+            match cancel.run_until_cancelled(runner.run()).await {
+                None | Some(Ok(())) => {}
+                Some(Err(error)) if error.kind() == ErrorKind::Cancelled => {
+                    tracing::debug!(batch = %lease.batch, "batch is no longer run here");
+                }
+                Some(Err(error)) => runner.give_up(&error).await,
+            }
+            running.registry.forget(lease.batch, lease.token);
+        });
+}
+
+struct Runner {
+    shared: Arc<Shared>,
+    lease: Lease,
+}
+
+/// A batch's settings, read once a run.
+struct Settings {
+    config: Arc<BatchConfig>,
+    ontology: Option<OntologyId>,
+}
+
+impl Runner {
+    /// Passes over the documents, rounds over those that failed, then the end.
+    ///
+    /// # Cancel safety
+    /// Dropped at any point, the batch can be resumed from what is committed.
+    async fn run(self: &Arc<Self>) -> Result<(), LedgerError> {
+        let settings = Arc::new(self.settings().await?);
+        loop {
+            self.pass(&settings).await?;
+            if self.shared.registry.is_draining() {
+                return Ok(());
+            }
+            match self.next_round().await? {
+                NextRound::At(moment) => self.wait_for(moment).await?,
+                NextRound::None => break,
+            }
+        }
+        match self
+            .stored(|| self.shared.ledger.settle(self.lease))
+            .await?
+        {
+            PassOutcome::Resolve => self.stored(|| self.shared.ledger.resolve(self.lease)).await,
+            PassOutcome::Ended => Ok(()),
+        }
+    }
+
+    async fn settings(&self) -> Result<Settings, LedgerError> {
+        let (config, ontology) = self
+            .stored(|| self.shared.ledger.batch_settings(self.lease))
+            .await?;
+        Ok(Settings {
+            config: Arc::new(config),
+            ontology,
+        })
+    }
+
+    /// Runs every waiting document, up to the batch's concurrency at a time, each as a task of its
+    /// own: one that waits for the store never keeps another from going on.
+    async fn pass(self: &Arc<Self>, settings: &Arc<Settings>) -> Result<(), LedgerError> {
+        let window = settings.config.concurrency as usize;
+        let mut in_flight = BTreeSet::new();
+        let mut running = JoinSet::new();
+        loop {
+            while running.len() < window && !self.shared.registry.is_draining() {
+                let Some(run) = self.next_document(&in_flight).await? else {
+                    break;
+                };
+                in_flight.insert(run.document);
+                let (runner, settings) = (Arc::clone(self), Arc::clone(settings));
+                running.spawn(async move { runner.document(run, &settings).await });
+            }
+            match running.join_next().await {
+                Some(settled) => in_flight.remove(&settled.map_err(|_| self.lost())??),
+                None => return Ok(()),
+            };
+        }
+    }
+
+    /// A document's task that ended without a result: the process stops.
+    fn lost(&self) -> LedgerError {
+        LedgerError::Fenced(self.lease.batch)
+    }
+
+    async fn next_document(
+        &self,
+        in_flight: &BTreeSet<BatchDocumentId>,
+    ) -> Result<Option<DocumentRun>, LedgerError> {
+        self.stored(|| {
+            self.shared
+                .ledger
+                .start_next_document(self.lease, in_flight)
+        })
+        .await
+    }
+
+    /// Runs a document until its outcome is recorded; while the store is away, it waits and goes
+    /// on from the last checkpoint.
+    async fn document(
+        &self,
+        run: DocumentRun,
+        settings: &Settings,
+    ) -> Result<BatchDocumentId, LedgerError> {
+        let job = Job {
+            lease: self.lease,
+            run,
+            config: Arc::clone(&settings.config),
+            ontology: settings.ontology,
+        };
+        let ledger = &self.shared.ledger;
+        let mut interrupted = 0;
+        loop {
+            match self.execute(job.clone()).await {
+                Ok(outcome) => {
+                    self.stored(|| ledger.complete_document(self.lease, run, &outcome))
+                        .await?;
+                    return Ok(run.document);
+                }
+                Err(WorkflowError::Cancelled) => {
+                    return Err(LedgerError::Fenced(self.lease.batch));
+                }
+                Err(WorkflowError::Journal { message, kind }) if kind.is_retryable() => {
+                    tracing::warn!(execution = %run.execution, "workflow interrupted: {message}");
+                    tokio::time::sleep(store_backoff(interrupted)).await;
+                    interrupted += 1;
+                }
+                Err(error) => {
+                    let failure = failed(&error);
+                    tracing::info!(
+                        batch = %self.lease.batch,
+                        document = %run.document,
+                        kind = failure.kind.name(),
+                        "document failed: {}", failure.error
+                    );
+                    self.stored(|| ledger.fail_document(self.lease, run, &failure))
+                        .await?;
+                    return Ok(run.document);
+                }
+            }
+        }
+    }
+
+    /// Runs a workflow within the process's limit on documents.
+    async fn execute(&self, job: Job) -> Result<DocumentOutcome, WorkflowError> {
+        let permit = self.shared.documents.acquire().await;
+        let _permit = permit.map_err(|_| WorkflowError::Cancelled)?;
+        self.shared.executor.run(job).await
+    }
+
+    async fn next_round(&self) -> Result<NextRound, LedgerError> {
+        let backoff = |round| {
+            let jitter = self.shared.ledger.entropy().unit();
+            self.shared.settings.rounds.backoff(round, jitter)
+        };
+        self.stored(|| self.shared.ledger.plan_round(self.lease, backoff))
+            .await
+    }
+
+    async fn wait_for(&self, moment: chrono::DateTime<chrono::Utc>) -> Result<(), LedgerError> {
+        let wait = moment - self.shared.ledger.clock().now();
+        let round = tokio::time::sleep(wait.to_std().unwrap_or_default());
+        let drained = self.shared.registry.draining().run_until_cancelled(round);
+        if drained.await.is_none() {
+            return Err(LedgerError::Fenced(self.lease.batch));
+        }
+        self.stored(|| self.shared.ledger.begin_round(self.lease))
+            .await
+    }
+
+    /// Does a change until the store takes it: a database that is away comes back, and the batch
+    /// goes on.
+    async fn stored<T, F>(&self, change: impl Fn() -> F) -> Result<T, LedgerError>
+    where
+        F: Future<Output = Result<T, LedgerError>>,
+    {
+        let mut failures = 0;
+        loop {
+            match change().await {
+                Err(error) if error.kind().is_retryable() => {
+                    tracing::warn!(batch = %self.lease.batch, "the store is away: {}", chain(&error));
+                    tokio::time::sleep(store_backoff(failures)).await;
+                    failures += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Ends a batch that cannot go on.
+    async fn give_up(&self, error: &LedgerError) {
+        let message = chain(error);
+        tracing::error!(batch = %self.lease.batch, "batch failed: {message}");
+        let ended = self
+            .stored(|| self.shared.ledger.fail_batch(self.lease, &message))
+            .await;
+        if let Err(error) = ended {
+            tracing::error!(batch = %self.lease.batch, "its failure was not recorded: {}", chain(&error));
+        }
+    }
+}
+
+fn store_backoff(failures: usize) -> Duration {
+    STORE_BACKOFF[failures.min(STORE_BACKOFF.len() - 1)]
+}
+
+fn failed(error: &WorkflowError) -> FailedDocument {
+    FailedDocument {
+        stage: error.stage(),
+        error: chain(error),
+        kind: error.kind(),
+    }
+}

@@ -1,0 +1,280 @@
+//! Writing one document's graph.
+
+use chrono::{DateTime, Utc};
+use knowledge_domain::{
+    graph::{DocumentGraph, Entity, RelationObject},
+    ids::{
+        ChunkId, DocumentId, EntityId, EvidenceId, ExecutionId, ExtractionId, MentionId,
+        OntologyId, OrganizationId, RelationId,
+    },
+};
+use knowledge_tables::{chunk, entity, extraction, mention_record, relation, relation_evidence};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait, sea_query::OnConflict,
+};
+use uuid::Uuid;
+
+use super::{Store, StoreError, convert};
+
+/// Rows that one INSERT writes at most; SQLite binds at most 32,766 values, a row up to 20.
+const ROWS_PER_INSERT: usize = 1_000;
+
+/// What a stored graph is of, and what found it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExtractionOrigin {
+    /// The tenant.
+    pub organization: OrganizationId,
+    /// The document.
+    pub document: DocumentId,
+    /// The workflow that found it.
+    pub execution: ExecutionId,
+    /// The ontology; the core types when absent.
+    pub ontology: Option<OntologyId>,
+    /// SHA-256 of extractor, ontology and settings, in hex.
+    pub fingerprint: String,
+    /// The extractor's name and version.
+    pub extractor: String,
+}
+
+impl ExtractionOrigin {
+    /// The id of the extraction, and with it of all its rows.
+    #[must_use]
+    pub fn extraction(&self) -> ExtractionId {
+        ExtractionId::derive(self.document, &self.fingerprint)
+    }
+}
+
+impl Store {
+    /// Stores a document's graph in one transaction. Ids are derived from what is stored, so
+    /// storing it again changes nothing.
+    pub async fn store_graph(
+        &self,
+        origin: &ExtractionOrigin,
+        graph: &DocumentGraph,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let rows = GraphRows {
+            origin,
+            graph,
+            extraction: origin.extraction(),
+            at,
+        };
+        let tx = self.begin().await?;
+        insert(&tx, [rows.extraction()]).await?;
+        insert(&tx, rows.chunks()).await?;
+        insert(&tx, rows.entities()?).await?;
+        insert(&tx, rows.mentions()).await?;
+        insert(&tx, rows.relations()).await?;
+        insert(&tx, rows.evidence()).await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+async fn insert<A>(
+    tx: &DatabaseTransaction,
+    rows: impl IntoIterator<Item = A>,
+) -> Result<(), StoreError>
+where
+    A: ActiveModelTrait + Send,
+{
+    let mut rows = rows.into_iter();
+    loop {
+        let some: Vec<A> = rows.by_ref().take(ROWS_PER_INSERT).collect();
+        if some.is_empty() {
+            return Ok(());
+        }
+        <A::Entity as EntityTrait>::insert_many(some)
+            .on_conflict(OnConflict::new().do_nothing().to_owned())
+            .exec_without_returning(tx)
+            .await?;
+    }
+}
+
+struct GraphRows<'a> {
+    origin: &'a ExtractionOrigin,
+    graph: &'a DocumentGraph,
+    extraction: ExtractionId,
+    at: DateTime<Utc>,
+}
+
+impl GraphRows<'_> {
+    fn organization(&self) -> Uuid {
+        self.origin.organization.uuid()
+    }
+
+    fn document(&self) -> Uuid {
+        self.origin.document.uuid()
+    }
+
+    fn entity_id(&self, position: u32) -> Uuid {
+        EntityId::derive(self.extraction, position as usize).uuid()
+    }
+
+    fn extraction(&self) -> extraction::ActiveModel {
+        extraction::ActiveModel {
+            id: Set(self.extraction.uuid()),
+            organization_id: Set(self.organization()),
+            document_id: Set(self.document()),
+            execution_id: Set(Some(self.origin.execution.uuid())),
+            ontology_id: Set(self.origin.ontology.map(OntologyId::uuid)),
+            fingerprint: Set(self.origin.fingerprint.clone()),
+            extractor: Set(self.origin.extractor.clone()),
+            model: Set(None),
+            prompt_version: Set(None),
+            status: Set("completed".to_owned()),
+            chunk_count: Set(convert::count(self.graph.chunks.len())),
+            mention_count: Set(convert::count(self.graph.mentions.len())),
+            entity_count: Set(convert::count(self.graph.entities.len())),
+            relation_count: Set(convert::count(self.graph.relations.len())),
+            total_tokens: Set(0),
+            completed_at: Set(Some(self.at)),
+            created_at: Set(self.at),
+            updated_at: Set(self.at),
+        }
+    }
+
+    fn chunks(&self) -> impl Iterator<Item = chunk::ActiveModel> {
+        self.graph.chunks.iter().map(|chunk| chunk::ActiveModel {
+            id: Set(ChunkId::derive(self.extraction, chunk.position as usize).uuid()),
+            organization_id: Set(self.organization()),
+            extraction_id: Set(self.extraction.uuid()),
+            document_id: Set(self.document()),
+            position: Set(convert::count(chunk.position)),
+            start_char: Set(convert::count(chunk.span.start())),
+            end_char: Set(convert::count(chunk.span.end())),
+            created_at: Set(self.at),
+            updated_at: Set(self.at),
+        })
+    }
+
+    fn entities(&self) -> Result<Vec<entity::ActiveModel>, StoreError> {
+        self.graph
+            .entities
+            .iter()
+            .zip(0..)
+            .map(|(entity, position)| self.entity(entity, position))
+            .collect()
+    }
+
+    fn entity(&self, entity: &Entity, position: u32) -> Result<entity::ActiveModel, StoreError> {
+        let id = self.entity_id(position);
+        Ok(entity::ActiveModel {
+            id: Set(id),
+            organization_id: Set(self.organization()),
+            extraction_id: Set(self.extraction.uuid()),
+            document_id: Set(self.document()),
+            position: Set(convert::count(position)),
+            name: Set(entity.name.clone()),
+            types: Set(convert::to_json(&entity.types)?),
+            aliases: Set(convert::to_json(&entity.aliases)?),
+            attributes: Set(convert::to_json(&entity.attributes)?),
+            confidence: Set(entity.confidence.value()),
+            mention_count: Set(convert::count(entity.mentions.len())),
+            search_key: Set(search_key(entity)),
+            type_key: Set(format!("|{}|", entity.types.join("|"))),
+            canonical_id: Set(id),
+            created_at: Set(self.at),
+            updated_at: Set(self.at),
+        })
+    }
+
+    fn mentions(&self) -> impl Iterator<Item = mention_record::ActiveModel> {
+        let mut entity_of = vec![None; self.graph.mentions.len()];
+        for (entity, position) in self.graph.entities.iter().zip(0..) {
+            for mention in &entity.mentions {
+                if let Some(slot) = entity_of.get_mut(*mention as usize) {
+                    *slot = Some(self.entity_id(position));
+                }
+            }
+        }
+        let mentions = self.graph.mentions.iter().zip(entity_of);
+        mentions.map(|(mention, entity_id)| {
+            let (start, end) = mention.span.into();
+            mention_record::ActiveModel {
+                id: Set(MentionId::derive(self.extraction, start, end).uuid()),
+                organization_id: Set(self.organization()),
+                extraction_id: Set(self.extraction.uuid()),
+                document_id: Set(self.document()),
+                chunk_id: Set(self.chunk_of(start)),
+                entity_id: Set(entity_id),
+                text: Set(mention.text.clone()),
+                start_char: Set(convert::count(start)),
+                end_char: Set(convert::count(end)),
+                mention_type: Set(mention.mention_type.clone()),
+                confidence: Set(mention.confidence.value()),
+                response_hash: Set(None),
+                resolved_entity_id: Set(None),
+                created_at: Set(self.at),
+                updated_at: Set(self.at),
+            }
+        })
+    }
+
+    /// The last chunk that starts at or before a character.
+    fn chunk_of(&self, start: u32) -> Uuid {
+        let after = self
+            .graph
+            .chunks
+            .partition_point(|chunk| chunk.span.start() <= start);
+        ChunkId::derive(self.extraction, after.saturating_sub(1)).uuid()
+    }
+
+    fn relations(&self) -> impl Iterator<Item = relation::ActiveModel> {
+        let relations = self.graph.relations.iter().enumerate();
+        relations.map(|(position, relation)| {
+            let (object, literal, literal_type) = match &relation.object {
+                RelationObject::Entity(object) => (Some(self.entity_id(*object)), None, None),
+                RelationObject::Literal {
+                    value,
+                    literal_type,
+                } => (None, Some(value.clone()), literal_type.clone()),
+            };
+            relation::ActiveModel {
+                id: Set(RelationId::derive(self.extraction, position).uuid()),
+                organization_id: Set(self.organization()),
+                extraction_id: Set(self.extraction.uuid()),
+                position: Set(convert::count(position)),
+                subject_id: Set(self.entity_id(relation.subject)),
+                predicate: Set(relation.predicate.clone()),
+                object_id: Set(object),
+                literal_value: Set(literal),
+                literal_type: Set(literal_type),
+                confidence: Set(relation.confidence.value()),
+                created_at: Set(self.at),
+                updated_at: Set(self.at),
+            }
+        })
+    }
+
+    fn evidence(&self) -> impl Iterator<Item = relation_evidence::ActiveModel> {
+        let relations = self.graph.relations.iter().enumerate();
+        relations.flat_map(move |(position, relation)| {
+            let relation_id = RelationId::derive(self.extraction, position);
+            relation.evidence.iter().map(move |evidence| {
+                let (start, end) = evidence.span.into();
+                relation_evidence::ActiveModel {
+                    id: Set(EvidenceId::derive(relation_id, start, end).uuid()),
+                    organization_id: Set(self.organization()),
+                    relation_id: Set(relation_id.uuid()),
+                    document_id: Set(self.document()),
+                    start_char: Set(convert::count(start)),
+                    end_char: Set(convert::count(end)),
+                    text: Set(evidence.text.clone()),
+                    confidence: Set(evidence.confidence.value()),
+                    created_at: Set(self.at),
+                    updated_at: Set(self.at),
+                }
+            })
+        })
+    }
+}
+
+/// Name and aliases in lower case, a line each: what a search looks through.
+fn search_key(entity: &Entity) -> String {
+    let mut key = entity.name.to_lowercase();
+    for alias in &entity.aliases {
+        key.push('\n');
+        key.push_str(&alias.to_lowercase());
+    }
+    key
+}

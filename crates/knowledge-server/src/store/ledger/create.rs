@@ -1,0 +1,259 @@
+//! Storing a batch with its documents.
+
+use std::time::Duration;
+
+use knowledge_domain::{
+    batch::{BatchConfig, BatchEventKind, BatchState},
+    document::DocumentStatus,
+    ids::{BatchId, DocumentId, OntologyId, OrganizationId},
+    workflow::WorkflowMode,
+};
+use knowledge_tables::{batch_document, batch_execution, document};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait,
+    IntoActiveModel, QueryFilter, SqlErr, sea_query::OnConflict,
+};
+
+use super::{Ledger, LedgerError, change::BatchChange};
+use crate::store::{StoreError, convert};
+
+/// Documents that one INSERT writes at most; SQLite binds at most 32,766 values.
+const DOCUMENTS_PER_INSERT: usize = 200;
+
+/// A document that has been checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PreparedDocument {
+    /// The name that people read.
+    pub name: String,
+    /// The text.
+    pub text: String,
+    /// SHA-256 of the text, in hex.
+    pub content_hash: String,
+    /// Where it came from.
+    pub source_uri: Option<String>,
+    /// What the client says of it.
+    pub metadata: serde_json::Value,
+}
+
+/// A request that has been checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PreparedBatch {
+    /// The tenant.
+    pub organization: OrganizationId,
+    /// The documents in their order.
+    pub documents: Vec<PreparedDocument>,
+    /// The ontology; the core types when absent.
+    pub ontology_id: Option<OntologyId>,
+    /// The settings.
+    pub config: BatchConfig,
+    /// What runs the workflows.
+    pub mode: WorkflowMode,
+    /// Names the request.
+    pub idempotency_key: Option<String>,
+    /// SHA-256 of the request, in hex.
+    pub request_hash: String,
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Created {
+    /// A batch was stored; its creator holds the lease with token 1.
+    New(BatchId),
+    /// The same request has started this batch before.
+    Existing(BatchId),
+    /// Another request with the same key has started this batch.
+    Conflict(BatchId),
+}
+
+impl Ledger {
+    /// Stores a batch, its documents and `BatchCreated`, leased to `owner` for `ttl`.
+    pub async fn create(
+        &self,
+        batch: &PreparedBatch,
+        owner: &str,
+        ttl: Duration,
+    ) -> Result<Created, LedgerError> {
+        if let Some(earlier) = self.earlier(batch).await? {
+            return Ok(earlier);
+        }
+        match self.insert_batch(batch, owner, ttl).await {
+            // Another request with this key was committed in between.
+            Err(LedgerError::Store(StoreError::Database(error))) if is_duplicate(&error) => self
+                .earlier(batch)
+                .await?
+                .ok_or(LedgerError::Store(StoreError::Database(error))),
+            other => other.map(Created::New),
+        }
+    }
+
+    async fn earlier(&self, batch: &PreparedBatch) -> Result<Option<Created>, LedgerError> {
+        let Some(key) = &batch.idempotency_key else {
+            return Ok(None);
+        };
+        let earlier = batch_execution::Entity::find()
+            .filter(batch_execution::Column::OrganizationId.eq(batch.organization.uuid()))
+            .filter(batch_execution::Column::IdempotencyKey.eq(key))
+            .one(self.store.read())
+            .await?;
+        Ok(earlier.map(|row| {
+            let id = BatchId::from_uuid(row.id);
+            if row.request_hash == batch.request_hash {
+                Created::Existing(id)
+            } else {
+                Created::Conflict(id)
+            }
+        }))
+    }
+
+    async fn insert_batch(
+        &self,
+        batch: &PreparedBatch,
+        owner: &str,
+        ttl: Duration,
+    ) -> Result<BatchId, LedgerError> {
+        let id = BatchId::from_uuid(self.entropy.uuid_v7());
+        let row = self.batch_row(id, batch, owner, ttl)?;
+        let tx = self.store.begin().await?;
+        batch_execution::Entity::insert(row.clone().into_active_model().reset_all())
+            .exec_without_returning(&tx)
+            .await?;
+        self.insert_documents(&tx, id, batch).await?;
+        let mut change = BatchChange::of_row(self, tx, row)?;
+        change.record(BatchEventKind::BatchCreated {});
+        change.commit().await?;
+        Ok(id)
+    }
+
+    fn batch_row(
+        &self,
+        id: BatchId,
+        batch: &PreparedBatch,
+        owner: &str,
+        ttl: Duration,
+    ) -> Result<batch_execution::Model, StoreError> {
+        let now = self.clock.now();
+        let state = BatchState::Pending;
+        Ok(batch_execution::Model {
+            id: id.uuid(),
+            organization_id: batch.organization.uuid(),
+            state: state.stage().to_string(),
+            state_data: convert::to_json(&state)?,
+            ontology_id: batch.ontology_id.map(OntologyId::uuid),
+            mode: batch.mode.to_string(),
+            idempotency_key: batch.idempotency_key.clone(),
+            request_hash: batch.request_hash.clone(),
+            concurrency: convert::count(batch.config.concurrency),
+            failure_policy: batch.config.failure_policy.to_string(),
+            max_retries: convert::count(batch.config.max_retries),
+            enable_entity_resolution: batch.config.enable_entity_resolution,
+            extractor: batch.config.extractor.to_string(),
+            config: convert::to_json(&batch.config)?,
+            total_documents: convert::count(batch.documents.len()),
+            completed_documents: 0,
+            failed_documents: 0,
+            skipped_documents: 0,
+            entity_count: 0,
+            relation_count: 0,
+            tokens_used: 0,
+            last_sequence: 0,
+            progress_units: 0,
+            retry_round: 0,
+            next_round_at: None,
+            error: None,
+            started_at: None,
+            completed_at: None,
+            lease_owner: Some(owner.to_owned()),
+            lease_token: 1,
+            lease_expires_at: Some(now + ttl),
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        })
+    }
+
+    async fn insert_documents(
+        &self,
+        tx: &DatabaseTransaction,
+        batch: BatchId,
+        prepared: &PreparedBatch,
+    ) -> Result<(), LedgerError> {
+        let numbered: Vec<_> = prepared.documents.iter().enumerate().collect();
+        for documents in numbered.chunks(DOCUMENTS_PER_INSERT) {
+            let contents = documents
+                .iter()
+                .map(|(_, document)| self.content_row(prepared.organization, document));
+            document::Entity::insert_many(contents)
+                .on_conflict(OnConflict::new().do_nothing().to_owned())
+                .exec_without_returning(tx)
+                .await?;
+            let places = documents.iter().map(|(position, document)| {
+                self.place_row(prepared.organization, batch, *position, document)
+            });
+            batch_document::Entity::insert_many(places)
+                .exec_without_returning(tx)
+                .await?;
+        }
+        Ok(())
+    }
+
+    fn content_row(
+        &self,
+        organization: OrganizationId,
+        document: &PreparedDocument,
+    ) -> document::ActiveModel {
+        let now = self.clock.now();
+        document::ActiveModel {
+            id: Set(DocumentId::derive(organization, &document.content_hash).uuid()),
+            organization_id: Set(organization.uuid()),
+            name: Set(document.name.clone()),
+            source_uri: Set(document.source_uri.clone()),
+            content_hash: Set(document.content_hash.clone()),
+            text: Set(document.text.clone()),
+            char_count: Set(convert::count(document.text.chars().count())),
+            metadata: Set(document.metadata.clone()),
+            created_at: Set(now),
+            updated_at: Set(now),
+        }
+    }
+
+    fn place_row(
+        &self,
+        organization: OrganizationId,
+        batch: BatchId,
+        position: usize,
+        document: &PreparedDocument,
+    ) -> batch_document::ActiveModel {
+        let now = self.clock.now();
+        batch_document::ActiveModel {
+            id: Set(self.entropy.uuid_v7()),
+            organization_id: Set(organization.uuid()),
+            batch_id: Set(batch.uuid()),
+            document_id: Set(DocumentId::derive(organization, &document.content_hash).uuid()),
+            position: Set(convert::count(position)),
+            name: Set(document.name.clone()),
+            source_uri: Set(document.source_uri.clone()),
+            status: Set(DocumentStatus::Queued.to_string()),
+            stage: Set(None),
+            stage_current: Set(0),
+            stage_total: Set(0),
+            progress_units: Set(0),
+            attempt: Set(0),
+            retry_round: Set(0),
+            error: Set(None),
+            error_kind: Set(None),
+            execution_id: Set(None),
+            extraction_id: Set(None),
+            entity_count: Set(0),
+            relation_count: Set(0),
+            started_at: Set(None),
+            completed_at: Set(None),
+            version: Set(1),
+            created_at: Set(now),
+            updated_at: Set(now),
+        }
+    }
+}
+
+fn is_duplicate(error: &DbErr) -> bool {
+    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+}

@@ -1,0 +1,88 @@
+//! What users do to a batch while or after it runs.
+
+use std::time::Duration;
+
+use knowledge_domain::{
+    batch::{BatchStage, BatchTrigger},
+    document::DocumentStatus,
+    ids::{BatchId, OrganizationId},
+};
+use knowledge_tables::batch_document;
+use sea_orm::{QuerySelect, prelude::Expr, sea_query::ExprTrait};
+
+use super::{
+    Ledger, LedgerError,
+    change::{BatchChange, Lease},
+    document::{of_status, skip_unfinished},
+    round::requeue_unfinished,
+};
+
+/// What became of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SteerOutcome {
+    /// The batch has changed.
+    Changed,
+    /// The batch was so already.
+    Unchanged,
+}
+
+impl Ledger {
+    /// Cancels a batch: what has completed is kept, the rest is skipped, for good.
+    pub async fn cancel(
+        &self,
+        organization: OrganizationId,
+        batch: BatchId,
+    ) -> Result<SteerOutcome, LedgerError> {
+        let mut change = BatchChange::begin(self, organization, batch).await?;
+        if change.stage() == BatchStage::Cancelled {
+            return Ok(SteerOutcome::Unchanged);
+        }
+        if !change.stage().is_terminal() {
+            skip_unfinished(&mut change).await?;
+        }
+        let totals = change.totals();
+        change.apply(BatchTrigger::Cancel { totals })?;
+        change.commit().await?;
+        Ok(SteerOutcome::Changed)
+    }
+
+    /// Queues what an ended batch left without a graph, as a new run leased to `owner`.
+    pub async fn retry(
+        &self,
+        organization: OrganizationId,
+        batch: BatchId,
+        owner: &str,
+        ttl: Duration,
+    ) -> Result<Lease, LedgerError> {
+        let mut change = BatchChange::begin(self, organization, batch).await?;
+        if change.stage().is_terminal() && change.stage() != BatchStage::Cancelled {
+            requeue_unfinished(&mut change).await?;
+            change.row.entity_count = document_entities(&change).await?;
+        }
+        change.apply(BatchTrigger::Retry)?;
+        change.row.lease_owner = Some(owner.to_owned());
+        change.row.lease_expires_at = Some(change.at + ttl);
+        change.row.lease_token += 1;
+        let token = change.row.lease_token;
+        change.commit().await?;
+        Ok(Lease {
+            organization,
+            batch,
+            token,
+        })
+    }
+}
+
+/// Entities of the completed documents, before resolution.
+async fn document_entities(change: &BatchChange<'_>) -> Result<i32, LedgerError> {
+    let sum: Option<Option<i64>> = of_status(change, &[DocumentStatus::Completed])
+        .select_only()
+        .column_as(
+            Expr::col(batch_document::Column::EntityCount).sum(),
+            "entities",
+        )
+        .into_tuple()
+        .one(&change.tx)
+        .await?;
+    Ok(i32::try_from(sum.flatten().unwrap_or(0)).unwrap_or(i32::MAX))
+}

@@ -1,0 +1,302 @@
+//! A workflow whose activities do as a test says, behind the seam that the real one uses.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use knowledge_domain::{
+    Clock, Entropy,
+    graph::{CharSpan, Chunk, Confidence, DocumentGraph, Entity, Mention},
+    workflow::{
+        Activities, ActivityCall, ActivityContext, ActivityError, BoxFuture, Durable, RetryPolicy,
+        StageCall, WorkflowError, WorkflowStage,
+    },
+};
+use knowledge_server::{
+    engine::{Job, Workflow, Workflows, legacy::LegacyExecutor},
+    environment::{SystemClock, SystemEntropy},
+    orchestrator::{NewDocument, Orchestrator, OrchestratorSettings, StartBatch},
+    progress::EventHub,
+    store::{
+        ExtractionOrigin, Store,
+        ledger::{DocumentOutcome, Ledger},
+    },
+};
+use tokio::sync::Notify;
+
+/// What an attempt of a unit does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// Fails, and another attempt may help.
+    FailRetryable,
+    /// Fails for good.
+    FailPermanent,
+    /// Never ends; the test is told that it began.
+    Hang,
+}
+
+/// What attempts do that do not simply succeed: by document name, unit and attempt number from 1.
+#[derive(Debug, Default)]
+pub struct Script {
+    acts: HashMap<(String, String), Vec<Act>>,
+    runs: Mutex<BTreeMap<(String, String), u32>>,
+    /// Told whenever an attempt hangs.
+    pub hanging: Notify,
+}
+
+impl Script {
+    /// A script in which everything succeeds.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same, with the first attempts of a unit as given; later ones succeed.
+    #[must_use]
+    pub fn with(mut self, document: &str, unit: &str, acts: &[Act]) -> Self {
+        self.acts
+            .insert((document.to_owned(), unit.to_owned()), acts.to_vec());
+        self
+    }
+
+    /// How often the body of each unit of each document ran.
+    ///
+    /// # Panics
+    /// When a body panicked.
+    #[must_use]
+    pub fn runs(&self) -> BTreeMap<(String, String), u32> {
+        self.runs.lock().unwrap().clone()
+    }
+
+    async fn play(&self, document: &str, unit: &str) -> Result<(), ActivityError> {
+        let key = (document.to_owned(), unit.to_owned());
+        let run = {
+            let mut runs = self.runs.lock().unwrap();
+            let run = runs.entry(key.clone()).or_default();
+            *run += 1;
+            *run as usize
+        };
+        let act = self.acts.get(&key).and_then(|acts| acts.get(run - 1));
+        match act {
+            None => Ok(()),
+            Some(Act::FailRetryable) => Err(ActivityError::retryable("scripted to fail once")),
+            Some(Act::FailPermanent) => Err(ActivityError::permanent("scripted to fail")),
+            Some(Act::Hang) => {
+                self.hanging.notify_one();
+                std::future::pending().await
+            }
+        }
+    }
+}
+
+/// Units of each stage of the scripted workflow.
+pub const UNITS: [(WorkflowStage, u32); 5] = [
+    (WorkflowStage::Chunk, 1),
+    (WorkflowStage::Mentions, 3),
+    (WorkflowStage::Entities, 2),
+    (WorkflowStage::Relations, 0),
+    (WorkflowStage::Assemble, 1),
+];
+
+/// The names of all units, in the order of the stages.
+#[must_use]
+pub fn unit_names() -> Vec<String> {
+    UNITS
+        .iter()
+        .flat_map(|(stage, units)| (0..*units).map(move |unit| format!("{stage}/{unit}")))
+        .collect()
+}
+
+struct ScriptedWorkflows {
+    script: Arc<Script>,
+    ledger: Ledger,
+}
+
+struct Scripted {
+    script: Arc<Script>,
+    ledger: Ledger,
+    document: String,
+    origin: ExtractionOrigin,
+}
+
+impl Workflows for ScriptedWorkflows {
+    fn workflow<'a>(
+        &'a self,
+        job: &'a Job,
+    ) -> BoxFuture<'a, Result<Arc<dyn Workflow>, WorkflowError>> {
+        Box::pin(async move {
+            let text = self
+                .ledger
+                .store()
+                .document_text(job.lease.organization, job.run.content)
+                .await
+                .unwrap()
+                .unwrap();
+            let workflow = Scripted {
+                script: Arc::clone(&self.script),
+                ledger: self.ledger.clone(),
+                document: text,
+                origin: ExtractionOrigin {
+                    organization: job.lease.organization,
+                    document: job.run.content,
+                    execution: job.run.execution,
+                    ontology: None,
+                    fingerprint: "scripted".to_owned(),
+                    extractor: "scripted 1".to_owned(),
+                },
+            };
+            Ok(Arc::new(workflow) as Arc<dyn Workflow>)
+        })
+    }
+}
+
+impl Workflow for Scripted {
+    fn activities(&self) -> Arc<dyn Activities> {
+        Arc::new(Self {
+            script: Arc::clone(&self.script),
+            ledger: self.ledger.clone(),
+            document: self.document.clone(),
+            origin: self.origin.clone(),
+        })
+    }
+
+    fn define<'a>(
+        &'a self,
+        durable: &'a dyn Durable,
+    ) -> BoxFuture<'a, Result<DocumentOutcome, WorkflowError>> {
+        Box::pin(async move {
+            for (stage, units) in UNITS {
+                let calls = (0..units)
+                    .map(|unit| ActivityCall {
+                        name: format!("{stage}/{unit}"),
+                        input: self.document.clone().into_bytes(),
+                    })
+                    .collect();
+                let outputs = durable.run_stage(StageCall { stage, calls }).await?;
+                for (output, unit) in outputs.iter().zip(0..) {
+                    assert_eq!(*output, output_of(stage, unit), "outputs come in order");
+                }
+            }
+            Ok(DocumentOutcome {
+                extraction: self.origin.extraction(),
+                entities: 2,
+                relations: 0,
+                tokens: 7,
+                output: serde_json::json!({}),
+            })
+        })
+    }
+}
+
+fn output_of(stage: WorkflowStage, unit: u32) -> Vec<u8> {
+    format!("\"output of {stage}/{unit}\"").into_bytes()
+}
+
+impl Activities for Scripted {
+    fn run<'a>(
+        &'a self,
+        context: &'a ActivityContext,
+        call: &'a ActivityCall,
+    ) -> BoxFuture<'a, Result<Vec<u8>, ActivityError>> {
+        Box::pin(async move {
+            self.script.play(&self.document, &call.name).await?;
+            if context.stage == WorkflowStage::Assemble {
+                let store = self.ledger.store();
+                store
+                    .store_graph(
+                        &self.origin,
+                        &graph(&self.document),
+                        self.ledger.clock().now(),
+                    )
+                    .await
+                    .unwrap();
+            }
+            Ok(format!("\"output of {}\"", call.name).into_bytes())
+        })
+    }
+}
+
+/// A graph of two entities: one that every document has, and one of its own.
+fn graph(document: &str) -> DocumentGraph {
+    let mention = |start: u32, text: &str| Mention {
+        span: CharSpan::new(start, start + 1).unwrap(),
+        text: text.to_owned(),
+        mention_type: "Thing".to_owned(),
+        confidence: Confidence::ONE,
+    };
+    let entity = |name: &str, mention: u32| Entity {
+        name: name.to_owned(),
+        types: vec!["Thing".to_owned()],
+        aliases: Vec::new(),
+        attributes: BTreeMap::new(),
+        confidence: Confidence::ONE,
+        mentions: vec![mention],
+    };
+    DocumentGraph {
+        chunks: vec![Chunk {
+            position: 0,
+            span: CharSpan::new(0, 2).unwrap(),
+        }],
+        mentions: vec![mention(0, "S"), mention(1, "O")],
+        entities: vec![entity("Shared", 0), entity(document, 1)],
+        relations: Vec::new(),
+    }
+}
+
+/// The parts of a process that runs scripted workflows on a store.
+pub struct ScriptedApp {
+    /// The commands.
+    pub orchestrator: Orchestrator,
+    /// The changes.
+    pub ledger: Ledger,
+    /// The wake-up.
+    pub hub: EventHub,
+}
+
+impl ScriptedApp {
+    /// A process with short waits.
+    #[must_use]
+    pub fn new(store: Store, script: &Arc<Script>) -> Self {
+        let hub = EventHub::default();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+        let ledger = Ledger::new(store, hub.clone(), clock, entropy);
+        let retries = RetryPolicy {
+            initial_backoff: Duration::from_millis(20),
+            ..RetryPolicy::default()
+        };
+        let workflows = ScriptedWorkflows {
+            script: Arc::clone(script),
+            ledger: ledger.clone(),
+        };
+        let executor = LegacyExecutor::new(ledger.clone(), Arc::new(workflows), retries);
+        let settings = OrchestratorSettings {
+            rounds: retries,
+            ..OrchestratorSettings::default()
+        };
+        Self {
+            orchestrator: Orchestrator::new(ledger.clone(), Arc::new(executor), settings),
+            ledger,
+            hub,
+        }
+    }
+}
+
+/// A batch of documents whose text is their name.
+#[must_use]
+pub fn batch_of(names: &[&str]) -> StartBatch {
+    StartBatch {
+        documents: names
+            .iter()
+            .map(|name| NewDocument {
+                name: (*name).to_owned(),
+                text: (*name).to_owned(),
+                source_uri: None,
+                metadata: serde_json::json!({}),
+            })
+            .collect(),
+        ..StartBatch::default()
+    }
+}

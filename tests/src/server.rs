@@ -1,0 +1,279 @@
+//! The binary as its users meet it: started, killed, asked to stop, started again.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    sync::{Arc, Mutex, OnceLock, PoisonError, mpsc},
+    thread,
+    time::{Duration, Instant, SystemTime},
+};
+
+use crate::{Client, workspace};
+
+/// Where the binary is, when it is not beside the tests.
+pub const BINARY: &str = "KNOWLEDGE_TEST_BINARY";
+/// How long a server may take until it is ready, or until it has stopped.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running server; killed when dropped.
+#[derive(Debug)]
+pub struct TestServer {
+    child: Child,
+    client: Client,
+    log: Arc<Mutex<String>>,
+}
+
+impl TestServer {
+    /// Starts the server on this database and waits until it listens.
+    ///
+    /// # Panics
+    /// When it does not.
+    #[must_use]
+    pub fn start(database: &str) -> Self {
+        Self::start_with(database, &[])
+    }
+
+    /// As [`TestServer::start`], with environment variables.
+    ///
+    /// # Panics
+    /// When it does not listen in time; its log is in the message.
+    #[must_use]
+    pub fn start_with(database: &str, environment: &[(&str, &str)]) -> Self {
+        let mut child = knowledge()
+            .args(["serve", "--listen", "127.0.0.1:0", "--database", database])
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary can be started");
+        let log = Arc::default();
+        collect(child.stderr.take().expect("standard error is piped"), &log);
+        let lines = lines(child.stdout.take().expect("standard output is piped"));
+        let mut server = Self {
+            child,
+            client: Client::new(""),
+            log,
+        };
+        server.client = Client::new(server.address(&lines));
+        server
+    }
+
+    /// The address of the line `listening on http://…`.
+    fn address(&mut self, lines: &mpsc::Receiver<String>) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        while let Ok(line) = lines.recv_timeout(deadline.saturating_duration_since(Instant::now()))
+        {
+            if let Some(address) = line.trim().strip_prefix("listening on ") {
+                return address.trim_end_matches('/').to_owned();
+            }
+        }
+        let status = self.child.try_wait();
+        panic!("the server does not listen ({status:?}):\n{}", self.log());
+    }
+
+    /// A client of it.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// What it has written to standard error.
+    #[must_use]
+    pub fn log(&self) -> String {
+        let log = self.log.lock();
+        log.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Kills it with SIGKILL: nothing is flushed, nothing is said.
+    ///
+    /// # Panics
+    /// When it was gone already.
+    pub fn kill9(mut self) {
+        assert!(
+            matches!(self.child.try_wait(), Ok(None)),
+            "the server was gone already:\n{}",
+            self.log()
+        );
+        self.child.kill().expect("the server can be killed");
+        self.child.wait().expect("the server can be waited for");
+    }
+
+    /// Sends SIGTERM and waits for the end.
+    ///
+    /// # Panics
+    /// When it does not stop in time.
+    #[must_use]
+    pub fn terminate(mut self) -> ExitStatus {
+        let sent = Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status()
+            .expect("kill can be started");
+        assert!(sent.success(), "the server was gone already");
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait().expect("the server can be waited for") {
+                return status;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        panic!("the server does not stop:\n{}", self.log());
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            eprintln!("--- the server's log ---\n{}", self.log());
+        }
+    }
+}
+
+/// The binary with no setting from outside.
+///
+/// # Panics
+/// When it cannot be built.
+#[must_use]
+pub fn knowledge() -> Command {
+    let mut command = Command::new(binary());
+    for (name, _) in std::env::vars() {
+        if name.starts_with("KNOWLEDGE_") || name.starts_with("OPENAI_") {
+            command.env_remove(name);
+        }
+    }
+    // A `knowledge.toml` or `knowledge.db` of the folder that tests run in has no part in them.
+    command.current_dir(std::env::temp_dir());
+    command
+}
+
+/// Runs the binary to its end.
+///
+/// # Panics
+/// When it cannot be started.
+#[must_use]
+pub fn run(arguments: &[&str]) -> Output {
+    run_with(arguments, &[])
+}
+
+/// Runs the binary to its end, with environment variables; a server that does start is stopped.
+///
+/// # Panics
+/// When it cannot be started or does not end in time.
+#[must_use]
+pub fn run_with(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+    let mut child = knowledge()
+        .args(arguments)
+        .envs(environment.iter().copied())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary can be started");
+    let stdout = drain(child.stdout.take().expect("standard output is piped"));
+    let stderr = drain(child.stderr.take().expect("standard error is piped"));
+    let status = wait(&mut child, arguments);
+    Output {
+        status,
+        stdout: stdout.join().expect("the reader does not panic"),
+        stderr: stderr.join().expect("the reader does not panic"),
+    }
+}
+
+fn wait(child: &mut Child, arguments: &[&str]) -> ExitStatus {
+    let deadline = Instant::now() + 4 * PATIENCE;
+    while Instant::now() < deadline {
+        if let Some(status) = child.try_wait().expect("the binary can be waited for") {
+            return status;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    let _ = child.kill();
+    panic!("`knowledge {}` does not end", arguments.join(" "));
+}
+
+fn drain(mut stream: impl Read + Send + 'static) -> thread::JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = stream.read_to_end(&mut bytes);
+        bytes
+    })
+}
+
+/// Keeps what comes, so that the pipe never fills.
+fn collect(stream: impl Read + Send + 'static, log: &Arc<Mutex<String>>) {
+    let log = Arc::clone(log);
+    thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+            log.push_str(&line);
+            log.push('\n');
+        }
+    });
+}
+
+fn lines(stream: impl Read + Send + 'static) -> mpsc::Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            // The stream is read to its end, whether anybody still listens or not.
+            let _ = sender.send(line);
+        }
+    });
+    receiver
+}
+
+/// The binary: the named one, or the one beside the tests, built where it is older than its
+/// sources.
+fn binary() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| {
+        if let Some(path) = std::env::var_os(BINARY) {
+            return path.into();
+        }
+        let tests = std::env::current_exe().expect("the test has a path");
+        let folder = tests.parent().and_then(Path::parent);
+        let path = folder
+            .expect("tests are in target/<profile>/deps")
+            .join("knowledge");
+        if !is_current(&path) {
+            build();
+        }
+        path
+    })
+}
+
+fn build() {
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "--workspace", "--bins"])
+        .current_dir(workspace())
+        .status()
+        .expect("cargo can be started");
+    assert!(status.success(), "the binary cannot be built");
+}
+
+fn is_current(path: &Path) -> bool {
+    let modified = |path: &Path| path.metadata().and_then(|data| data.modified()).ok();
+    let Some(built) = modified(path) else {
+        return false;
+    };
+    newest(&workspace().join("crates")).max(newest(&workspace().join("migrations"))) <= Some(built)
+}
+
+/// When the newest source below the folder was changed.
+fn newest(folder: &Path) -> Option<SystemTime> {
+    let entries = std::fs::read_dir(folder).ok()?;
+    entries
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .filter(|path| !path.ends_with("node_modules"))
+        .filter_map(|path| {
+            if path.is_dir() {
+                return newest(&path);
+            }
+            path.metadata().ok()?.modified().ok()
+        })
+        .max()
+}

@@ -1,0 +1,118 @@
+//! Every check of the workspace, the cheap ones first, and the tests on both kinds of database.
+
+use std::{fs, path::PathBuf, process::Command, time::Instant};
+
+use anyhow::{Context, Result};
+
+use crate::{
+    generated,
+    postgres::Cluster,
+    process::{cargo, output, root, run as run_to_end, stop_with_signals},
+    tools, web,
+};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Only the tests that match, without the other checks; passed to the test runner
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    filter: Vec<String>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    stop_with_signals();
+    let begun = Instant::now();
+    if arguments.filter.is_empty() {
+        step("format", || {
+            run_to_end(cargo().args(["fmt", "--all", "--check"]))
+        })?;
+        step("browser pages", || web::build(false))?;
+        step("clippy", clippy)?;
+        step("documentation", documentation)?;
+        step("dependencies", dependencies)?;
+    }
+    step("build", build)?;
+    if arguments.filter.is_empty() {
+        step("generated files", generated::check)?;
+        step("examples in the documentation", doc_tests)?;
+    }
+    let cluster = step("PostgreSQL cluster", Cluster::start)?;
+    step("tests", || tests(&cluster, &arguments.filter))?;
+    drop(cluster);
+    println!("all passed in {}", seconds(begun));
+    Ok(())
+}
+
+/// Runs a step between a line that names it and a line with its duration.
+fn step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    println!("==> {name}");
+    let begun = Instant::now();
+    let done = work().with_context(|| format!("{name} failed after {}", seconds(begun)))?;
+    println!("    {name}: {}", seconds(begun));
+    Ok(done)
+}
+
+fn seconds(begun: Instant) -> String {
+    format!("{:.1} s", begun.elapsed().as_secs_f64())
+}
+
+fn clippy() -> Result<()> {
+    let mut clippy = cargo();
+    clippy.args(["clippy", "--quiet", "--workspace", "--all-targets"]);
+    run_to_end(clippy.args(["--", "-D", "warnings"]))
+}
+
+fn documentation() -> Result<()> {
+    let mut doc = cargo();
+    doc.args(["doc", "--quiet", "--workspace", "--no-deps"]);
+    run_to_end(doc.env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+fn dependencies() -> Result<()> {
+    println!("bans, licenses and sources; advisories need the network and are not checked");
+    let mut deny = Command::new(tools::cargo_deny()?);
+    deny.arg("--metadata-path").arg(metadata()?);
+    deny.args(["--log-level", "error", "check"]);
+    deny.args(["bans", "licenses", "sources"]);
+    run_to_end(deny.current_dir(root()))
+}
+
+/// The dependencies of this platform: what other platforms need is not downloaded for a build, and
+/// the check works without a network.
+fn metadata() -> Result<PathBuf> {
+    let version = output(Command::new("rustc").arg("-vV"))?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    let mut metadata = cargo();
+    metadata.args(["metadata", "--format-version", "1", "--filter-platform"]);
+    metadata.arg(host.context("rustc names no host")?);
+    let path = root().join("target/metadata.json");
+    fs::write(&path, output(&mut metadata)?)?;
+    Ok(path)
+}
+
+/// The binaries that the tests start.
+fn build() -> Result<()> {
+    run_to_end(cargo().args(["build", "--quiet", "--workspace", "--bins"]))
+}
+
+fn doc_tests() -> Result<()> {
+    run_to_end(cargo().args(["test", "--quiet", "--workspace", "--doc"]))
+}
+
+fn tests(cluster: &Cluster, filter: &[String]) -> Result<()> {
+    let mut tests = cargo();
+    if tools::has_nextest() {
+        tests.args(["nextest", "run", "--workspace"]);
+    } else {
+        println!("cargo-nextest is not installed; `cargo test` runs the tests instead");
+        tests.args(["test", "--workspace", "--no-fail-fast"]);
+        tests.args(["--lib", "--bins", "--tests"]);
+    }
+    tests.args(filter);
+    tests.env("KNOWLEDGE_TEST_POSTGRES_URL", cluster.url());
+    tests.env("KNOWLEDGE_REQUIRE_POSTGRES", "1");
+    tests.env(
+        "KNOWLEDGE_TEST_BINARY",
+        root().join("target/debug/knowledge"),
+    );
+    run_to_end(&mut tests)
+}

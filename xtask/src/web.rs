@@ -1,0 +1,84 @@
+//! The browser pages: built by npm into the folder that the server embeds.
+
+use std::{fs, path::Path, process::Command, time::SystemTime};
+
+use anyhow::{Result, bail};
+
+use crate::process::{self, answers, root};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Fail where Node.js or the pages' sources are missing
+    #[arg(long)]
+    required: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    build(arguments.required)
+}
+
+/// Builds the pages unless they are up to date, or unless something is missing that is not
+/// required.
+pub(crate) fn build(required: bool) -> Result<()> {
+    let folder = root().join("crates/knowledge-web");
+    if let Some(reason) = missing(&folder) {
+        if required {
+            bail!("the browser pages cannot be built: {reason}");
+        }
+        println!("the browser pages are not built: {reason}");
+        return Ok(());
+    }
+    if is_current(&folder) {
+        println!("the browser pages are up to date");
+        return Ok(());
+    }
+    process::run(npm(&folder).args(["ci", "--no-audit", "--no-fund"]))?;
+    process::run(npm(&folder).args(["run", "build"]))
+}
+
+fn npm(folder: &Path) -> Command {
+    let mut command = Command::new("npm");
+    command.current_dir(folder);
+    command
+}
+
+fn missing(folder: &Path) -> Option<String> {
+    if !folder.join("package.json").is_file() {
+        return Some("there is no crates/knowledge-web/package.json".to_owned());
+    }
+    let absent = ["node", "npm"]
+        .into_iter()
+        .find(|program| !answers(program, &["--version"]))?;
+    Some(format!(
+        "`{absent}` is missing; install Node.js 20 or later and run `cargo xtask web`"
+    ))
+}
+
+/// Whether everything built is newer than every source.
+fn is_current(folder: &Path) -> bool {
+    let built = times(&folder.join("dist"), &[]);
+    let sources = times(folder, &["dist", "node_modules"]);
+    match (built.iter().min(), sources.iter().max()) {
+        (Some(oldest), Some(newest)) => oldest > newest,
+        _ => false,
+    }
+}
+
+/// When each file below the folder was changed, without the named folders.
+fn times(folder: &Path, without: &[&str]) -> Vec<SystemTime> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    entries
+        .filter_map(Result::ok)
+        .filter(|entry| !without.iter().any(|name| entry.file_name() == **name))
+        .flat_map(|entry| {
+            let path = entry.path();
+            if path.is_dir() {
+                return times(&path, without);
+            }
+            let modified = entry.metadata().and_then(|data| data.modified());
+            modified.into_iter().collect()
+        })
+        .collect()
+}
