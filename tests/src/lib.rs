@@ -8,6 +8,7 @@ pub mod database;
 pub mod documents;
 pub mod events;
 pub mod introspection;
+pub mod rows;
 pub mod scripted;
 pub mod server;
 
@@ -15,7 +16,10 @@ pub use client::Client;
 pub use database::{Backend, TestDatabase};
 pub use server::TestServer;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// The folder of the workspace.
 ///
@@ -27,6 +31,21 @@ pub fn workspace() -> PathBuf {
         .parent()
         .expect("the crate is in the workspace")
         .to_path_buf()
+}
+
+/// Cargo, in the workspace, without what the cargo that runs the tests told them: build scripts
+/// would take that for a change, and everything above them would be built again.
+#[must_use]
+pub fn cargo() -> Command {
+    let mut command = Command::new(env!("CARGO"));
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(name);
+        }
+    }
+    command.current_dir(workspace());
+    command
 }
 
 /// What a test's body may end in.
@@ -87,6 +106,7 @@ macro_rules! each_database {
                 #[allow(unused_imports, reason = "a body may need nothing from outside")]
                 use super::*;
 
+                #[allow(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
                 $(#[$meta])*
                 async fn body($db: $crate::TestDatabase) $(-> $result)? $body
 

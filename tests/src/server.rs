@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use crate::{Client, workspace};
+use crate::{Client, cargo, workspace};
 
 /// Where the binary is, when it is not beside the tests.
 pub const BINARY: &str = "KNOWLEDGE_TEST_BINARY";
@@ -144,9 +144,15 @@ pub fn knowledge() -> Command {
             command.env_remove(name);
         }
     }
-    // A `knowledge.toml` or `knowledge.db` of the folder that tests run in has no part in them.
-    command.current_dir(std::env::temp_dir());
+    command.current_dir(empty_folder());
     command
+}
+
+/// Where no `knowledge.toml`, no database and no document lies that has no part in a test.
+fn empty_folder() -> PathBuf {
+    let folder = std::env::temp_dir().join("knowledge-tests-empty");
+    std::fs::create_dir_all(&folder).expect("a temporary folder can be made");
+    folder
 }
 
 /// Runs the binary to its end.
@@ -246,9 +252,8 @@ fn binary() -> &'static Path {
 }
 
 fn build() {
-    let status = Command::new(env!("CARGO"))
+    let status = cargo()
         .args(["build", "--workspace", "--bins"])
-        .current_dir(workspace())
         .status()
         .expect("cargo can be started");
     assert!(status.success(), "the binary cannot be built");
@@ -276,4 +281,16 @@ fn newest(folder: &Path) -> Option<SystemTime> {
             path.metadata().ok()?.modified().ok()
         })
         .max()
+}
+
+/// The graph of a batch as JSON.
+///
+/// # Panics
+/// When the export fails.
+#[must_use]
+pub fn export(database: &str, batch: &str) -> String {
+    let output = run(&["export", batch, "--format", "json", "--database", database]);
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "the export fails: {complaints}");
+    String::from_utf8(output.stdout).expect("JSON is UTF-8")
 }

@@ -1,11 +1,8 @@
 //! Dependencies point down only.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    process::Command,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use knowledge_tests::workspace;
+use knowledge_tests::cargo;
 use serde_json::Value;
 
 /// What the vocabulary may know.
@@ -43,7 +40,7 @@ const WITH_DATABASE: &[&str] = &[
 
 /// Crates by name, each with what it depends on outside of its tests.
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
-    let output = cargo(&[
+    let output = printed(&[
         "metadata",
         "--format-version",
         "1",
@@ -67,10 +64,9 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
         .collect()
 }
 
-fn cargo(arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO"))
+fn printed(arguments: &[&str]) -> String {
+    let output = cargo()
         .args(arguments)
-        .current_dir(workspace())
         .output()
         .expect("cargo can be started");
     assert!(
@@ -150,7 +146,7 @@ fn text_and_resolution_reach_no_database_and_no_web_server() {
             "--package",
             package,
         ];
-        let tree = cargo(&arguments);
+        let tree = printed(&arguments);
         let reached = tree
             .lines()
             .filter_map(|line| line.split(' ').next())

@@ -111,9 +111,6 @@ fn fresh_database() -> Result<String> {
 fn print_ways_on(database: &str) {
     println!("\nWhere to look next, in the folder of the repository:");
     println!("  target/debug/knowledge serve --database {database}");
-    println!("  target/debug/knowledge export --format turtle --database {database}");
-    println!(
-        "  target/debug/knowledge export --format json --out graph.json --database {database}"
-    );
+    println!("  target/debug/knowledge export --out graph.json --database {database}");
     println!("  cargo xtask demo --keep    leaves the server running, with its pages and GraphiQL");
 }

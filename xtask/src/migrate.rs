@@ -2,7 +2,9 @@
 
 mod new;
 
-use anyhow::{Context, Result, bail};
+use std::{fmt::Display, time::Duration};
+
+use anyhow::{Result, anyhow, bail};
 use clap::Subcommand;
 use knowledge_migrations::{Migrator, MigratorTrait};
 use sea_orm_migration::{
@@ -10,6 +12,9 @@ use sea_orm_migration::{
     sea_orm::{ConnectOptions, Database, DatabaseConnection},
 };
 use url::{Host, Url};
+
+/// How long a database may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -74,9 +79,7 @@ async fn change(arguments: &Arguments) -> Result<()> {
 
 async fn up(database: &DatabaseConnection, steps: Option<u32>) -> Result<()> {
     let pending = names(database, MigrationStatus::Pending).await?;
-    Migrator::up(database, steps)
-        .await
-        .context("the migration failed")?;
+    Migrator::up(database, steps).await.map_err(failed)?;
     let steps = steps.map_or(pending.len(), |steps| steps as usize);
     report("applied", pending.iter().take(steps));
     Ok(())
@@ -86,15 +89,13 @@ async fn down(database: &DatabaseConnection, steps: u32) -> Result<()> {
     let applied = names(database, MigrationStatus::Applied).await?;
     Migrator::down(database, Some(steps))
         .await
-        .context("the migration failed")?;
+        .map_err(failed)?;
     report("taken back", applied.iter().rev().take(steps as usize));
     Ok(())
 }
 
 async fn fresh(database: &DatabaseConnection) -> Result<()> {
-    Migrator::fresh(database)
-        .await
-        .context("the migration failed")?;
+    Migrator::fresh(database).await.map_err(failed)?;
     report(
         "applied",
         names(database, MigrationStatus::Applied).await?.iter(),
@@ -103,7 +104,10 @@ async fn fresh(database: &DatabaseConnection) -> Result<()> {
 }
 
 async fn status(database: &DatabaseConnection) -> Result<()> {
-    for migration in Migrator::get_migration_with_status_read_only(database).await? {
+    for migration in Migrator::get_migration_with_status_read_only(database)
+        .await
+        .map_err(failed)?
+    {
         let status = migration.status().to_string().to_lowercase();
         println!("{status:<8} {}", migration.name());
     }
@@ -111,7 +115,9 @@ async fn status(database: &DatabaseConnection) -> Result<()> {
 }
 
 async fn names(database: &DatabaseConnection, status: MigrationStatus) -> Result<Vec<String>> {
-    let all = Migrator::get_migration_with_status_read_only(database).await?;
+    let all = Migrator::get_migration_with_status_read_only(database)
+        .await
+        .map_err(failed)?;
     let named = all.iter().filter(|migration| migration.status() == status);
     Ok(named.map(|migration| migration.name().to_owned()).collect())
 }
@@ -131,8 +137,14 @@ fn report<'a>(what: &str, names: impl Iterator<Item = &'a String>) {
 async fn connect(url: &str, create: bool) -> Result<DatabaseConnection> {
     let mut options = ConnectOptions::new(with_mode(url, create)?);
     options.max_connections(1).sqlx_logging(false);
+    options.connect_timeout(PATIENCE).acquire_timeout(PATIENCE);
     let connection = Database::connect(options).await;
-    connection.with_context(|| format!("the database {} cannot be opened", masked(url)))
+    connection.map_err(|error| anyhow!("the database {} cannot be opened: {error}", masked(url)))
+}
+
+/// What a database says of a migration; its text holds its cause already.
+fn failed(error: impl Display) -> anyhow::Error {
+    anyhow!("the migration failed: {error}")
 }
 
 fn with_mode(url: &str, create: bool) -> Result<String> {

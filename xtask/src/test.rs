@@ -36,6 +36,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         step("examples in the documentation", doc_tests)?;
     }
     let cluster = step("PostgreSQL cluster", Cluster::start)?;
+    if arguments.filter.is_empty() {
+        step("the server's own tests on PostgreSQL", || {
+            unit_tests_on_postgres(&cluster)
+        })?;
+    }
     step("tests", || tests(&cluster, &arguments.filter))?;
     drop(cluster);
     println!("all passed in {}", seconds(begun));
@@ -98,15 +103,28 @@ fn doc_tests() -> Result<()> {
     run_to_end(cargo().args(["test", "--quiet", "--workspace", "--doc"]))
 }
 
-fn tests(cluster: &Cluster, filter: &[String]) -> Result<()> {
+/// The unit tests of the server run on one kind of database at a time: on SQLite with all others.
+fn unit_tests_on_postgres(cluster: &Cluster) -> Result<()> {
+    let mut tests = runner(&["--package", "knowledge-server", "--lib"]);
+    tests.env("KNOWLEDGE_TEST_POSTGRES_URL", cluster.url());
+    tests.env("KNOWLEDGE_TEST_STORE", "postgres");
+    run_to_end(&mut tests)
+}
+
+/// The test runner over what is selected.
+fn runner(selection: &[&str]) -> Command {
     let mut tests = cargo();
     if tools::has_nextest() {
-        tests.args(["nextest", "run", "--workspace"]);
+        tests.args(["nextest", "run"]).args(selection);
     } else {
         println!("cargo-nextest is not installed; `cargo test` runs the tests instead");
-        tests.args(["test", "--workspace", "--no-fail-fast"]);
-        tests.args(["--lib", "--bins", "--tests"]);
+        tests.args(["test", "--no-fail-fast"]).args(selection);
     }
+    tests
+}
+
+fn tests(cluster: &Cluster, filter: &[String]) -> Result<()> {
+    let mut tests = runner(&["--workspace", "--lib", "--bins", "--tests"]);
     tests.args(filter);
     tests.env("KNOWLEDGE_TEST_POSTGRES_URL", cluster.url());
     tests.env("KNOWLEDGE_REQUIRE_POSTGRES", "1");

@@ -54,12 +54,12 @@ fn missing(folder: &Path) -> Option<String> {
     ))
 }
 
-/// Whether everything built is newer than every source.
+/// Whether the last build came after the last change.
 fn is_current(folder: &Path) -> bool {
     let built = times(&folder.join("dist"), &[]);
     let sources = times(folder, &["dist", "node_modules"]);
-    match (built.iter().min(), sources.iter().max()) {
-        (Some(oldest), Some(newest)) => oldest > newest,
+    match (built.iter().max(), sources.iter().max()) {
+        (Some(last_built), Some(last_changed)) => last_built > last_changed,
         _ => false,
     }
 }

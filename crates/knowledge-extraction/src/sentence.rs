@@ -17,7 +17,7 @@ pub(crate) struct Sentence {
 /// Words whose full stop does not end a sentence, whatever follows.
 static ABBREVIATIONS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
     "mr mrs ms mx dr prof st ste mt ft gen col lt sgt capt cmdr adm maj brig rev hon pres gov sen \
-     rep vs no nos vol vols fig figs pp pg ch sec art approx ca cf eg ie viz al bros jan feb mar \
+     rep vs vol vols fig figs pp pg ch sec approx ca cf eg ie viz al bros jan feb mar \
      apr jun jul aug sep sept oct nov dec mme mlle hr fr nr bzw str dept univ assn ave blvd rd \
      messrs esq op cit ed eds trans est b d c r fl km mi"
         .split_whitespace()
@@ -101,12 +101,11 @@ struct Scan<'a> {
 
 impl Scan<'_> {
     fn run(&mut self) {
-        let mut chars = self.text.char_indices().peekable();
         let mut position = 0_u32;
         let mut newlines = 0_u32;
         // Set after a terminator: the sentence may end here once closers are passed.
         let mut ending: Option<(usize, char)> = None;
-        while let Some((byte, c)) = chars.next() {
+        for (byte, c) in self.text.char_indices() {
             let here = position;
             position = position.saturating_add(1);
             if is_blank(c) {
@@ -196,6 +195,9 @@ fn full_stop_ends(word: &str, next: &str) -> bool {
         return !initial.is_uppercase() || opens;
     }
     let lower = word.to_lowercase();
+    if matches!(lower.as_str(), "no" | "nos" | "art") {
+        return !next.chars().next().is_some_and(char::is_numeric);
+    }
     if lower.contains('.') || CLOSING_ABBREVIATIONS.contains(lower.as_str()) {
         return opens;
     }

@@ -49,16 +49,13 @@ pub(crate) struct Place {
     pub(crate) extraction: ExtractionId,
 }
 
-async fn new_postgres_database(server: &str) -> DatabaseUrl {
-    let name = format!("test_{}", SystemEntropy.uuid_v7().simple());
-    let admin = Database::connect(format!("{server}/postgres"))
-        .await
-        .unwrap();
-    admin
-        .execute_unprepared(&format!("CREATE DATABASE {name}"))
-        .await
-        .unwrap();
+async fn new_postgres_database(admin_url: &str) -> DatabaseUrl {
+    let name = format!("unit_{}", SystemEntropy.uuid_v7().simple());
+    let admin = Database::connect(admin_url).await.unwrap();
+    let create = format!("CREATE DATABASE {name}");
+    admin.execute_unprepared(&create).await.unwrap();
     admin.close().await.unwrap();
+    let (server, _) = admin_url.rsplit_once('/').unwrap();
     format!("{server}/{name}").parse().unwrap()
 }
 
@@ -67,13 +64,14 @@ pub(crate) fn at() -> DateTime<Utc> {
 }
 
 impl Fixture {
-    /// A new SQLite file, or a new database of the PostgreSQL server that the variable
-    /// `KNOWLEDGE_FIXTURES_ON` names (`postgres://USER@HOST:PORT`, without a database).
+    /// A new SQLite file; where `KNOWLEDGE_TEST_STORE` is `postgres`, a new database in the
+    /// cluster that `KNOWLEDGE_TEST_POSTGRES_URL` names. `cargo xtask test` runs the tests on both.
     pub(crate) async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let url = match std::env::var("KNOWLEDGE_FIXTURES_ON") {
-            Ok(server) => new_postgres_database(&server).await,
-            Err(_) => DatabaseUrl::sqlite(directory.path().join("knowledge.db").to_str().unwrap()),
+        let url = if std::env::var("KNOWLEDGE_TEST_STORE").is_ok_and(|store| store == "postgres") {
+            new_postgres_database(&std::env::var("KNOWLEDGE_TEST_POSTGRES_URL").unwrap()).await
+        } else {
+            DatabaseUrl::sqlite(directory.path().join("knowledge.db").to_str().unwrap())
         };
         Self {
             store: Store::open(&url).await.unwrap(),

@@ -41,6 +41,8 @@ enum End {
     Terminal(Value),
     /// Lost after so many events.
     Lost(u64, anyhow::Error),
+    /// The server will not go on; asking again would not help.
+    Refused(Value),
 }
 
 /// Hands every event on until the batch ends; fails unless it completes.
@@ -51,6 +53,7 @@ pub(crate) async fn follow(api: &Api, batch: &str, mut each: impl FnMut(&Value))
         match listen(api, batch, &mut sequence, &mut each).await {
             End::Terminal(event) if event["type"] == "BatchCompleted" => return Ok(()),
             End::Terminal(event) => bail!("the batch did not complete: {event}"),
+            End::Refused(why) => bail!("the server refused the subscription: {why}"),
             End::Lost(0, error) if fruitless == ATTEMPTS => {
                 return Err(error.context("the connection is lost and cannot be resumed"));
             }
@@ -71,7 +74,8 @@ async fn listen(api: &Api, batch: &str, sequence: &mut u64, each: &mut impl FnMu
     };
     loop {
         let event = match next(&mut socket).await {
-            Ok(event) => event,
+            Ok(Ok(event)) => event,
+            Ok(Err(why)) => return End::Refused(why),
             Err(error) => return End::Lost(events, error),
         };
         events += 1;
@@ -104,17 +108,17 @@ async fn subscribe(api: &Api, batch: &str, after: u64) -> Result<Socket> {
     Ok(socket)
 }
 
-/// The next event; pings are answered on the way.
-async fn next(socket: &mut Socket) -> Result<Value> {
+/// The next event, or why the server sends none; pings are answered on the way.
+async fn next(socket: &mut Socket) -> Result<Result<Value, Value>> {
     loop {
         let mut message = receive(socket).await?;
         match message["type"].as_str().unwrap_or_default() {
             "next" if message["payload"]["errors"].is_null() => {
-                return Ok(message["payload"]["data"]["batchProgress"].take());
+                return Ok(Ok(message["payload"]["data"]["batchProgress"].take()));
             }
             "ping" => send(socket, &json!({ "type": "pong" })).await?,
             "pong" => {}
-            _ => bail!("the server ended the subscription: {message}"),
+            _ => return Ok(Err(message)),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What the batch found: totals, the best-connected entities, and the words that prove them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ const BATCH: &str = "query($id: ID!) { batch(id: $id) {
     stage totalDocuments completedDocuments failedDocuments entityCount relationCount
 } }";
 const ENTITY: &str = "id name types aliases evidence { document { name } startChar endChar text }";
-const RELATION: &str = "predicate subject { id name } object { id name } literal
+const RELATION: &str = "id predicate subject { id name } object { id name } literal
     evidence { document { name } startChar endChar text }";
 
 const SHOWN_ENTITIES: usize = 10;
@@ -33,8 +33,14 @@ pub(crate) async fn print(api: &Api, batch: &str) -> Result<()> {
     );
     println!("\nThe best-connected entities, each with a relation and the words that say it:");
     let relations = by_entity(&relations);
+    let mut told = HashSet::new();
     for entity in best_connected(&entities, &relations) {
-        print_entity(entity, of(&relations, entity));
+        let relations = of(&relations, entity);
+        print_entity(
+            entity,
+            relations.len(),
+            worth_telling(&relations, &mut told),
+        );
     }
     if totals["stage"] != "COMPLETED" || totals["failedDocuments"] != 0 {
         bail!(
@@ -83,18 +89,28 @@ fn best_connected<'a>(
     sorted
 }
 
-fn print_entity(entity: &Value, relations: Vec<&Value>) {
+/// A relation with evidence, one that was not told of another entity where there is one.
+fn worth_telling<'a>(relations: &[&'a Value], told: &mut HashSet<String>) -> Option<&'a Value> {
+    let mut proven = relations
+        .iter()
+        .copied()
+        .filter(|relation| relation["evidence"].get(0).is_some());
+    let first = proven.clone().next();
+    let chosen = proven.find(|relation| !told.contains(&text(&relation["id"])));
+    let chosen = chosen.or(first)?;
+    told.insert(text(&chosen["id"]));
+    Some(chosen)
+}
+
+fn print_entity(entity: &Value, relations: usize, relation: Option<&Value>) {
     println!(
-        "\n  {} ({}) - {} relations{}",
+        "\n  {} ({}) - {relations} relation{}{}",
         text(&entity["name"]),
         list(&entity["types"]),
-        relations.len(),
+        if relations == 1 { "" } else { "s" },
         also(&entity["aliases"])
     );
-    let proven = relations
-        .into_iter()
-        .find(|relation| relation["evidence"].get(0).is_some());
-    if let Some(relation) = proven {
+    if let Some(relation) = relation {
         let object = match relation["object"]["name"].as_str() {
             Some(name) => name.to_owned(),
             None => text(&relation["literal"]),
@@ -105,14 +121,14 @@ fn print_entity(entity: &Value, relations: Vec<&Value>) {
             text(&relation["predicate"])
         );
     }
-    if let Some(evidence) = proven.unwrap_or(entity)["evidence"].get(0) {
+    if let Some(evidence) = relation.unwrap_or(entity)["evidence"].get(0) {
         print_evidence(evidence);
     }
 }
 
 fn print_evidence(evidence: &Value) {
     println!(
-        "    \"{}\" [{} {}..{}]",
+        "    “{}” [{} {}..{}]",
         shortened(&text(&evidence["text"])),
         text(&evidence["document"]["name"]),
         evidence["startChar"],

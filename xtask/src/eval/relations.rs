@@ -41,7 +41,7 @@ const WIKIDATA: &[Row] = &[
     ("starring", &["P161"], &[]),
     ("composedBy", &["P86"], &[]),
     ("producedBy", &["P162", "P272"], &[]),
-    ("createdBy", &["P170"], &[]),
+    ("createdBy", &["P170"], &["P800"]),
     ("developedBy", &["P178"], &[]),
     ("publishedBy", &["P123", "P264"], &[]),
     ("publishedOn", &["P577"], &[]),

@@ -13,6 +13,9 @@ use crate::offline::country_of;
 /// Names of more words have no short forms that are looked for.
 const MAX_WORDS: usize = 12;
 
+/// A short form that so many names could be meant by is ambiguous without looking.
+const MAX_FORMS: usize = 64;
+
 /// Groups sorted by their first mention.
 pub(super) fn merge(candidates: &[FoundEntity], texts: &[&str], ontology: &Ontology) -> Vec<Group> {
     let names = by_name(candidates);
@@ -25,8 +28,8 @@ pub(super) fn merge(candidates: &[FoundEntity], texts: &[&str], ontology: &Ontol
     let mut groups: Vec<Group> = members
         .into_values()
         .filter_map(|members| {
-            let named: Vec<&Named> = members.iter().map(|index| &names[*index]).collect();
-            group(&named, candidates, texts, ontology)
+            let forms: Vec<&Named> = members.iter().map(|index| &names[*index]).collect();
+            group(&forms, candidates, texts, ontology)
         })
         .collect();
     settle_shared_mentions(&mut groups);
@@ -94,14 +97,14 @@ fn leading_type<'a>(candidates: impl Iterator<Item = &'a FoundEntity>) -> String
 }
 
 fn group(
-    named: &[&Named],
+    forms: &[&Named],
     candidates: &[FoundEntity],
     texts: &[&str],
     ontology: &Ontology,
 ) -> Option<Group> {
-    let members: Vec<&FoundEntity> = named
+    let members: Vec<&FoundEntity> = forms
         .iter()
-        .flat_map(|named| &named.candidates)
+        .flat_map(|form| &form.candidates)
         .filter_map(|index| candidates.get(*index))
         .collect();
     let leading = leading_type(members.iter().copied());
@@ -248,6 +251,7 @@ impl<'a> Shortening<'a> {
                 let fits = self.by_key.get(&Key::Last(last))?;
                 let full: Vec<usize> = fits
                     .iter()
+                    .take(MAX_FORMS * 4)
                     .copied()
                     .filter(|full| longer_person(&self.names[*full].words, words, first))
                     .collect();
@@ -286,6 +290,9 @@ impl<'a> Shortening<'a> {
         named: &Named,
         sets: &mut Sets,
     ) -> Option<usize> {
+        if full.len() > MAX_FORMS {
+            return None;
+        }
         let mut found: Option<usize> = None;
         for other in full.iter().copied().filter(|other| *other != index) {
             if !self.compatible(&named.leading, &self.names[other].leading) {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use knowledge_domain::{core_type, graph::Confidence};
 
-use super::ontology::TypeMap;
+use super::{lexicon::one_of, ontology::TypeMap};
 use crate::extractor::{EntityCandidate, EntityRequest, MentionInContext};
 
 pub(super) fn entities(request: EntityRequest<'_>) -> Vec<EntityCandidate> {
@@ -64,19 +64,9 @@ fn attributes(mention: &MentionInContext<'_>, known: &mut BTreeMap<String, Strin
         .next()
         .unwrap_or_default();
     let word = title.trim_end_matches('.');
-    if matches!(
+    if one_of(
         word,
-        "Mr" | "Mrs"
-            | "Ms"
-            | "Dr"
-            | "Prof"
-            | "Professor"
-            | "President"
-            | "Captain"
-            | "Colonel"
-            | "General"
-            | "Senator"
-            | "Rev"
+        "Mr Mrs Ms Dr Prof Professor President Captain Colonel General Senator Rev",
     ) && mention.before.ends_with(' ')
     {
         known

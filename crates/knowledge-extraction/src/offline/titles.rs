@@ -31,7 +31,9 @@ fn title(tokens: &[Token<'_>], at: usize) -> Option<(Option<Span>, usize)> {
     if tokens[at].shape != Shape::Sign {
         return None;
     }
-    let glued = tokens.get(at + 1).is_some_and(|next| !next.spaced);
+    let glued = tokens
+        .get(at + 1)
+        .is_some_and(|next| !next.spaced || tokens[at].text == "«");
     if !glued {
         return None;
     }
@@ -99,14 +101,18 @@ fn closing(open: &str) -> Option<&'static str> {
 /// Whether the words are written as a title: capitals on all but small words, no sentence.
 fn is_title(words: &[Token<'_>]) -> bool {
     let (mut capitals, mut plain) = (0, 0);
-    for word in words {
+    let small = words
+        .iter()
+        .filter(|word| word.shape == Shape::Lower)
+        .count();
+    for word in words.iter().filter(|word| word.text != "I") {
         match word.shape {
             Shape::Capital | Shape::Capitals | Shape::Inner => capitals += 1,
             Shape::Lower
                 if word.char_count() > 3
                     && !word.is(WordClass::FUNCTION.and(WordClass::PARTICLE)) =>
             {
-                plain += 1
+                plain += 1;
             }
             _ => {}
         }
@@ -124,6 +130,7 @@ fn is_title(words: &[Token<'_>]) -> bool {
     }
     first
         && capitals > 0
+        && small <= 2 * capitals
         && plain * 2 <= capitals
         && (plain == 0 || capitals >= 2 || plain <= 1 && words.len() <= 3)
 }

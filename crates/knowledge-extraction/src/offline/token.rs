@@ -149,7 +149,7 @@ impl<'a> Scan<'a> {
             self.number();
             Shape::Number
         } else if first.is_alphabetic() {
-            self.word(first);
+            self.word();
             shape_of(&self.text[start..self.byte])
         } else {
             Shape::Sign
@@ -180,8 +180,8 @@ impl<'a> Scan<'a> {
     }
 
     /// Letters and digits with apostrophes between them, or letters with full stops: `U.S.`.
-    fn word(&mut self, first: char) {
-        if self.dotted(first) {
+    fn word(&mut self) {
+        if self.dotted() {
             return;
         }
         while let Some(c) = self.peek() {
@@ -197,9 +197,9 @@ impl<'a> Scan<'a> {
     }
 
     /// Takes `X.Y.` and longer whole.
-    fn dotted(&mut self, _first: char) -> bool {
+    fn dotted(&mut self) -> bool {
         let mut rest = self.text[self.byte..].chars();
-        let (mut letters, mut pairs) = (0_u32, 0_usize);
+        let (mut letters, mut pairs) = (0_usize, 0_usize);
         loop {
             let mut ahead = rest.clone();
             if ahead.next() != Some('.') {
@@ -219,7 +219,7 @@ impl<'a> Scan<'a> {
         if letters == 0 {
             return false;
         }
-        for _ in 0..pairs as u32 + letters {
+        for _ in 0..pairs + letters {
             if let Some(c) = self.peek() {
                 self.advance(c);
             }

@@ -153,6 +153,10 @@ pub(super) struct AssembleInput {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[allow(
+    clippy::struct_field_names,
+    reason = "the names of the summary that they go to"
+)]
 pub(super) struct AssembleOutput {
     pub(super) mention_count: u32,
     pub(super) entity_count: u32,

@@ -70,7 +70,7 @@ pub(super) fn spawn(shared: &Arc<Shared>, lease: Lease) {
                 shared: Arc::clone(&running),
                 lease,
             });
-            match cancel.run_until_cancelled(runner.run()).await {
+            match cancel.run_until_cancelled(Box::pin(runner.run())).await {
                 None | Some(Ok(())) => {}
                 Some(Err(error)) if error.kind() == ErrorKind::Cancelled => {
                     tracing::debug!(batch = %lease.batch, "batch is no longer run here");
@@ -185,7 +185,7 @@ impl Runner {
         loop {
             match self.execute(job.clone()).await {
                 Ok(outcome) => {
-                    self.stored(|| ledger.complete_document(self.lease, run, &outcome))
+                    self.stored(|| ledger.complete_document(self.lease, run, outcome.clone()))
                         .await?;
                     return Ok(run.document);
                 }
@@ -205,7 +205,7 @@ impl Runner {
                         kind = failure.kind.name(),
                         "document failed: {}", failure.error
                     );
-                    self.stored(|| ledger.fail_document(self.lease, run, &failure))
+                    self.stored(|| ledger.fail_document(self.lease, run, failure.clone()))
                         .await?;
                     return Ok(run.document);
                 }
@@ -221,11 +221,8 @@ impl Runner {
     }
 
     async fn next_round(&self) -> Result<NextRound, LedgerError> {
-        let backoff = |round| {
-            let jitter = self.shared.ledger.entropy().unit();
-            self.shared.settings.rounds.backoff(round, jitter)
-        };
-        self.stored(|| self.shared.ledger.plan_round(self.lease, backoff))
+        let waits = self.shared.settings.rounds;
+        self.stored(|| self.shared.ledger.plan_round(self.lease, waits))
             .await
     }
 

@@ -104,8 +104,8 @@ const MAGNITUDES: &str = "hundred thousand million billion trillion lakh crore";
 const TIME_UNITS: &str = "year years month months week weeks day days hour hours minute minutes \
     second seconds decade decades century centuries season seasons night nights weekend weekends";
 const PARTICLES: &str = "de di da do dos das del della delle dei degli dello du des la le el los las \
-    van von der den ter ten zu zur zum af av bin ibn al ul y e i et lo dal op aan am im sur les \
-    en ben abu bint mac und och og";
+    van von der den ter ten zu zur zum af av bin ibn al ul y et lo dal op aan am im sur les \
+    en ben abu bint mac ";
 const OPENING: &str = "new old great north south east west northern southern eastern western central \
     upper lower saint st san santa santo mount royal national united general grand international \
     federal imperial greater little free first second third high big black white red green blue \
@@ -201,4 +201,9 @@ impl Lexicon {
     pub(super) fn country(&self, lower: &str) -> Option<&'static str> {
         self.countries.get(lower).copied()
     }
+}
+
+/// Whether a word is in a list of words with single spaces between.
+pub(super) fn one_of(word: &str, list: &str) -> bool {
+    list.split(' ').any(|other| other == word)
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::offline::{
     kind::Kind,
-    lexicon::WordClass,
+    lexicon::{WordClass, one_of},
     token::{Shape, Token},
 };
 
@@ -65,19 +65,9 @@ impl Clause<'_, '_> {
         let mut back = 1;
         while self.before(back).is_some_and(|token| {
             token.text.ends_with("ly")
-                || matches!(
+                || one_of(
                     token.text,
-                    "first"
-                        | "originally"
-                        | "also"
-                        | "later"
-                        | "then"
-                        | "once"
-                        | "not"
-                        | "co"
-                        | "-"
-                        | "and"
-                        | "well"
+                    "first originally also later then once not co - and well",
                 )
                 || (back > 1 && token.text.ends_with("ed"))
         }) && back < 6
@@ -137,13 +127,7 @@ impl Clause<'_, '_> {
             };
             for subject in left {
                 if slot.predicate == "parentOf" {
-                    found.push(self.scene.state(
-                        self.sentence,
-                        subject,
-                        "childOf",
-                        item,
-                        confidence,
-                    ));
+                    found.push(self.sentence.state(subject, "childOf", item, confidence));
                     continue;
                 }
                 let (subject, object) = if slot.flip {
@@ -151,13 +135,10 @@ impl Clause<'_, '_> {
                 } else {
                     (subject, item)
                 };
-                found.push(self.scene.state(
-                    self.sentence,
-                    subject,
-                    slot.predicate,
-                    object,
-                    confidence,
-                ));
+                found.push(
+                    self.sentence
+                        .state(subject, slot.predicate, object, confidence),
+                );
             }
         }
     }
@@ -189,10 +170,7 @@ impl Clause<'_, '_> {
         }
         let pronoun = matches!(token.text, "he" | "she" | "it" | "they");
         let verb = token.shape == Shape::Lower
-            && matches!(
-                token.text,
-                "is" | "was" | "are" | "were" | "has" | "had" | "became" | "moved" | "died"
-            )
+            && one_of(token.text, "is was are were has had became moved died")
             && at > self.at + 1;
         let rule = token.shape == Shape::Lower
             && rules(token.text)
@@ -247,36 +225,10 @@ impl Clause<'_, '_> {
             .rev()
             .take(8)
             .find(|token| {
-                matches!(
+                one_of(
                     token.text,
-                    "of" | "in"
-                        | "on"
-                        | "at"
-                        | "by"
-                        | "for"
-                        | "from"
-                        | "to"
-                        | "with"
-                        | "near"
-                        | "within"
-                        | "after"
-                        | "during"
-                        | "into"
-                        | "as"
-                        | "under"
-                        | "over"
-                        | "between"
-                        | "against"
-                        | "through"
-                        | "via"
-                        | "since"
-                        | "around"
-                        | "about"
-                        | "before"
-                        | "until"
-                        | "than"
-                        | "like"
-                        | "that"
+                    "of in on at by for from to with near within after during into as under over \
+ between against through via since around about before until than like that",
                 )
             })
             .map(|token| token.text)
@@ -332,21 +284,9 @@ impl Clause<'_, '_> {
                 let token = self.token(*at);
                 token.sign(";")
                     || matches!(token.text, "who" | "which" | "whose")
-                    || matches!(
+                    || one_of(
                         token.text,
-                        "he" | "she"
-                            | "it"
-                            | "they"
-                            | "He"
-                            | "She"
-                            | "It"
-                            | "They"
-                            | "His"
-                            | "Her"
-                            | "his"
-                            | "her"
-                            | "Its"
-                            | "its"
+                        "he she it they He She It They His Her his her Its its",
                     ) && self.no_item_between(*at)
             })
             .unwrap_or(start)
@@ -361,21 +301,9 @@ impl Clause<'_, '_> {
 
     fn pronoun(&self, start: usize) -> Option<&str> {
         let token = self.scene.tokens.get(start).filter(|_| start < self.at)?;
-        matches!(
+        one_of(
             token.text,
-            "he" | "she"
-                | "it"
-                | "they"
-                | "He"
-                | "She"
-                | "It"
-                | "They"
-                | "His"
-                | "Her"
-                | "his"
-                | "her"
-                | "Its"
-                | "its"
+            "he she it they He She It They His Her his her Its its",
         )
         .then_some(token.text)
         .or_else(|| self.definite(start))
@@ -403,6 +331,17 @@ impl Clause<'_, '_> {
                 && (self.scene.item(*item).kind == Kind::Person) == person
                 && person
         });
+        let own = matches!(pronoun, "its" | "Its")
+            .then(|| {
+                self.sentence.items.clone().find(|item| {
+                    let item = self.scene.item(*item);
+                    item.last() < self.at && kinds.has(item.kind)
+                })
+            })
+            .flatten();
+        if own.is_some() {
+            return own;
+        }
         let item = if person {
             earlier.or(self.sentence.person)
         } else {
@@ -434,19 +373,15 @@ impl Clause<'_, '_> {
         if self.at != self.sentence.tokens.start {
             return None;
         }
-        let comma = self
-            .sentence
-            .tokens
-            .clone()
-            .find(|at| self.token(*at).sign(","));
-        let next = comma.map(|comma| comma + 1);
-        let subject = next.and_then(|next| {
-            self.sentence
-                .items
-                .clone()
-                .find(|item| self.scene.item(*item).first() == next)
+        let subject = self.sentence.items.clone().find(|item| {
+            let item = self.scene.item(*item);
+            let comma = item
+                .first()
+                .checked_sub(1)
+                .is_some_and(|before| self.token(before).sign(","));
+            comma && kinds.has(item.kind) && !item.kind.is_literal()
         });
-        if let Some(subject) = subject.filter(|item| kinds.has(self.scene.item(*item).kind)) {
+        if let Some(subject) = subject {
             return Some((vec![subject], 0.8));
         }
         let person = self

@@ -3,7 +3,7 @@
 use super::scene::{Scene, Sentence, Statement};
 use crate::offline::{
     kind::Kind,
-    lexicon::{WordClass, lexicon},
+    lexicon::{WordClass, lexicon, one_of},
     typing::noun_kind,
 };
 
@@ -27,20 +27,9 @@ pub(super) fn find(scene: &Scene<'_>, sentence: &Sentence, found: &mut Vec<State
     // The noun phrase ends at its first noun of a kind that a preposition or a sign follows.
     let end = (verb + 1..sentence.tokens.end.min(verb + 20))
         .find(|at| {
-            matches!(
+            one_of(
                 scene.tokens[*at].text,
-                "of" | "in"
-                    | "from"
-                    | "by"
-                    | "for"
-                    | "that"
-                    | "which"
-                    | "who"
-                    | "at"
-                    | "on"
-                    | "with"
-                    | ","
-                    | "."
+                "of in from by for that which who at on with , .",
             )
         })
         .unwrap_or(sentence.tokens.end);
@@ -58,7 +47,7 @@ pub(super) fn find(scene: &Scene<'_>, sentence: &Sentence, found: &mut Vec<State
             && kind == Kind::Place
             && place_follows(scene, end, item)
         {
-            found.push(scene.state(sentence, subject, "locatedIn", item, 0.85));
+            found.push(sentence.state(subject, "locatedIn", item, 0.85));
             break;
         } else {
             break;
@@ -86,7 +75,7 @@ fn describe(
         (Kind::Work, _) if kind == Kind::Date => "publishedOn",
         _ => return,
     };
-    found.push(scene.state(sentence, subject, predicate, item, 0.8));
+    found.push(sentence.state(subject, predicate, item, 0.8));
 }
 
 /// Whether an item follows the noun phrase: `in`, `of` and words without a verb between.

@@ -31,8 +31,8 @@ pub(super) fn find(scene: &Scene<'_>, sentence: &Sentence, found: &mut Vec<State
                 .iter()
                 .any(|token| token.sign(")"));
         if open && range && inside {
-            found.push(scene.state(sentence, *person, "bornOn", *birth, 0.9));
-            found.push(scene.state(sentence, *person, "diedOn", *death, 0.9));
+            found.push(sentence.state(*person, "bornOn", *birth, 0.9));
+            found.push(sentence.state(*person, "diedOn", *death, 0.9));
         }
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! Verbs and nouns of the rules in [`rules`] name a relation; which mentions take part follows from
 //! the clause around them ([`clause`]), from lists of places ([`places`]), from the years after a
-//! name ([`lives`]), from `X is a …` ([`copula`]) and from offices ([`positions`]).
+//! name ([`lives`]), from `X is a …` ([`copula`]), from what
+//! stands before a name ([`adjectives`]) and from offices ([`positions`]).
 
+mod adjectives;
 mod clause;
 mod copula;
 mod lives;
@@ -11,6 +13,9 @@ mod places;
 mod positions;
 mod rules;
 mod scene;
+
+#[cfg(test)]
+mod tests;
 
 use knowledge_domain::graph::{CharSpan, Confidence};
 use scene::{Item, Scene, Statement, Target};
@@ -27,6 +32,7 @@ pub(super) fn relations(request: RelationRequest<'_>) -> Vec<RelationCandidate> 
         copula::find(&scene, &sentence, &mut found);
         places::find(&scene, &sentence, &mut found);
         lives::find(&scene, &sentence, &mut found);
+        adjectives::find(&scene, &sentence, &mut found);
         positions::find(&scene, &sentence, &mut found);
     }
     found

@@ -77,15 +77,9 @@ fn state_chain(
                 "locatedIn"
             };
             let near = *right == left + 1;
-            found.push(scene.state(
-                sentence,
-                *left,
-                predicate,
-                *right,
-                if near { 0.85 } else { 0.7 },
-            ));
+            found.push(sentence.state(*left, predicate, *right, if near { 0.85 } else { 0.7 }));
             if predicate == "country" && near {
-                found.push(scene.state(sentence, *left, "locatedIn", *right, 0.7));
+                found.push(sentence.state(*left, "locatedIn", *right, 0.7));
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::scene::{Scene, Sentence, Statement, Target};
 use crate::offline::{
     kind::Kind,
-    lexicon::WordClass,
+    lexicon::{WordClass, one_of},
     token::{Shape, Token},
 };
 
@@ -30,7 +30,7 @@ pub(super) fn find(scene: &Scene<'_>, sentence: &Sentence, found: &mut Vec<State
             confidence: 0.8,
         });
         if let Some(employer) = employer.filter(|item| *item != subject) {
-            found.push(scene.state(sentence, subject, "workedFor", employer, 0.8));
+            found.push(sentence.state(subject, "workedFor", employer, 0.8));
         }
     }
 }
@@ -39,23 +39,14 @@ pub(super) fn find(scene: &Scene<'_>, sentence: &Sentence, found: &mut Vec<State
 fn opens_office(scene: &Scene<'_>, sentence: &Sentence, at: usize) -> Option<usize> {
     let token = &scene.tokens[at];
     let verb = |word: &str| {
-        matches!(
+        one_of(
             word,
-            "served"
-                | "serves"
-                | "worked"
-                | "works"
-                | "appointed"
-                | "elected"
-                | "acted"
-                | "serving"
-                | "named"
-                | "hired"
+            "served serves worked works appointed elected acted serving named hired",
         )
     };
     let introduced = match token.text {
         "as" => {
-            sentence.tokens.start + 1 <= at
+            sentence.tokens.start < at
                 && scene.tokens[sentence.tokens.start..at]
                     .iter()
                     .rev()
@@ -78,17 +69,16 @@ fn opens_office(scene: &Scene<'_>, sentence: &Sentence, at: usize) -> Option<usi
 }
 
 fn subject(scene: &Scene<'_>, sentence: &Sentence, at: usize) -> Option<usize> {
-    let left = sentence
+    let mut left = sentence
         .items
         .clone()
         .filter(|item| scene.item(*item).last() < at && scene.item(*item).kind == Kind::Person);
     if scene.tokens[at].sign(",") {
-        return left.last();
+        return left.next_back();
     }
     let pronoun = scene.tokens[sentence.tokens.start..at]
         .iter()
         .any(|token| matches!(token.text, "he" | "she" | "He" | "She"));
-    let mut left = left;
     left.next().or(if pronoun { sentence.person } else { None })
 }
 

@@ -100,6 +100,26 @@ pub(super) struct Sentence {
     pub(super) thing: Option<usize>,
 }
 
+impl Sentence {
+    /// A statement that rests on this sentence.
+    pub(super) fn state(
+        &self,
+        subject: usize,
+        predicate: &'static str,
+        object: usize,
+        confidence: f64,
+    ) -> Statement {
+        Statement {
+            subject,
+            predicate,
+            object: Target::Item(object),
+            sentence: self.position,
+            confidence,
+        }
+    }
+}
+
+/// A chunk with its items and sentences.
 pub(super) struct Scene<'a> {
     pub(super) tokens: &'a [Token<'a>],
     items: Vec<Item<'a>>,
@@ -221,23 +241,6 @@ impl<'a> Scene<'a> {
             .items
             .clone()
             .find(|item| self.items[*item].first() <= token && token <= self.items[*item].last())
-    }
-
-    pub(super) fn state(
-        &self,
-        sentence: &Sentence,
-        subject: usize,
-        predicate: &'static str,
-        object: usize,
-        confidence: f64,
-    ) -> Statement {
-        Statement {
-            subject,
-            predicate,
-            object: Target::Item(object),
-            sentence: sentence.position,
-            confidence,
-        }
     }
 }
 

@@ -70,7 +70,7 @@ pub(super) async fn run(
         let Some(attempted) = running.join_next().await else {
             break;
         };
-        let done = checked(progress.stage, attempted.map_err(lost)??)?;
+        let done = checked(progress.stage, attempted.map_err(|error| lost(&error))??)?;
         next = execution.begin(&mut progress, None, Some(done), 1).await?;
     }
     let outputs = progress.outputs.into_iter();
@@ -80,7 +80,7 @@ pub(super) async fn run(
 }
 
 /// A unit's task that ended without a result: the process stops, or the engine has a defect.
-fn lost(error: JoinError) -> WorkflowError {
+fn lost(error: &JoinError) -> WorkflowError {
     if error.is_cancelled() {
         return WorkflowError::Cancelled;
     }
@@ -139,8 +139,10 @@ impl Execution {
     ) -> Result<Vec<Unit>, WorkflowError> {
         let next = window.min(progress.waiting.len());
         let mut units: Vec<Unit> = progress.waiting.drain(..next).collect();
-        let (index, completed) =
-            done.map_or((None, None), |(index, unit)| (Some(index), Some(unit)));
+        let (index, completed) = done.unzip();
+        let output = completed
+            .as_ref()
+            .map(|unit: &CompletedUnit| unit.output.to_vec());
         let checkpoint = Checkpoint {
             stage: progress.stage,
             entered,
@@ -152,14 +154,14 @@ impl Execution {
                 .collect(),
         };
         self.ledger
-            .checkpoint(self.lease, self.run, &checkpoint)
+            .checkpoint(self.lease, self.run, checkpoint)
             .await
             .map_err(|error| journal_error(&error))?;
         for unit in units.iter_mut().filter(|unit| unit.not_before.is_none()) {
             unit.attempt += 1;
         }
-        if let (Some(index), Some(unit)) = (index, checkpoint.completed) {
-            progress.outputs[index] = Some(unit.output);
+        if let Some(index) = index {
+            progress.outputs[index] = output;
         }
         Ok(units)
     }

@@ -34,7 +34,7 @@ impl Execution {
                         index: unit.index,
                         unit: CompletedUnit {
                             key: unit.key,
-                            output,
+                            output: output.into(),
                             duration_ms,
                         },
                     });
@@ -56,7 +56,7 @@ impl Execution {
             starting: vec![unit.key.clone()],
         };
         self.ledger
-            .checkpoint(self.lease, self.run, &checkpoint)
+            .checkpoint(self.lease, self.run, checkpoint)
             .await
             .map_err(|error| journal_error(&error))?;
         unit.attempt += 1;
@@ -112,7 +112,7 @@ impl Execution {
             next_attempt_at,
         };
         self.ledger
-            .fail_unit(self.lease, self.run, &failed)
+            .fail_unit(self.lease, self.run, failed)
             .await
             .map_err(|error| journal_error(&error))?;
         tracing::debug!(

@@ -1,23 +1,32 @@
 //! One transaction on one batch.
 
+use std::{sync::Arc, time::Duration};
+
 use chrono::{DateTime, Utc};
 use knowledge_domain::{
-    ErrorKind,
+    Entropy, ErrorKind,
     batch::{
         Aggregate, BatchConfig, BatchEvent, BatchEventKind, BatchStage, BatchState, BatchTotals,
         BatchTrigger, InvalidTransition,
     },
-    ids::{BatchId, OrganizationId},
+    ids::{BatchDocumentId, BatchId, OrganizationId},
     workflow::{PROGRESS_UNITS, WorkflowStage},
 };
-use knowledge_tables::{batch_event, batch_execution};
+use knowledge_tables::{batch_document, batch_event, batch_execution};
 use sea_orm::{
     ActiveValue::{Set, Unchanged},
-    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect,
+    DatabaseTransaction, EntityTrait, QuerySelect,
 };
 
-use super::Ledger;
-use crate::store::{StoreError, convert};
+use super::{
+    documents::Documents,
+    journal::JournalWrites,
+    writer::{Environment, Scope},
+};
+use crate::{
+    progress::EventHub,
+    store::{StoreError, convert},
+};
 
 /// The share of a batch's progress that its documents make up when entities are resolved after.
 const DOCUMENTS_SHARE: f64 = 0.95;
@@ -77,68 +86,79 @@ impl From<sea_orm::DbErr> for LedgerError {
     }
 }
 
-/// A batch whose row is locked, with the events that its changes give rise to.
+/// A batch whose row is locked, with what changes with it.
 ///
-/// Dropped without [`BatchChange::commit`] it changes nothing.
-pub(super) struct BatchChange<'a> {
-    ledger: &'a Ledger,
-    /// The transaction, for the other rows that change with the batch.
-    pub(super) tx: DatabaseTransaction,
+/// Rows are changed in memory and written by [`BatchChange::flush`], so that the changes of many
+/// documents share their statements.
+pub(super) struct BatchChange {
+    pub(super) env: Arc<Environment>,
+    /// The transaction, for rows that are read or written at once.
+    pub(super) tx: Arc<DatabaseTransaction>,
     /// The batch's row; its counters may be changed freely, its state by [`Self::apply`] only.
     pub(super) row: batch_execution::Model,
+    original: batch_execution::Model,
     state: BatchState,
     config: BatchConfig,
     events: Vec<BatchEvent>,
+    /// Documents that were read.
+    pub(super) documents: Documents,
+    /// What workflows have begun and finished.
+    pub(super) journal: JournalWrites,
     /// The moment of the change.
     pub(super) at: DateTime<Utc>,
 }
 
-impl<'a> BatchChange<'a> {
-    /// Locks the batch.
+impl BatchChange {
+    /// Locks the batch; `None` when there is none.
     pub(super) async fn begin(
-        ledger: &'a Ledger,
-        organization: OrganizationId,
+        env: &Arc<Environment>,
+        tx: &Arc<DatabaseTransaction>,
         batch: BatchId,
-    ) -> Result<Self, LedgerError> {
-        let tx = ledger.store.begin().await?;
+    ) -> Result<Option<Self>, LedgerError> {
         let row = batch_execution::Entity::find_by_id(batch.uuid())
-            .filter(batch_execution::Column::OrganizationId.eq(organization.uuid()))
             .lock_exclusive()
-            .one(&tx)
-            .await?
-            .ok_or(LedgerError::NotFound(batch))?;
-        Self::of_row(ledger, tx, row)
-    }
-
-    /// Locks the batch for its owner.
-    ///
-    /// # Errors
-    /// [`LedgerError::Fenced`] when the lease has passed on or the batch has ended.
-    pub(super) async fn begin_owned(ledger: &'a Ledger, lease: Lease) -> Result<Self, LedgerError> {
-        let change = Self::begin(ledger, lease.organization, lease.batch).await?;
-        if change.row.lease_token != lease.token || change.state.stage().is_terminal() {
-            return Err(LedgerError::Fenced(lease.batch));
-        }
-        Ok(change)
+            .one(tx.as_ref())
+            .await?;
+        row.map(|row| Self::of_row(env, tx, row)).transpose()
     }
 
     /// The change that begins with a row which this transaction has just written.
     pub(super) fn of_row(
-        ledger: &'a Ledger,
-        tx: DatabaseTransaction,
+        env: &Arc<Environment>,
+        tx: &Arc<DatabaseTransaction>,
         row: batch_execution::Model,
     ) -> Result<Self, LedgerError> {
         let state = convert::from_json("batch_execution.state_data", row.state_data.clone())?;
         let config = convert::from_json("batch_execution.config", row.config.clone())?;
         Ok(Self {
-            ledger,
-            tx,
+            env: Arc::clone(env),
+            tx: Arc::clone(tx),
+            original: row.clone(),
             row,
             state,
             config,
             events: Vec::new(),
-            at: ledger.clock.now(),
+            documents: Documents::default(),
+            journal: JournalWrites::default(),
+            at: env.clock.now(),
         })
+    }
+
+    /// Whether the organisation has this batch, and the owner, where one is named, still runs it.
+    ///
+    /// # Errors
+    /// [`LedgerError::Fenced`] when the lease has passed on or the batch has ended.
+    pub(super) fn admit(&self, scope: &Scope) -> Result<(), LedgerError> {
+        if self.row.organization_id != scope.organization.uuid() {
+            return Err(LedgerError::NotFound(scope.batch));
+        }
+        let fenced = scope
+            .token
+            .is_some_and(|token| token != self.row.lease_token || self.stage().is_terminal());
+        if fenced {
+            return Err(LedgerError::Fenced(scope.batch));
+        }
+        Ok(())
     }
 
     pub(super) fn batch_id(&self) -> BatchId {
@@ -153,8 +173,25 @@ impl<'a> BatchChange<'a> {
         &self.config
     }
 
-    pub(super) fn ledger(&self) -> &'a Ledger {
-        self.ledger
+    pub(super) fn entropy(&self) -> &dyn Entropy {
+        self.env.entropy.as_ref()
+    }
+
+    /// Gives the batch to an owner; the new token, which fences every earlier owner.
+    pub(super) fn lease_to(&mut self, owner: String, ttl: Duration) -> i64 {
+        self.row.lease_owner = Some(owner);
+        self.row.lease_expires_at = Some(self.at + ttl);
+        self.row.lease_token += 1;
+        self.row.lease_token
+    }
+
+    /// Raises a document's progress to `units`, and the batch's by the difference; never lowers it.
+    pub(super) fn raise_progress(&mut self, document: &mut batch_document::Model, units: u32) {
+        let units = convert::count(units);
+        if units > document.progress_units {
+            self.row.progress_units += i64::from(units - document.progress_units);
+            document.progress_units = units;
+        }
     }
 
     /// Moves the state and records the event that reports it.
@@ -229,16 +266,42 @@ impl<'a> BatchChange<'a> {
         }
     }
 
-    /// Writes the row and the events, commits, and wakes the subscribers.
-    pub(super) async fn commit(self) -> Result<(), LedgerError> {
-        let (batch, sequence) = (self.batch_id(), self.row.last_sequence);
-        write_row(&self.tx, &self.row, &self.state, self.at).await?;
-        write_events(&self.tx, self.ledger, &self.row, &self.events).await?;
-        self.tx.commit().await?;
-        self.ledger
-            .hub
-            .notify(batch, u64::try_from(sequence).unwrap_or_default());
+    /// Writes what has changed so far. Queries that must see it come after.
+    pub(super) async fn flush(&mut self) -> Result<(), LedgerError> {
+        self.documents.write(&self.tx, self.at).await?;
+        self.journal
+            .write(&self.env, &self.tx, &self.row, self.at)
+            .await?;
+        if self.row != self.original || !self.events.is_empty() {
+            self.row.version += 1;
+            write_row(&self.tx, &self.row, &self.state, self.at).await?;
+            write_events(&self.tx, self.entropy(), &self.row, &self.events).await?;
+            self.events.clear();
+            self.original = self.row.clone();
+        }
         Ok(())
+    }
+
+    /// What the batch's subscribers are to be told once the change is committed.
+    pub(super) fn announcement(&self) -> Announcement {
+        Announcement {
+            hub: self.env.hub.clone(),
+            batch: self.batch_id(),
+            sequence: u64::try_from(self.row.last_sequence).unwrap_or_default(),
+        }
+    }
+}
+
+/// Wakes a batch's subscribers.
+pub(super) struct Announcement {
+    hub: EventHub,
+    batch: BatchId,
+    sequence: u64,
+}
+
+impl Announcement {
+    pub(super) fn send(&self) {
+        self.hub.notify(self.batch, self.sequence);
     }
 }
 
@@ -284,7 +347,7 @@ async fn write_row(
         lease_owner: Set(row.lease_owner.clone()),
         lease_token: Set(row.lease_token),
         lease_expires_at: Set(row.lease_expires_at),
-        version: Set(row.version + 1),
+        version: Set(row.version),
         updated_at: Set(at),
         ..Default::default()
     })
@@ -295,14 +358,14 @@ async fn write_row(
 
 async fn write_events(
     tx: &DatabaseTransaction,
-    ledger: &Ledger,
+    entropy: &dyn Entropy,
     row: &batch_execution::Model,
     events: &[BatchEvent],
 ) -> Result<(), LedgerError> {
     for events in events.chunks(EVENTS_PER_INSERT) {
         let rows = events
             .iter()
-            .map(|event| event_row(ledger, row, event))
+            .map(|event| event_row(entropy, row, event))
             .collect::<Result<Vec<_>, StoreError>>()?;
         batch_event::Entity::insert_many(rows)
             .exec_without_returning(tx)
@@ -312,17 +375,17 @@ async fn write_events(
 }
 
 fn event_row(
-    ledger: &Ledger,
+    entropy: &dyn Entropy,
     batch: &batch_execution::Model,
     event: &BatchEvent,
 ) -> Result<batch_event::ActiveModel, StoreError> {
     Ok(batch_event::ActiveModel {
-        id: Set(ledger.entropy.uuid_v7()),
+        id: Set(entropy.uuid_v7()),
         organization_id: Set(batch.organization_id),
         batch_id: Set(batch.id),
         sequence: Set(i64::try_from(event.sequence).unwrap_or(i64::MAX)),
         kind: Set(event.kind.name().to_owned()),
-        batch_document_id: Set(event.kind.document_id().map(|id| id.uuid())),
+        batch_document_id: Set(event.kind.document_id().map(BatchDocumentId::uuid)),
         payload: Set(convert::to_json(event)?),
         timestamp: Set(event.timestamp),
         created_at: Set(event.timestamp),

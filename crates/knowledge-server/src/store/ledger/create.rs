@@ -1,6 +1,6 @@
 //! Storing a batch with its documents.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use knowledge_domain::{
     batch::{BatchConfig, BatchEventKind, BatchState},
@@ -14,7 +14,7 @@ use sea_orm::{
     IntoActiveModel, QueryFilter, SqlErr, sea_query::OnConflict,
 };
 
-use super::{Ledger, LedgerError, change::BatchChange};
+use super::{Ledger, LedgerError, change::BatchChange, writer::finish};
 use crate::store::{StoreError, convert};
 
 /// Documents that one INSERT writes at most; SQLite binds at most 32,766 values.
@@ -93,7 +93,7 @@ impl Ledger {
         let earlier = batch_execution::Entity::find()
             .filter(batch_execution::Column::OrganizationId.eq(batch.organization.uuid()))
             .filter(batch_execution::Column::IdempotencyKey.eq(key))
-            .one(self.store.read())
+            .one(self.store().read())
             .await?;
         Ok(earlier.map(|row| {
             let id = BatchId::from_uuid(row.id);
@@ -111,16 +111,17 @@ impl Ledger {
         owner: &str,
         ttl: Duration,
     ) -> Result<BatchId, LedgerError> {
-        let id = BatchId::from_uuid(self.entropy.uuid_v7());
+        let id = BatchId::from_uuid(self.entropy().uuid_v7());
         let row = self.batch_row(id, batch, owner, ttl)?;
-        let tx = self.store.begin().await?;
+        let tx = Arc::new(self.store().begin().await?);
         batch_execution::Entity::insert(row.clone().into_active_model().reset_all())
-            .exec_without_returning(&tx)
+            .exec_without_returning(tx.as_ref())
             .await?;
         self.insert_documents(&tx, id, batch).await?;
-        let mut change = BatchChange::of_row(self, tx, row)?;
+        let mut change = BatchChange::of_row(&self.env, &tx, row)?;
         change.record(BatchEventKind::BatchCreated {});
-        change.commit().await?;
+        change.flush().await?;
+        finish(tx, vec![change]).await?;
         Ok(id)
     }
 
@@ -131,7 +132,7 @@ impl Ledger {
         owner: &str,
         ttl: Duration,
     ) -> Result<batch_execution::Model, StoreError> {
-        let now = self.clock.now();
+        let now = self.clock().now();
         let state = BatchState::Pending;
         Ok(batch_execution::Model {
             id: id.uuid(),
@@ -201,7 +202,7 @@ impl Ledger {
         organization: OrganizationId,
         document: &PreparedDocument,
     ) -> document::ActiveModel {
-        let now = self.clock.now();
+        let now = self.clock().now();
         document::ActiveModel {
             id: Set(DocumentId::derive(organization, &document.content_hash).uuid()),
             organization_id: Set(organization.uuid()),
@@ -223,9 +224,9 @@ impl Ledger {
         position: usize,
         document: &PreparedDocument,
     ) -> batch_document::ActiveModel {
-        let now = self.clock.now();
+        let now = self.clock().now();
         batch_document::ActiveModel {
-            id: Set(self.entropy.uuid_v7()),
+            id: Set(self.entropy().uuid_v7()),
             organization_id: Set(organization.uuid()),
             batch_id: Set(batch.uuid()),
             document_id: Set(DocumentId::derive(organization, &document.content_hash).uuid()),

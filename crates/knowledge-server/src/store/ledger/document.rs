@@ -4,29 +4,23 @@ use std::collections::BTreeSet;
 
 use knowledge_domain::{
     ErrorKind,
-    batch::{BatchEventKind, BatchFailure, BatchTrigger, FailurePolicy, StageReport},
+    batch::{BatchEventKind, BatchFailure, BatchTrigger, FailurePolicy},
     document::{DocumentStatus, DocumentTrigger},
     ids::{BatchDocumentId, DocumentId, ExecutionId, ExtractionId},
-    workflow::{
-        DocumentProgress, PROGRESS_UNITS, RetryOwner, StageStatus, WorkflowExecutionStatus,
-        WorkflowStage, WorkflowType,
-    },
+    workflow::{PROGRESS_UNITS, RetryOwner, StageStatus, WorkflowExecutionStatus, WorkflowStage},
 };
-use knowledge_tables::{batch_document, workflow_activity, workflow_execution};
-use sea_orm::{
-    ActiveValue::{Set, Unchanged},
-    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
-    sea_query::{Expr, ExprTrait},
-};
+use knowledge_tables::batch_document;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use super::{
-    Ledger, LedgerError,
-    change::{BatchChange, Lease},
+    Lease, Ledger, LedgerError,
+    change::BatchChange,
+    checkpoint::report,
+    documents::{move_to, status},
+    execution,
+    writer::Scope,
 };
 use crate::store::{StoreError, convert};
-
-/// The version of the workflow's definition; an execution goes on with the one that began it.
-const WORKFLOW_VERSION: i32 = 1;
 
 /// A document whose turn has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,16 +73,13 @@ impl Ledger {
         lease: Lease,
         in_flight: &BTreeSet<BatchDocumentId>,
     ) -> Result<Option<DocumentRun>, LedgerError> {
-        let mut change = BatchChange::begin_owned(self, lease).await?;
-        if let Some(row) = left_running(&change, in_flight).await? {
-            return Ok(Some(resume(change, row).await?));
-        }
-        let Some(row) = first_waiting(&change).await? else {
-            return Ok(None);
-        };
-        let run = start(&mut change, row).await?;
-        change.commit().await?;
-        Ok(Some(run))
+        let in_flight = in_flight.clone();
+        self.writer
+            .submit(Scope::owned(lease), move |change| {
+                let in_flight = in_flight.clone();
+                Box::pin(async move { start_next(change, &in_flight).await })
+            })
+            .await
     }
 
     /// Records that a document's graph is stored. Recording it again changes nothing.
@@ -96,40 +87,15 @@ impl Ledger {
         &self,
         lease: Lease,
         run: DocumentRun,
-        outcome: &DocumentOutcome,
+        outcome: DocumentOutcome,
     ) -> Result<(), LedgerError> {
-        let mut change = BatchChange::begin_owned(self, lease).await?;
-        let mut row = load(&change.tx, run.document).await?;
-        if status(&row)? == DocumentStatus::Completed {
-            return Ok(());
-        }
-        move_to(&mut row, DocumentTrigger::Complete)?;
-        row.extraction_id = Some(outcome.extraction.uuid());
-        row.entity_count = convert::count(outcome.entities);
-        row.relation_count = convert::count(outcome.relations);
-        row.error = None;
-        row.error_kind = None;
-        row.completed_at = Some(change.at);
-        raise_progress(&mut change, &mut row, PROGRESS_UNITS);
-        change.row.completed_documents += 1;
-        change.row.entity_count += row.entity_count;
-        change.row.relation_count += row.relation_count;
-        change.row.tokens_used += i64::try_from(outcome.tokens).unwrap_or(i64::MAX);
-        change.record(BatchEventKind::DocumentCompleted {
-            document_id: run.document,
-            entity_count: outcome.entities,
-            relation_count: outcome.relations,
-        });
-        save(&change, row).await?;
-        end_execution(
-            &change,
-            run.execution,
-            WorkflowExecutionStatus::Completed,
-            Some(outcome.output.clone()),
-            None,
-        )
-        .await?;
-        change.commit().await
+        let scope = Scope::owned(lease).document(run.document);
+        self.writer
+            .submit(scope, move |change| {
+                let outcome = outcome.clone();
+                Box::pin(async move { complete(change, run, outcome).await })
+            })
+            .await
     }
 
     /// Records that a document failed, and does what the policy says: leaves it to a later round,
@@ -138,56 +104,107 @@ impl Ledger {
         &self,
         lease: Lease,
         run: DocumentRun,
-        failure: &FailedDocument,
+        failure: FailedDocument,
     ) -> Result<(), LedgerError> {
-        let mut change = BatchChange::begin_owned(self, lease).await?;
-        let mut row = load(&change.tx, run.document).await?;
-        if status(&row)?.is_settled() {
-            return Ok(());
-        }
-        let will_retry = failure.kind.is_retryable()
-            && change.row.retry_round < convert::count(change.config().retry_rounds());
-        fail(&mut change, &mut row, run, failure, will_retry)?;
-        let name = row.name.clone();
-        save(&change, row).await?;
-        end_execution(
-            &change,
-            run.execution,
-            WorkflowExecutionStatus::Failed,
-            None,
-            Some(failure.error.clone()),
-        )
-        .await?;
-        if change.config().failure_policy == FailurePolicy::AbortAll {
-            abort(&mut change, run, &name, failure).await?;
-        }
-        change.commit().await
+        let scope = Scope::owned(lease).document(run.document);
+        self.writer
+            .submit(scope, move |change| {
+                let failure = failure.clone();
+                Box::pin(async move { fail(change, run, &failure).await })
+            })
+            .await
     }
 }
 
+async fn start_next(
+    change: &mut BatchChange,
+    in_flight: &BTreeSet<BatchDocumentId>,
+) -> Result<Option<DocumentRun>, LedgerError> {
+    change.flush().await?;
+    if let Some(row) = left_running(change, in_flight).await? {
+        return resume(change, &row).await.map(Some);
+    }
+    match first_waiting(change).await? {
+        Some(row) => start(change, row).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+async fn complete(
+    change: &mut BatchChange,
+    run: DocumentRun,
+    outcome: DocumentOutcome,
+) -> Result<(), LedgerError> {
+    let mut row = change.documents.get(run.document)?;
+    if status(&row)? == DocumentStatus::Completed {
+        return Ok(());
+    }
+    move_to(&mut row, DocumentTrigger::Complete)?;
+    row.extraction_id = Some(outcome.extraction.uuid());
+    row.entity_count = convert::count(outcome.entities);
+    row.relation_count = convert::count(outcome.relations);
+    row.error = None;
+    row.error_kind = None;
+    row.completed_at = Some(change.at);
+    change.raise_progress(&mut row, PROGRESS_UNITS);
+    change.row.completed_documents += 1;
+    change.row.entity_count += row.entity_count;
+    change.row.relation_count += row.relation_count;
+    change.row.tokens_used += i64::try_from(outcome.tokens).unwrap_or(i64::MAX);
+    change.record(BatchEventKind::DocumentCompleted {
+        document_id: run.document,
+        entity_count: outcome.entities,
+        relation_count: outcome.relations,
+    });
+    change.documents.put(row);
+    let completed = WorkflowExecutionStatus::Completed;
+    execution::end(change, run.execution, completed, Some(outcome.output), None).await
+}
+
+async fn fail(
+    change: &mut BatchChange,
+    run: DocumentRun,
+    failure: &FailedDocument,
+) -> Result<(), LedgerError> {
+    let mut row = change.documents.get(run.document)?;
+    if status(&row)?.is_settled() {
+        return Ok(());
+    }
+    let will_retry = failure.kind.is_retryable()
+        && change.row.retry_round < convert::count(change.config().retry_rounds());
+    record_failure(change, &mut row, run, failure, will_retry)?;
+    let name = row.name.clone();
+    change.documents.put(row);
+    let failed = WorkflowExecutionStatus::Failed;
+    let error = Some(failure.error.clone());
+    execution::end(change, run.execution, failed, None, error).await?;
+    if change.config().failure_policy == FailurePolicy::AbortAll {
+        abort(change, run, &name, failure).await?;
+    }
+    Ok(())
+}
+
 async fn left_running(
-    change: &BatchChange<'_>,
+    change: &BatchChange,
     in_flight: &BTreeSet<BatchDocumentId>,
 ) -> Result<Option<batch_document::Model>, LedgerError> {
     let ours = in_flight.iter().map(|id| id.uuid());
     Ok(in_order(of_status(change, &[DocumentStatus::Processing]))
         .filter(batch_document::Column::Id.is_not_in(ours))
-        .one(&change.tx)
+        .one(change.tx.as_ref())
         .await?)
 }
 
-async fn first_waiting(
-    change: &BatchChange<'_>,
-) -> Result<Option<batch_document::Model>, LedgerError> {
+async fn first_waiting(change: &BatchChange) -> Result<Option<batch_document::Model>, LedgerError> {
     let waiting = [DocumentStatus::Queued, DocumentStatus::Retry];
     Ok(in_order(of_status(change, &waiting))
-        .one(&change.tx)
+        .one(change.tx.as_ref())
         .await?)
 }
 
 /// The batch's documents of these statuses.
 pub(super) fn of_status(
-    change: &BatchChange<'_>,
+    change: &BatchChange,
     statuses: &[DocumentStatus],
 ) -> sea_orm::Select<batch_document::Entity> {
     use batch_document::Column;
@@ -204,78 +221,8 @@ pub(super) fn in_order(
     documents.order_by_asc(batch_document::Column::Position)
 }
 
-async fn load(
-    tx: &DatabaseTransaction,
-    document: BatchDocumentId,
-) -> Result<batch_document::Model, LedgerError> {
-    Ok(batch_document::Entity::find_by_id(document.uuid())
-        .one(tx)
-        .await?
-        .ok_or_else(|| StoreError::corrupt(format!("no document {document}")))?)
-}
-
-pub(super) fn status(row: &batch_document::Model) -> Result<DocumentStatus, StoreError> {
-    convert::from_text("batch_document.status", &row.status)
-}
-
-/// Moves a document's status as the domain allows.
-pub(super) fn move_to(
-    row: &mut batch_document::Model,
-    trigger: DocumentTrigger,
-) -> Result<(), StoreError> {
-    let next = status(row)?
-        .apply(trigger)
-        .map_err(|error| StoreError::corrupt(format!("{}: {error}", row.id)))?;
-    row.status = next.to_string();
-    Ok(())
-}
-
-/// Raises a document's progress to `units`, and the batch's by the difference; never lowers it.
-pub(super) fn raise_progress(
-    change: &mut BatchChange<'_>,
-    row: &mut batch_document::Model,
-    units: u32,
-) {
-    let units = convert::count(units);
-    if units > row.progress_units {
-        change.row.progress_units += i64::from(units - row.progress_units);
-        row.progress_units = units;
-    }
-}
-
-/// Writes what may change of a document's row.
-pub(super) async fn save(
-    change: &BatchChange<'_>,
-    row: batch_document::Model,
-) -> Result<(), LedgerError> {
-    batch_document::Entity::update(batch_document::ActiveModel {
-        id: Unchanged(row.id),
-        status: Set(row.status),
-        stage: Set(row.stage),
-        stage_current: Set(row.stage_current),
-        stage_total: Set(row.stage_total),
-        progress_units: Set(row.progress_units),
-        attempt: Set(row.attempt),
-        retry_round: Set(row.retry_round),
-        error: Set(row.error),
-        error_kind: Set(row.error_kind),
-        execution_id: Set(row.execution_id),
-        extraction_id: Set(row.extraction_id),
-        entity_count: Set(row.entity_count),
-        relation_count: Set(row.relation_count),
-        started_at: Set(row.started_at),
-        completed_at: Set(row.completed_at),
-        version: Set(row.version + 1),
-        updated_at: Set(change.at),
-        ..Default::default()
-    })
-    .exec_without_returning(&change.tx)
-    .await?;
-    Ok(())
-}
-
 async fn start(
-    change: &mut BatchChange<'_>,
+    change: &mut BatchChange,
     mut row: batch_document::Model,
 ) -> Result<DocumentRun, LedgerError> {
     move_to(&mut row, DocumentTrigger::Start)?;
@@ -288,8 +235,8 @@ async fn start(
     row.completed_at = None;
     let owner = retry_owner(change);
     let execution = match row.execution_id {
-        Some(id) => restart_execution(change, ExecutionId::from_uuid(id), owner).await?,
-        None => insert_execution(change, &row, owner).await?,
+        Some(id) => execution::restart(change, ExecutionId::from_uuid(id), owner).await?,
+        None => execution::begin(change, &row, owner).await?,
     };
     row.execution_id = Some(execution.uuid());
     change.row.started_at.get_or_insert(change.at);
@@ -298,22 +245,20 @@ async fn start(
         document_id: run.document,
         document_index: u32::try_from(row.position).unwrap_or_default(),
     });
-    save(change, row).await?;
+    change.documents.put(row);
     Ok(run)
 }
 
 async fn resume(
-    change: BatchChange<'_>,
-    row: batch_document::Model,
+    change: &mut BatchChange,
+    row: &batch_document::Model,
 ) -> Result<DocumentRun, LedgerError> {
     let execution = row
         .execution_id
         .map(ExecutionId::from_uuid)
         .ok_or_else(|| StoreError::corrupt(format!("document {} without execution", row.id)))?;
-    let owner = retry_owner(&change);
-    lease_execution(&change, execution, None).await?;
-    change.commit().await?;
-    Ok(run_of(&row, execution, owner))
+    execution::lease(change, execution, None).await?;
+    Ok(run_of(row, execution, retry_owner(change)))
 }
 
 fn run_of(row: &batch_document::Model, execution: ExecutionId, owner: RetryOwner) -> DocumentRun {
@@ -327,135 +272,15 @@ fn run_of(row: &batch_document::Model, execution: ExecutionId, owner: RetryOwner
 }
 
 /// One owner of retries per activity, never two.
-fn retry_owner(change: &BatchChange<'_>) -> RetryOwner {
+fn retry_owner(change: &BatchChange) -> RetryOwner {
     match change.config().failure_policy {
         FailurePolicy::RetryFailed => RetryOwner::Orchestrator,
         FailurePolicy::ContinueOnFailure | FailurePolicy::AbortAll => RetryOwner::Activity,
     }
 }
 
-async fn insert_execution(
-    change: &BatchChange<'_>,
-    document: &batch_document::Model,
-    owner: RetryOwner,
-) -> Result<ExecutionId, LedgerError> {
-    let id = ExecutionId::from_uuid(change.ledger().entropy().uuid_v7());
-    let content = DocumentId::from_uuid(document.document_id);
-    workflow_execution::Entity::insert(workflow_execution::ActiveModel {
-        id: Set(id.uuid()),
-        organization_id: Set(document.organization_id),
-        workflow_type: Set(WorkflowType::Extraction.to_string()),
-        workflow_version: Set(WORKFLOW_VERSION),
-        batch_document_id: Set(Some(document.id)),
-        status: Set(WorkflowExecutionStatus::Running.to_string()),
-        mode: Set(change.row.mode.clone()),
-        current_activity: Set(None),
-        input: Set(serde_json::json!({ "documentId": content })),
-        output: Set(None),
-        error: Set(None),
-        checkpoint: Set(None),
-        retry_owner: Set(owner.to_string()),
-        retry_count: Set(0),
-        lease_owner: Set(change.row.lease_owner.clone()),
-        lease_token: Set(change.row.lease_token),
-        lease_expires_at: Set(change.row.lease_expires_at),
-        started_at: Set(Some(change.at)),
-        completed_at: Set(None),
-        version: Set(1),
-        created_at: Set(change.at),
-        updated_at: Set(change.at),
-    })
-    .exec_without_returning(&change.tx)
-    .await?;
-    Ok(id)
-}
-
-/// Sets an execution going again for another attempt: its checkpoints stay, the failures of what
-/// did not complete are forgiven.
-async fn restart_execution(
-    change: &BatchChange<'_>,
-    execution: ExecutionId,
-    owner: RetryOwner,
-) -> Result<ExecutionId, LedgerError> {
-    use workflow_activity::Column;
-    lease_execution(change, execution, Some(owner)).await?;
-    workflow_activity::Entity::update_many()
-        .col_expr(Column::FailureCount, Expr::value(0))
-        .col_expr(
-            Column::NextAttemptAt,
-            Expr::value(None::<chrono::DateTime<chrono::Utc>>),
-        )
-        .filter(Column::ExecutionId.eq(execution.uuid()))
-        .filter(Column::FailureCount.gt(0))
-        .exec(&change.tx)
-        .await?;
-    Ok(execution)
-}
-
-/// Gives an execution to the batch's owner; with `retried`, as another attempt.
-async fn lease_execution(
-    change: &BatchChange<'_>,
-    execution: ExecutionId,
-    retried: Option<RetryOwner>,
-) -> Result<(), LedgerError> {
-    use workflow_execution::Column;
-    let running = WorkflowExecutionStatus::Running.to_string();
-    let mut update = workflow_execution::Entity::update_many()
-        .col_expr(Column::Status, Expr::value(running))
-        .col_expr(
-            Column::LeaseOwner,
-            Expr::value(change.row.lease_owner.clone()),
-        )
-        .col_expr(Column::LeaseToken, Expr::value(change.row.lease_token))
-        .col_expr(
-            Column::LeaseExpiresAt,
-            Expr::value(change.row.lease_expires_at),
-        )
-        .col_expr(Column::UpdatedAt, Expr::value(change.at))
-        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-        .filter(Column::Id.eq(execution.uuid()));
-    if let Some(owner) = retried {
-        update = update
-            .col_expr(Column::RetryOwner, Expr::value(owner.to_string()))
-            .col_expr(Column::RetryCount, Expr::col(Column::RetryCount).add(1))
-            .col_expr(Column::Error, Expr::value(None::<String>))
-            .col_expr(
-                Column::CompletedAt,
-                Expr::value(None::<chrono::DateTime<chrono::Utc>>),
-            );
-    }
-    update.exec(&change.tx).await?;
-    Ok(())
-}
-
-pub(super) async fn end_execution(
-    change: &BatchChange<'_>,
-    execution: ExecutionId,
-    status: WorkflowExecutionStatus,
-    output: Option<serde_json::Value>,
-    error: Option<String>,
-) -> Result<(), LedgerError> {
-    use workflow_execution::Column;
-    workflow_execution::Entity::update_many()
-        .col_expr(Column::Status, Expr::value(status.to_string()))
-        .col_expr(Column::Output, Expr::value(output))
-        .col_expr(Column::Error, Expr::value(error))
-        .col_expr(Column::LeaseOwner, Expr::value(None::<String>))
-        .col_expr(
-            Column::LeaseExpiresAt,
-            Expr::value(None::<chrono::DateTime<chrono::Utc>>),
-        )
-        .col_expr(Column::CompletedAt, Expr::value(change.at))
-        .col_expr(Column::UpdatedAt, Expr::value(change.at))
-        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-        .filter(Column::Id.eq(execution.uuid()))
-        .exec(&change.tx)
-        .await?;
-    Ok(())
-}
-
-fn fail(
-    change: &mut BatchChange<'_>,
+fn record_failure(
+    change: &mut BatchChange,
     row: &mut batch_document::Model,
     run: DocumentRun,
     failure: &FailedDocument,
@@ -466,7 +291,7 @@ fn fail(
         if change.config().failure_policy == FailurePolicy::RetryFailed {
             move_to(row, DocumentTrigger::Abandon)?;
         }
-        raise_progress(change, row, PROGRESS_UNITS);
+        change.raise_progress(row, PROGRESS_UNITS);
     }
     row.error = Some(failure.error.clone());
     row.error_kind = Some(failure.kind.name().to_owned());
@@ -474,17 +299,7 @@ fn fail(
     change.row.failed_documents += 1;
     if let Some(stage) = failure.stage {
         row.stage = Some(stage.to_string());
-        let progress = DocumentProgress {
-            stage,
-            current: u32::try_from(row.stage_current).unwrap_or_default(),
-            total: u32::try_from(row.stage_total).unwrap_or_default(),
-        };
-        change.record(BatchEventKind::StageProgress(StageReport::new(
-            run.document,
-            run.execution,
-            progress,
-            StageStatus::Failed,
-        )));
+        report(change, row, run, stage, StageStatus::Failed);
     }
     change.record(BatchEventKind::DocumentFailed {
         document_id: run.document,
@@ -497,7 +312,7 @@ fn fail(
 
 /// Ends the batch at its first failure: what has not completed is skipped.
 async fn abort(
-    change: &mut BatchChange<'_>,
+    change: &mut BatchChange,
     culprit: DocumentRun,
     name: &str,
     failure: &FailedDocument,
@@ -512,14 +327,15 @@ async fn abort(
 }
 
 /// Skips every document that is not settled, and cancels their workflows.
-pub(super) async fn skip_unfinished(change: &mut BatchChange<'_>) -> Result<(), LedgerError> {
+pub(super) async fn skip_unfinished(change: &mut BatchChange) -> Result<(), LedgerError> {
     let unsettled = [
         DocumentStatus::Processing,
         DocumentStatus::Queued,
         DocumentStatus::Retry,
     ];
+    change.flush().await?;
     let rows = in_order(of_status(change, &unsettled))
-        .all(&change.tx)
+        .all(change.tx.as_ref())
         .await?;
     for mut row in rows {
         let running = status(&row)? == DocumentStatus::Processing;
@@ -532,9 +348,9 @@ pub(super) async fn skip_unfinished(change: &mut BatchChange<'_>) -> Result<(), 
         if let (true, Some(execution)) = (running, row.execution_id) {
             let execution = ExecutionId::from_uuid(execution);
             let cancelled = WorkflowExecutionStatus::Cancelled;
-            end_execution(change, execution, cancelled, None, None).await?;
+            execution::end(change, execution, cancelled, None, None).await?;
         }
-        save(change, row).await?;
+        change.documents.put(row);
     }
     Ok(())
 }

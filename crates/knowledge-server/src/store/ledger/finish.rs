@@ -6,9 +6,10 @@ use knowledge_domain::{
 };
 
 use super::{
-    Ledger, LedgerError,
-    change::{BatchChange, Lease},
+    Lease, Ledger, LedgerError,
+    change::BatchChange,
     document::skip_unfinished,
+    writer::{Scope, commit_alone},
 };
 
 /// What follows when every document is settled.
@@ -23,39 +24,44 @@ pub enum PassOutcome {
 impl Ledger {
     /// Ends the run, or enters `Resolving`, once every document is settled.
     pub async fn settle(&self, lease: Lease) -> Result<PassOutcome, LedgerError> {
-        let mut change = BatchChange::begin_owned(self, lease).await?;
-        if change.stage() == BatchStage::Resolving {
-            return Ok(PassOutcome::Resolve);
-        }
-        if change.totals().completed == 0 {
-            let error = "no document of the batch succeeded; see the documents' errors".to_owned();
-            let totals = change.totals();
-            change.apply(BatchTrigger::Fail(BatchFailure { error, totals }))?;
-            change.commit().await?;
-            return Ok(PassOutcome::Ended);
-        }
-        change.advance_to(WorkflowStage::Assemble)?;
-        let outcome = if change.config().enable_entity_resolution {
-            change.apply(BatchTrigger::StartResolution)?;
-            PassOutcome::Resolve
-        } else {
-            let totals = change.totals();
-            change.apply(BatchTrigger::Complete { totals })?;
-            PassOutcome::Ended
-        };
-        change.commit().await?;
-        Ok(outcome)
+        commit_alone(&self.env, Scope::owned(lease), |change| {
+            Box::pin(std::future::ready(settle(change)))
+        })
+        .await
     }
 
     /// Ends the run as failed for a reason that no document is to blame for.
     pub async fn fail_batch(&self, lease: Lease, error: &str) -> Result<(), LedgerError> {
-        let mut change = BatchChange::begin_owned(self, lease).await?;
-        skip_unfinished(&mut change).await?;
-        let failure = BatchFailure {
-            error: error.to_owned(),
-            totals: change.totals(),
-        };
-        change.apply(BatchTrigger::Fail(failure))?;
-        change.commit().await
+        commit_alone(&self.env, Scope::owned(lease), |change| {
+            let error = error.to_owned();
+            Box::pin(async move { fail(change, error).await })
+        })
+        .await
     }
+}
+
+fn settle(change: &mut BatchChange) -> Result<PassOutcome, LedgerError> {
+    if change.stage() == BatchStage::Resolving {
+        return Ok(PassOutcome::Resolve);
+    }
+    let totals = change.totals();
+    if totals.completed == 0 {
+        let error = "no document of the batch succeeded; see the documents' errors".to_owned();
+        change.apply(BatchTrigger::Fail(BatchFailure { error, totals }))?;
+        return Ok(PassOutcome::Ended);
+    }
+    change.advance_to(WorkflowStage::Assemble)?;
+    if change.config().enable_entity_resolution {
+        change.apply(BatchTrigger::StartResolution)?;
+        Ok(PassOutcome::Resolve)
+    } else {
+        change.apply(BatchTrigger::Complete { totals })?;
+        Ok(PassOutcome::Ended)
+    }
+}
+
+async fn fail(change: &mut BatchChange, error: String) -> Result<(), LedgerError> {
+    skip_unfinished(change).await?;
+    let totals = change.totals();
+    change.apply(BatchTrigger::Fail(BatchFailure { error, totals }))
 }

@@ -11,8 +11,9 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, sea_
 use strum::IntoEnumIterator;
 
 use super::{
-    Ledger, LedgerError,
-    change::{BatchChange, Lease},
+    Lease, Ledger, LedgerError,
+    change::BatchChange,
+    writer::{Scope, commit_alone},
 };
 use crate::store::convert;
 
@@ -35,13 +36,13 @@ impl Ledger {
             condition = condition.add(
                 Condition::any()
                     .add(Column::LeaseExpiresAt.is_null())
-                    .add(Column::LeaseExpiresAt.lt(self.clock.now())),
+                    .add(Column::LeaseExpiresAt.lt(self.clock().now())),
             );
         }
         let rows = Entity::find()
             .filter(condition)
             .order_by_asc(Column::Id)
-            .all(self.store.read())
+            .all(self.store().read())
             .await?;
         Ok(rows
             .into_iter()
@@ -63,19 +64,17 @@ impl Ledger {
         ttl: Duration,
         whatever_lease: bool,
     ) -> Result<Option<Lease>, LedgerError> {
-        let mut change = BatchChange::begin(self, organization, batch).await?;
-        let held = change.row.lease_owner.as_deref().is_some_and(|holder| {
-            holder == owner || (!whatever_lease && change.row.lease_expires_at > Some(change.at))
-        });
-        if held || change.stage().is_terminal() {
-            return Ok(None);
-        }
-        change.row.lease_owner = Some(owner.to_owned());
-        change.row.lease_expires_at = Some(change.at + ttl);
-        change.row.lease_token += 1;
-        let token = change.row.lease_token;
-        change.commit().await?;
-        Ok(Some(Lease {
+        let token = commit_alone(&self.env, Scope::of(organization, batch), |change| {
+            let owner = owner.to_owned();
+            Box::pin(std::future::ready(Ok(take(
+                change,
+                owner,
+                ttl,
+                whatever_lease,
+            ))))
+        })
+        .await?;
+        Ok(token.map(|token| Lease {
             organization,
             batch,
             token,
@@ -88,7 +87,7 @@ impl Ledger {
         lease: Lease,
     ) -> Result<(BatchConfig, Option<OntologyId>), LedgerError> {
         let row = Entity::find_by_id(lease.batch.uuid())
-            .one(self.store.read())
+            .one(self.store().read())
             .await?
             .ok_or(LedgerError::NotFound(lease.batch))?;
         let config = convert::from_json("batch_execution.config", row.config)?;
@@ -97,8 +96,8 @@ impl Ledger {
 
     /// Extends every lease of `owner`; the number of batches that it runs.
     pub async fn heartbeat(&self, owner: &str, ttl: Duration) -> Result<u64, LedgerError> {
-        let now = self.clock.now();
-        let tx = self.store.begin().await?;
+        let now = self.clock().now();
+        let tx = self.store().begin().await?;
         let updated = Entity::update_many()
             .col_expr(Column::LeaseExpiresAt, Expr::value(now + ttl))
             .filter(unfinished().add(Column::LeaseOwner.eq(owner)))
@@ -110,7 +109,7 @@ impl Ledger {
 
     /// Gives every lease of `owner` up, so that another process can take over at once.
     pub async fn release(&self, owner: &str) -> Result<(), LedgerError> {
-        let tx = self.store.begin().await?;
+        let tx = self.store().begin().await?;
         Entity::update_many()
             .col_expr(
                 Column::LeaseExpiresAt,
@@ -123,4 +122,18 @@ impl Ledger {
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// Takes a batch for `owner`, if nobody else has it; the new token.
+fn take(
+    change: &mut BatchChange,
+    owner: String,
+    ttl: Duration,
+    whatever_lease: bool,
+) -> Option<i64> {
+    let held = change.row.lease_owner.as_deref().is_some_and(|holder| {
+        holder == owner || (!whatever_lease && change.row.lease_expires_at > Some(change.at))
+    });
+    let free = !held && !change.stage().is_terminal();
+    free.then(|| change.lease_to(owner, ttl))
 }

@@ -2,28 +2,35 @@
 //!
 //! A state change, its event and the counters that it moves are committed together; subscribers
 //! are woken after the commit. Every change locks the batch's row first, so changes to one batch
-//! follow each other, and whoever races is refused by the state machine or by the lease.
+//! follow each other, and whoever races is refused by the state machine or by the lease. What
+//! many documents do at once is committed in groups (`writer.rs`).
 
 mod change;
 mod checkpoint;
 mod create;
 mod document;
+mod documents;
+mod execution;
 mod finish;
+mod journal;
 mod lease;
 mod resolve;
 mod round;
 mod steer;
+mod writer;
 
 use std::sync::Arc;
 
 pub use change::{Lease, LedgerError};
-pub use checkpoint::{Checkpoint, CompletedUnit, FailedUnit, JournaledUnit, StageEntry, UnitKey};
+pub use checkpoint::{Checkpoint, StageEntry};
 pub use create::{Created, PreparedBatch, PreparedDocument};
 pub use document::{DocumentOutcome, DocumentRun, FailedDocument};
 pub use finish::PassOutcome;
+pub use journal::{CompletedUnit, FailedUnit, JournaledUnit, UnitKey};
 use knowledge_domain::{Clock, Entropy};
 pub use round::NextRound;
 pub use steer::SteerOutcome;
+use writer::{Environment, Writer};
 
 use super::Store;
 use crate::progress::EventHub;
@@ -31,49 +38,53 @@ use crate::progress::EventHub;
 /// Writes changes to batches; cheap to clone.
 #[derive(Clone)]
 pub struct Ledger {
-    store: Store,
-    hub: EventHub,
-    clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
+    env: Arc<Environment>,
+    writer: Writer,
 }
 
 impl Ledger {
-    /// A ledger that writes to `store` and wakes the subscribers of `hub`.
+    /// A ledger that writes to `store` and wakes the subscribers of `hub`. Its writer is a task of
+    /// the current runtime.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
     pub fn new(
         store: Store,
         hub: EventHub,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        Self {
+        let env = Arc::new(Environment {
             store,
             hub,
             clock,
             entropy,
-        }
+        });
+        let writer = Writer::start(Arc::clone(&env));
+        Self { env, writer }
     }
 
     /// The store that it writes to.
     #[must_use]
     pub fn store(&self) -> &Store {
-        &self.store
+        &self.env.store
     }
 
     /// The hub that it wakes.
     #[must_use]
     pub fn hub(&self) -> &EventHub {
-        &self.hub
+        &self.env.hub
     }
 
     /// The clock that stamps its rows.
     #[must_use]
     pub fn clock(&self) -> &dyn Clock {
-        self.clock.as_ref()
+        self.env.clock.as_ref()
     }
 
     /// The source of its ids.
     #[must_use]
     pub fn entropy(&self) -> &dyn Entropy {
-        self.entropy.as_ref()
+        self.env.entropy.as_ref()
     }
 }

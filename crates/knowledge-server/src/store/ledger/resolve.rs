@@ -21,9 +21,10 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    Ledger, LedgerError,
-    change::{BatchChange, Lease},
+    Lease, Ledger, LedgerError,
+    change::BatchChange,
     document::of_status,
+    writer::{Scope, commit_alone},
 };
 use crate::store::convert;
 
@@ -45,35 +46,40 @@ impl Ledger {
     /// Batches of one organisation are resolved one after the other, so none misses what another
     /// writes.
     pub async fn resolve(&self, lease: Lease) -> Result<(), LedgerError> {
-        let mut change = BatchChange::begin_owned(self, lease).await?;
-        organization::Entity::find_by_id(change.row.organization_id)
-            .lock_exclusive()
-            .one(&change.tx)
-            .await?;
-        let extractions = extractions(&change).await?;
-        let entities = entities_of(&change, &extractions).await?;
-        let counts = attach(&change, &entities).await?;
-        link_mentions(&change, &extractions).await?;
-        let clusters = faces(&change, &extractions).await?;
-        change.row.entity_count = convert::count(clusters);
-        change.record(BatchEventKind::ResolutionCompleted {
-            cluster_count: u32::try_from(clusters).unwrap_or(u32::MAX),
-            merge_count: counts.merges,
-            same_as_count: counts.links,
-        });
-        let totals = change.totals();
-        change.apply(BatchTrigger::Complete { totals })?;
-        change.commit().await
+        commit_alone(&self.env, Scope::owned(lease), |change| {
+            Box::pin(resolve_batch(change))
+        })
+        .await
     }
 }
 
+async fn resolve_batch(change: &mut BatchChange) -> Result<(), LedgerError> {
+    organization::Entity::find_by_id(change.row.organization_id)
+        .lock_exclusive()
+        .one(change.tx.as_ref())
+        .await?;
+    let extractions = extractions(change).await?;
+    let entities = entities_of(change, &extractions).await?;
+    let counts = attach(change, &entities).await?;
+    link_mentions(change, &extractions).await?;
+    let clusters = faces(change, &extractions).await?;
+    change.row.entity_count = convert::count(clusters);
+    change.record(BatchEventKind::ResolutionCompleted {
+        cluster_count: u32::try_from(clusters).unwrap_or(u32::MAX),
+        merge_count: counts.merges,
+        same_as_count: counts.links,
+    });
+    let totals = change.totals();
+    change.apply(BatchTrigger::Complete { totals })
+}
+
 /// The extractions of the batch's completed documents, each once.
-async fn extractions(change: &BatchChange<'_>) -> Result<Vec<Uuid>, LedgerError> {
+async fn extractions(change: &BatchChange) -> Result<Vec<Uuid>, LedgerError> {
     let mut ids: Vec<Uuid> = of_status(change, &[DocumentStatus::Completed])
         .select_only()
         .column(batch_document::Column::ExtractionId)
         .into_tuple::<Option<Uuid>>()
-        .all(&change.tx)
+        .all(change.tx.as_ref())
         .await?
         .into_iter()
         .flatten()
@@ -84,7 +90,7 @@ async fn extractions(change: &BatchChange<'_>) -> Result<Vec<Uuid>, LedgerError>
 }
 
 async fn entities_of(
-    change: &BatchChange<'_>,
+    change: &BatchChange,
     extractions: &[Uuid],
 ) -> Result<Vec<entity::Model>, LedgerError> {
     let mut entities = Vec::new();
@@ -92,7 +98,7 @@ async fn entities_of(
         entities.extend(
             entity::Entity::find()
                 .filter(entity::Column::ExtractionId.is_in(ids.iter().copied()))
-                .all(&change.tx)
+                .all(change.tx.as_ref())
                 .await?,
         );
     }
@@ -100,10 +106,7 @@ async fn entities_of(
 }
 
 /// Attaches entities to the organisation's clusters, or opens clusters for them.
-async fn attach(
-    change: &BatchChange<'_>,
-    entities: &[entity::Model],
-) -> Result<Counts, LedgerError> {
+async fn attach(change: &BatchChange, entities: &[entity::Model]) -> Result<Counts, LedgerError> {
     let keys: HashMap<Uuid, String> = entities
         .iter()
         .map(|row| Ok((row.id, key_of(row)?)))
@@ -144,7 +147,7 @@ fn candidate(row: &entity::Model) -> Result<Candidate, LedgerError> {
 }
 
 async fn existing_clusters(
-    change: &BatchChange<'_>,
+    change: &BatchChange,
     keys: impl Iterator<Item = &String>,
 ) -> Result<HashMap<String, entity_cluster::Model>, LedgerError> {
     let mut keys: Vec<&String> = keys.collect();
@@ -155,7 +158,7 @@ async fn existing_clusters(
         let rows = entity_cluster::Entity::find()
             .filter(entity_cluster::Column::OrganizationId.eq(change.row.organization_id))
             .filter(entity_cluster::Column::ClusterKey.is_in(keys.iter().copied()))
-            .all(&change.tx)
+            .all(change.tx.as_ref())
             .await?;
         clusters.extend(rows.into_iter().map(|row| (row.cluster_key.clone(), row)));
     }
@@ -163,7 +166,7 @@ async fn existing_clusters(
 }
 
 async fn members_of(
-    change: &BatchChange<'_>,
+    change: &BatchChange,
     clusters: impl Iterator<Item = Uuid>,
 ) -> Result<Vec<entity::Model>, LedgerError> {
     let clusters: Vec<Uuid> = clusters.collect();
@@ -178,7 +181,7 @@ async fn members_of(
                 .filter(
                     entity::Column::Id.in_subquery(sea_orm::QueryTrait::into_query(of_clusters)),
                 )
-                .all(&change.tx)
+                .all(change.tx.as_ref())
                 .await?,
         );
     }
@@ -186,7 +189,7 @@ async fn members_of(
 }
 
 async fn write_cluster(
-    change: &BatchChange<'_>,
+    change: &BatchChange,
     cluster: &Cluster,
     before: Option<&entity_cluster::Model>,
     known: &HashSet<Uuid>,
@@ -214,7 +217,7 @@ async fn write_cluster(
 }
 
 async fn upsert_cluster(
-    change: &BatchChange<'_>,
+    change: &BatchChange,
     id: ClusterId,
     cluster: &Cluster,
     before: Option<&entity_cluster::Model>,
@@ -245,19 +248,19 @@ async fn upsert_cluster(
                 .update_columns(changed)
                 .to_owned(),
         )
-        .exec_without_returning(&change.tx)
+        .exec_without_returning(change.tx.as_ref())
         .await?;
     Ok(())
 }
 
 async fn insert_members(
-    change: &BatchChange<'_>,
+    change: &BatchChange,
     cluster: ClusterId,
     joined: &[EntityId],
 ) -> Result<(), LedgerError> {
     for entities in joined.chunks(IDS_PER_STATEMENT) {
         let rows = entities.iter().map(|entity| cluster_member::ActiveModel {
-            id: Set(change.ledger().entropy().uuid_v7()),
+            id: Set(change.entropy().uuid_v7()),
             organization_id: Set(change.row.organization_id),
             cluster_id: Set(cluster.uuid()),
             entity_id: Set(entity.uuid()),
@@ -265,14 +268,14 @@ async fn insert_members(
             updated_at: Set(change.at),
         });
         cluster_member::Entity::insert_many(rows)
-            .exec_without_returning(&change.tx)
+            .exec_without_returning(change.tx.as_ref())
             .await?;
     }
     Ok(())
 }
 
 /// Points every member, and its mentions, at the cluster's face.
-async fn point_at_face(change: &BatchChange<'_>, cluster: &Cluster) -> Result<(), LedgerError> {
+async fn point_at_face(change: &BatchChange, cluster: &Cluster) -> Result<(), LedgerError> {
     for members in cluster.members.chunks(IDS_PER_STATEMENT) {
         let ids = || members.iter().map(|member| member.uuid());
         entity::Entity::update_many()
@@ -281,7 +284,7 @@ async fn point_at_face(change: &BatchChange<'_>, cluster: &Cluster) -> Result<()
                 Expr::value(cluster.canonical.uuid()),
             )
             .filter(entity::Column::Id.is_in(ids()))
-            .exec(&change.tx)
+            .exec(change.tx.as_ref())
             .await?;
         mention_record::Entity::update_many()
             .col_expr(
@@ -289,19 +292,19 @@ async fn point_at_face(change: &BatchChange<'_>, cluster: &Cluster) -> Result<()
                 Expr::value(cluster.canonical.uuid()),
             )
             .filter(mention_record::Column::EntityId.is_in(ids()))
-            .exec(&change.tx)
+            .exec(change.tx.as_ref())
             .await?;
     }
     Ok(())
 }
 
 /// Writes one link from the face to every other member, in place of those of an earlier face.
-async fn write_links(change: &BatchChange<'_>, cluster: &Cluster) -> Result<u32, LedgerError> {
+async fn write_links(change: &BatchChange, cluster: &Cluster) -> Result<u32, LedgerError> {
     use same_as_link::Column;
     for members in cluster.members.chunks(IDS_PER_STATEMENT) {
         same_as_link::Entity::delete_many()
             .filter(Column::MemberId.is_in(members.iter().map(|member| member.uuid())))
-            .exec(&change.tx)
+            .exec(change.tx.as_ref())
             .await?;
     }
     let others: Vec<EntityId> = cluster
@@ -312,7 +315,7 @@ async fn write_links(change: &BatchChange<'_>, cluster: &Cluster) -> Result<u32,
         .collect();
     for members in others.chunks(IDS_PER_STATEMENT) {
         let rows = members.iter().map(|member| same_as_link::ActiveModel {
-            id: Set(change.ledger().entropy().uuid_v7()),
+            id: Set(change.entropy().uuid_v7()),
             organization_id: Set(change.row.organization_id),
             canonical_id: Set(cluster.canonical.uuid()),
             member_id: Set(member.uuid()),
@@ -322,14 +325,14 @@ async fn write_links(change: &BatchChange<'_>, cluster: &Cluster) -> Result<u32,
             updated_at: Set(change.at),
         });
         same_as_link::Entity::insert_many(rows)
-            .exec_without_returning(&change.tx)
+            .exec_without_returning(change.tx.as_ref())
             .await?;
     }
     Ok(u32::try_from(others.len()).unwrap_or(u32::MAX))
 }
 
 async fn write_history(
-    change: &BatchChange<'_>,
+    change: &BatchChange,
     cluster: &Cluster,
     joined: &[EntityId],
 ) -> Result<u32, LedgerError> {
@@ -340,7 +343,7 @@ async fn write_history(
         .collect();
     for members in merged.chunks(IDS_PER_STATEMENT) {
         let rows = members.iter().map(|member| merge_history::ActiveModel {
-            id: Set(change.ledger().entropy().uuid_v7()),
+            id: Set(change.entropy().uuid_v7()),
             organization_id: Set(change.row.organization_id),
             source_entity_id: Set(member.uuid()),
             target_entity_id: Set(cluster.canonical.uuid()),
@@ -352,28 +355,28 @@ async fn write_history(
             updated_at: Set(change.at),
         });
         merge_history::Entity::insert_many(rows)
-            .exec_without_returning(&change.tx)
+            .exec_without_returning(change.tx.as_ref())
             .await?;
     }
     Ok(u32::try_from(merged.len()).unwrap_or(u32::MAX))
 }
 
 /// Mentions of entities that nothing merged resolve to their own entity.
-async fn link_mentions(change: &BatchChange<'_>, extractions: &[Uuid]) -> Result<(), LedgerError> {
+async fn link_mentions(change: &BatchChange, extractions: &[Uuid]) -> Result<(), LedgerError> {
     use mention_record::Column;
     for ids in extractions.chunks(IDS_PER_STATEMENT) {
         mention_record::Entity::update_many()
-            .col_expr(Column::ResolvedEntityId, Expr::col(Column::EntityId).into())
+            .col_expr(Column::ResolvedEntityId, Expr::col(Column::EntityId))
             .filter(Column::ExtractionId.is_in(ids.iter().copied()))
             .filter(Column::ResolvedEntityId.is_null())
-            .exec(&change.tx)
+            .exec(change.tx.as_ref())
             .await?;
     }
     Ok(())
 }
 
 /// How many entities the batch has after resolution.
-async fn faces(change: &BatchChange<'_>, extractions: &[Uuid]) -> Result<usize, LedgerError> {
+async fn faces(change: &BatchChange, extractions: &[Uuid]) -> Result<usize, LedgerError> {
     let mut faces = HashSet::new();
     for ids in extractions.chunks(IDS_PER_STATEMENT) {
         faces.extend(
@@ -383,7 +386,7 @@ async fn faces(change: &BatchChange<'_>, extractions: &[Uuid]) -> Result<usize, 
                 .distinct()
                 .filter(entity::Column::ExtractionId.is_in(ids.iter().copied()))
                 .into_tuple::<Uuid>()
-                .all(&change.tx)
+                .all(change.tx.as_ref())
                 .await?,
         );
     }

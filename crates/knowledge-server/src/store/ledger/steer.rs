@@ -11,10 +11,11 @@ use knowledge_tables::batch_document;
 use sea_orm::{QuerySelect, prelude::Expr, sea_query::ExprTrait};
 
 use super::{
-    Ledger, LedgerError,
-    change::{BatchChange, Lease},
+    Lease, Ledger, LedgerError,
+    change::BatchChange,
     document::{of_status, skip_unfinished},
     round::requeue_unfinished,
+    writer::{Scope, commit_alone},
 };
 
 /// What became of a command.
@@ -33,17 +34,10 @@ impl Ledger {
         organization: OrganizationId,
         batch: BatchId,
     ) -> Result<SteerOutcome, LedgerError> {
-        let mut change = BatchChange::begin(self, organization, batch).await?;
-        if change.stage() == BatchStage::Cancelled {
-            return Ok(SteerOutcome::Unchanged);
-        }
-        if !change.stage().is_terminal() {
-            skip_unfinished(&mut change).await?;
-        }
-        let totals = change.totals();
-        change.apply(BatchTrigger::Cancel { totals })?;
-        change.commit().await?;
-        Ok(SteerOutcome::Changed)
+        commit_alone(&self.env, Scope::of(organization, batch), |change| {
+            Box::pin(cancel(change))
+        })
+        .await
     }
 
     /// Queues what an ended batch left without a graph, as a new run leased to `owner`.
@@ -54,17 +48,14 @@ impl Ledger {
         owner: &str,
         ttl: Duration,
     ) -> Result<Lease, LedgerError> {
-        let mut change = BatchChange::begin(self, organization, batch).await?;
-        if change.stage().is_terminal() && change.stage() != BatchStage::Cancelled {
-            requeue_unfinished(&mut change).await?;
-            change.row.entity_count = document_entities(&change).await?;
-        }
-        change.apply(BatchTrigger::Retry)?;
-        change.row.lease_owner = Some(owner.to_owned());
-        change.row.lease_expires_at = Some(change.at + ttl);
-        change.row.lease_token += 1;
-        let token = change.row.lease_token;
-        change.commit().await?;
+        let token = commit_alone(&self.env, Scope::of(organization, batch), |change| {
+            let owner = owner.to_owned();
+            Box::pin(async move {
+                retry(change).await?;
+                Ok(change.lease_to(owner, ttl))
+            })
+        })
+        .await?;
         Ok(Lease {
             organization,
             batch,
@@ -73,8 +64,28 @@ impl Ledger {
     }
 }
 
+async fn cancel(change: &mut BatchChange) -> Result<SteerOutcome, LedgerError> {
+    if change.stage() == BatchStage::Cancelled {
+        return Ok(SteerOutcome::Unchanged);
+    }
+    if !change.stage().is_terminal() {
+        skip_unfinished(change).await?;
+    }
+    let totals = change.totals();
+    change.apply(BatchTrigger::Cancel { totals })?;
+    Ok(SteerOutcome::Changed)
+}
+
+async fn retry(change: &mut BatchChange) -> Result<(), LedgerError> {
+    if change.stage().is_terminal() && change.stage() != BatchStage::Cancelled {
+        requeue_unfinished(change).await?;
+        change.row.entity_count = document_entities(change).await?;
+    }
+    change.apply(BatchTrigger::Retry)
+}
+
 /// Entities of the completed documents, before resolution.
-async fn document_entities(change: &BatchChange<'_>) -> Result<i32, LedgerError> {
+async fn document_entities(change: &BatchChange) -> Result<i32, LedgerError> {
     let sum: Option<Option<i64>> = of_status(change, &[DocumentStatus::Completed])
         .select_only()
         .column_as(
@@ -82,7 +93,7 @@ async fn document_entities(change: &BatchChange<'_>) -> Result<i32, LedgerError>
             "entities",
         )
         .into_tuple()
-        .one(&change.tx)
+        .one(change.tx.as_ref())
         .await?;
     Ok(i32::try_from(sum.flatten().unwrap_or(0)).unwrap_or(i32::MAX))
 }

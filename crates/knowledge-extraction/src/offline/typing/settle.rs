@@ -1,0 +1,155 @@
+//! One kind for all uses of a name in a text.
+
+use std::collections::HashMap;
+
+use super::Verdict;
+use crate::offline::{
+    kind::Kind,
+    lexicon::{WordClass, lexicon},
+    names::{Scene, Span},
+    token::{Shape, Token},
+};
+
+/// Short forms take the kind of their full forms, and all uses of a name the kind with most weight.
+pub(super) fn settle(scene: &Scene<'_>, names: &[Span], verdicts: &mut [Verdict]) {
+    let phrases: Vec<String> = names.iter().map(|name| key(scene, *name)).collect();
+    let mut votes: HashMap<&str, [u32; 8]> = HashMap::new();
+    for (phrase, verdict) in phrases.iter().zip(&*verdicts) {
+        let weight = [0, 1, 4, 12][usize::from(verdict.weight.min(3))];
+        votes.entry(phrase).or_default()[verdict.kind as usize] += weight;
+    }
+    let full = full_forms(scene, names, &phrases, &votes);
+    for (index, name) in names.iter().enumerate() {
+        let own = votes
+            .get(phrases[index].as_str())
+            .copied()
+            .unwrap_or_default();
+        let fixed = verdicts[index].weight == 3 && scene.tokens[name.first].is(WordClass::DEMONYM);
+        if fixed {
+            continue;
+        }
+        let mut tally = own;
+        if let Some(kind) = full.get(phrases[index].as_str()) {
+            tally[*kind as usize] += 6;
+        }
+        let best = Kind::ALL
+            .iter()
+            .max_by_key(|kind| (tally[**kind as usize], std::cmp::Reverse(**kind)));
+        if let Some(kind) = best.filter(|kind| tally[**kind as usize] > 0) {
+            let weight = if tally[*kind as usize] >= 4 {
+                verdicts[index].weight.max(2)
+            } else {
+                verdicts[index].weight
+            };
+            verdicts[index] = Verdict {
+                kind: *kind,
+                weight,
+            };
+        }
+    }
+    coordinate(scene, names, verdicts);
+}
+
+/// A guess gives way to what stands beside it in a list: `Barcelona and Tarragona`.
+fn coordinate(scene: &Scene<'_>, names: &[Span], verdicts: &mut [Verdict]) {
+    let listed = |left: &Span, right: &Span| {
+        let gap = &scene.tokens[left.last + 1..right.first];
+        !gap.is_empty()
+            && gap.len() <= 3
+            && scene.tokens[left.first].sentence == scene.tokens[right.first].sentence
+            && (gap
+                .iter()
+                .all(|token| matches!(token.text, "," | "and" | "&" | "or" | "the"))
+                || gap.len() <= 2
+                    && gap[0].sign("(")
+                    && gap.iter().all(|token| matches!(token.text, "(" | "or")))
+    };
+    let mut pass = |from: usize, to: usize| {
+        let (known, guess) = (verdicts[from], verdicts[to]);
+        let (left, right) = (from.min(to), from.max(to));
+        if guess.weight == 1 && known.weight >= 2 && listed(&names[left], &names[right]) {
+            verdicts[to] = Verdict {
+                kind: known.kind,
+                weight: 2,
+            };
+        }
+    };
+    for at in 1..names.len() {
+        pass(at - 1, at);
+    }
+    for at in (1..names.len()).rev() {
+        pass(at, at - 1);
+    }
+}
+
+fn key(scene: &Scene<'_>, name: Span) -> String {
+    let phrase = scene.phrase(name.first, name.last);
+    phrase
+        .strip_prefix("the ")
+        .map(str::to_owned)
+        .unwrap_or(phrase)
+}
+
+/// The kinds of the longer names that each name may be short for: surnames and given names of
+/// persons, beginnings of others, acronyms in brackets.
+fn full_forms(
+    scene: &Scene<'_>,
+    names: &[Span],
+    phrases: &[String],
+    votes: &HashMap<&str, [u32; 8]>,
+) -> HashMap<String, Kind> {
+    let mut full = HashMap::new();
+    for (index, name) in names.iter().enumerate() {
+        let tally = votes
+            .get(phrases[index].as_str())
+            .copied()
+            .unwrap_or_default();
+        let Some(kind) = Kind::ALL
+            .into_iter()
+            .max_by_key(|kind| (tally[*kind as usize], std::cmp::Reverse(*kind)))
+        else {
+            continue;
+        };
+        if name.last > name.first {
+            let words: Vec<String> = scene.tokens[name.first..=name.last]
+                .iter()
+                .filter(|token| token.is_capital() && !token.is_initial())
+                .map(Token::lower)
+                .collect();
+            if let (Kind::Person, [first, .., last]) = (kind, words.as_slice()) {
+                full.insert(last.clone(), kind);
+                full.entry(first.clone()).or_insert(kind);
+            } else if kind != Kind::Person {
+                let mut prefix = String::new();
+                if kind == Kind::Organization
+                    && let Some(last) = words
+                        .last()
+                        .filter(|last| lexicon().class(last).is(WordClass::ORG_HEAD))
+                {
+                    full.entry(last.clone()).or_insert(kind);
+                }
+                for word in words.iter().take(words.len().saturating_sub(1)) {
+                    if !prefix.is_empty() {
+                        prefix.push(' ');
+                    }
+                    prefix.push_str(word);
+                    let broad = prefix == words[0]
+                        && (lexicon().known(&prefix).is_some()
+                            || lexicon()
+                                .class(&prefix)
+                                .is(WordClass::DEMONYM.and(WordClass::OPENING)));
+                    if !broad {
+                        full.entry(prefix.clone()).or_insert(kind);
+                    }
+                }
+            }
+        }
+        let acronym = scene.tokens.get(name.last + 2).filter(|token| {
+            token.shape == Shape::Capitals && scene.tokens[name.last + 1].sign("(")
+        });
+        if let Some(acronym) = acronym {
+            full.insert(acronym.lower(), kind);
+        }
+    }
+    full
+}

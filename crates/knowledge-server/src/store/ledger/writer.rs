@@ -1,0 +1,269 @@
+//! Group commit: changes that arrive together share a transaction.
+//!
+//! While one transaction commits, others queue up; the next takes all of them. An idle store
+//! commits a change at once, a busy one writes many with a handful of statements and one flush to
+//! disk. Each change is acknowledged only when it is durable.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use knowledge_domain::{
+    Clock, Entropy,
+    ids::{BatchDocumentId, BatchId, OrganizationId},
+    workflow::BoxFuture,
+};
+use sea_orm::DatabaseTransaction;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Lease, LedgerError, change::BatchChange};
+use crate::{
+    progress::EventHub,
+    store::{Store, StoreError},
+};
+
+/// Changes that wait for the writer at most; whoever comes later waits to hand its change in.
+const QUEUE: usize = 1_024;
+
+/// Changes that share a transaction at most.
+const GROUP: usize = 256;
+
+/// What every change needs.
+pub(super) struct Environment {
+    pub(super) store: Store,
+    pub(super) hub: EventHub,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<dyn Entropy>,
+}
+
+/// Which batch a change is of, by what right, and what it reads.
+#[derive(Debug, Clone)]
+pub(super) struct Scope {
+    pub(super) organization: OrganizationId,
+    pub(super) batch: BatchId,
+    /// The token of an owner; a user's command has none.
+    pub(super) token: Option<i64>,
+    /// A document whose row the change reads.
+    pub(super) document: Option<BatchDocumentId>,
+}
+
+impl Scope {
+    /// A user's command.
+    pub(super) fn of(organization: OrganizationId, batch: BatchId) -> Self {
+        Self {
+            organization,
+            batch,
+            token: None,
+            document: None,
+        }
+    }
+
+    /// A change by the batch's owner.
+    pub(super) fn owned(lease: Lease) -> Self {
+        Self {
+            token: Some(lease.token),
+            ..Self::of(lease.organization, lease.batch)
+        }
+    }
+
+    /// The same, of one document.
+    pub(super) fn document(self, document: BatchDocumentId) -> Self {
+        Self {
+            document: Some(document),
+            ..self
+        }
+    }
+}
+
+/// A change that can be made again in another transaction.
+trait Change: Send {
+    fn scope(&self) -> &Scope;
+
+    fn make<'c>(
+        &'c mut self,
+        change: &'c mut BatchChange,
+    ) -> BoxFuture<'c, Result<(), LedgerError>>;
+
+    fn acknowledge(self: Box<Self>, result: Result<(), LedgerError>);
+}
+
+/// What a change does; called again where the transaction that it shared was rolled back.
+pub(super) trait Command<T>:
+    for<'c> FnMut(&'c mut BatchChange) -> BoxFuture<'c, Result<T, LedgerError>> + Send + 'static
+{
+}
+
+impl<T, F> Command<T> for F where
+    F: for<'c> FnMut(&'c mut BatchChange) -> BoxFuture<'c, Result<T, LedgerError>> + Send + 'static
+{
+}
+
+struct Request<T, F> {
+    scope: Scope,
+    command: F,
+    output: Option<T>,
+    reply: oneshot::Sender<Result<T, LedgerError>>,
+}
+
+impl<T: Send, F: Command<T>> Change for Request<T, F> {
+    fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    fn make<'c>(
+        &'c mut self,
+        change: &'c mut BatchChange,
+    ) -> BoxFuture<'c, Result<(), LedgerError>> {
+        Box::pin(async move {
+            self.output = Some((self.command)(change).await?);
+            Ok(())
+        })
+    }
+
+    fn acknowledge(self: Box<Self>, result: Result<(), LedgerError>) {
+        let batch = self.scope.batch;
+        let output = self.output;
+        let answer = result.and_then(|()| output.ok_or(LedgerError::Fenced(batch)));
+        // Whoever asked may have been cancelled meanwhile; the change is made all the same.
+        let _ = self.reply.send(answer);
+    }
+}
+
+/// The way to the writer's task; the task ends with the last of these.
+#[derive(Clone)]
+pub(super) struct Writer {
+    queue: mpsc::Sender<Box<dyn Change>>,
+}
+
+impl Writer {
+    /// Starts the writer's task on the current runtime.
+    pub(super) fn start(env: Arc<Environment>) -> Self {
+        let (queue, requests) = mpsc::channel(QUEUE);
+        tokio::spawn(write_groups(env, requests));
+        Self { queue }
+    }
+
+    /// Makes a change together with others, and returns when it is durable.
+    ///
+    /// # Cancel safety
+    /// A change that has been handed in is made whether or not the answer is awaited.
+    pub(super) async fn submit<T: Send + 'static>(
+        &self,
+        scope: Scope,
+        command: impl Command<T>,
+    ) -> Result<T, LedgerError> {
+        let (reply, answer) = oneshot::channel();
+        let batch = scope.batch;
+        let request = Request {
+            scope,
+            command,
+            output: None,
+            reply,
+        };
+        let handed_in = self.queue.send(Box::new(request)).await;
+        handed_in.map_err(|_| LedgerError::Fenced(batch))?;
+        // The writer's task ends with its runtime; the process is stopping.
+        answer.await.map_err(|_| LedgerError::Fenced(batch))?
+    }
+}
+
+async fn write_groups(env: Arc<Environment>, mut requests: mpsc::Receiver<Box<dyn Change>>) {
+    let mut group = Vec::new();
+    while requests.recv_many(&mut group, GROUP).await > 0 {
+        write_group(&env, std::mem::take(&mut group)).await;
+    }
+}
+
+/// Writes a group; where a change is refused, each is made on its own, so that one fails alone.
+async fn write_group(env: &Arc<Environment>, mut group: Vec<Box<dyn Change>>) {
+    let mut result = commit(env, &mut group).await;
+    if result.is_ok() || group.len() == 1 {
+        for change in group {
+            change.acknowledge(std::mem::replace(&mut result, Ok(())));
+        }
+        return;
+    }
+    for change in group {
+        let mut alone = vec![change];
+        let result = commit(env, &mut alone).await;
+        if let Some(change) = alone.pop() {
+            change.acknowledge(result);
+        }
+    }
+}
+
+/// Makes a change in a transaction of its own, outside the queue: for what takes long or is rare.
+pub(super) async fn commit_alone<T: Send>(
+    env: &Arc<Environment>,
+    scope: Scope,
+    mut command: impl for<'c> FnMut(&'c mut BatchChange) -> BoxFuture<'c, Result<T, LedgerError>> + Send,
+) -> Result<T, LedgerError> {
+    let tx = Arc::new(env.store.begin().await?);
+    let found = BatchChange::begin(env, &tx, scope.batch).await?;
+    let mut change = found.ok_or(LedgerError::NotFound(scope.batch))?;
+    change.admit(&scope)?;
+    let output = command(&mut change).await?;
+    change.flush().await?;
+    finish(tx, vec![change]).await?;
+    Ok(output)
+}
+
+async fn commit(env: &Arc<Environment>, group: &mut [Box<dyn Change>]) -> Result<(), LedgerError> {
+    let read = documents_of(group);
+    let tx = Arc::new(env.store.begin().await?);
+    let mut changes = locked(env, &tx, read).await?;
+    for request in group {
+        let scope = request.scope().clone();
+        let change = changes
+            .get_mut(&scope.batch)
+            .ok_or(LedgerError::NotFound(scope.batch))?;
+        change.admit(&scope)?;
+        request.make(change).await?;
+    }
+    for change in changes.values_mut() {
+        change.flush().await?;
+    }
+    finish(tx, changes.into_values().collect()).await
+}
+
+/// The batches of a group with the documents that its changes read.
+fn documents_of(group: &[Box<dyn Change>]) -> BTreeMap<BatchId, Vec<BatchDocumentId>> {
+    let mut documents: BTreeMap<BatchId, Vec<BatchDocumentId>> = BTreeMap::new();
+    for request in group {
+        let scope = request.scope();
+        let read = documents.entry(scope.batch).or_default();
+        read.extend(scope.document);
+    }
+    documents
+}
+
+/// The batches, locked in the order of their ids so that two processes never wait for each other,
+/// with their documents.
+async fn locked(
+    env: &Arc<Environment>,
+    tx: &Arc<DatabaseTransaction>,
+    documents: BTreeMap<BatchId, Vec<BatchDocumentId>>,
+) -> Result<BTreeMap<BatchId, BatchChange>, LedgerError> {
+    let mut changes = BTreeMap::new();
+    for (batch, documents) in documents {
+        if let Some(mut change) = BatchChange::begin(env, tx, batch).await? {
+            change.documents.read(tx, &documents).await?;
+            changes.insert(batch, change);
+        }
+    }
+    Ok(changes)
+}
+
+/// Commits, and wakes the subscribers of what has changed.
+pub(super) async fn finish(
+    tx: Arc<DatabaseTransaction>,
+    changes: Vec<BatchChange>,
+) -> Result<(), LedgerError> {
+    let announced: Vec<_> = changes.iter().map(BatchChange::announcement).collect();
+    drop(changes);
+    let tx = Arc::try_unwrap(tx)
+        .map_err(|_| StoreError::corrupt("a transaction that is still in use"))?;
+    tx.commit().await?;
+    for announce in announced {
+        announce.send();
+    }
+    Ok(())
+}
