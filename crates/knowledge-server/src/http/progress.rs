@@ -127,9 +127,7 @@ fn shown(
 }
 
 fn batch_event(event: &BatchEvent) -> Option<Frame> {
-    // By way of a value: a key that both parts of the event have is written once.
-    let data = serde_json::to_value(event).ok()?;
-    Frame::json(Some(event.sequence), event.kind.name(), &data)
+    Frame::json(Some(event.sequence), event.kind.name(), event)
 }
 
 fn workflow_event(event: &BatchEvent) -> Option<Frame> {
