@@ -208,7 +208,8 @@ async fn a_damaged_journal_is_a_permanent_failure_of_its_stage() {
     let error = extract_document(&journal, &input).await.unwrap_err();
     assert_eq!(error.stage(), Some(WorkflowStage::Mentions));
     assert_eq!(error.kind(), ErrorKind::Permanent);
-    insta::assert_snapshot!(error, @"cannot read the recorded output of mentions/0: EOF while parsing an object at line 1 column 1");
+    let cause = std::error::Error::source(&error).unwrap();
+    insta::assert_snapshot!(cause, @"cannot read the recorded output of mentions/0: EOF while parsing an object at line 1 column 1");
 }
 
 #[test]
