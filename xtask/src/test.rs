@@ -115,7 +115,8 @@ fn unit_tests_on_postgres(cluster: &Cluster) -> Result<()> {
 fn runner(selection: &[&str]) -> Command {
     let mut tests = cargo();
     if tools::has_nextest() {
-        tests.args(["nextest", "run"]).args(selection);
+        tests.args(["nextest", "run", "--no-fail-fast"]);
+        tests.args(selection);
     } else {
         println!("cargo-nextest is not installed; `cargo test` runs the tests instead");
         tests.args(["test", "--no-fail-fast"]).args(selection);

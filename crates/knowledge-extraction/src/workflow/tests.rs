@@ -193,7 +193,8 @@ async fn an_empty_document_fails_at_the_chunk_stage_for_good() {
     let error = extract_document(&journal, &input).await.unwrap_err();
     assert_eq!(error.stage(), Some(WorkflowStage::Chunk));
     assert_eq!(error.kind(), ErrorKind::Permanent);
-    insta::assert_snapshot!(error, @"the document is empty: it has no character that is not white space");
+    let cause = std::error::Error::source(&error).unwrap();
+    insta::assert_snapshot!(cause, @"the document is empty: it has no character that is not white space");
 }
 
 #[tokio::test]
