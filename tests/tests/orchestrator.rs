@@ -1,4 +1,5 @@
 //! The orchestrator and the built-in engine over every database, with scripted activities.
+#![expect(clippy::unwrap_used, reason = "a test ends where something fails")]
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,7 +23,7 @@ use sea_orm::{EntityTrait, QueryOrder};
 use serde_json::Value;
 
 const ORG: OrganizationId = OrganizationId::DEFAULT;
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 async fn start(app: &ScriptedApp, command: StartBatch) -> BatchId {
     app.orchestrator.start(ORG, command).await.unwrap()

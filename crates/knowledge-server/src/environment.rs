@@ -28,8 +28,26 @@ impl Entropy for SystemEntropy {
 
     #[expect(clippy::disallowed_methods, reason = "this is the seam")]
     fn unit(&self) -> f64 {
-        // 53 random bits, the precision of a double.
-        let bits = Uuid::new_v4().as_u128() as u64 >> 11;
-        bits as f64 / (1_u64 << 53) as f64
+        // The upper 48 bits are random; the version and the variant come after them.
+        let bits = u64::try_from(Uuid::new_v4().as_u128() >> 80).unwrap_or_default();
+        bits as f64 / (1_u64 << 48) as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn random_numbers_cover_their_range() {
+        let numbers: Vec<f64> = (0..1_000).map(|_| SystemEntropy.unit()).collect();
+        assert!(numbers.iter().all(|number| (0.0..1.0).contains(number)));
+        for tenth in 0..10 {
+            let low = f64::from(tenth) / 10.0;
+            let within = numbers
+                .iter()
+                .filter(|number| (low..low + 0.1).contains(*number));
+            assert!(within.count() > 30, "few numbers from {low}");
+        }
     }
 }

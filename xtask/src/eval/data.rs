@@ -37,7 +37,6 @@ pub(super) struct GoldTriple {
 /// A document with its annotations.
 #[derive(Debug, Clone)]
 pub(super) struct GoldDocument {
-    pub(super) id: String,
     pub(super) text: String,
     pub(super) mentions: Vec<GoldMention>,
     pub(super) triples: Vec<GoldTriple>,
@@ -103,7 +102,6 @@ fn wikipedia(folder: &Path) -> Result<Vec<GoldDocument>> {
     for gold in lines::<WikipediaGold>(&folder.join("gold.jsonl"))? {
         let text = texts.get(&gold.name).context("gold without document")?;
         documents.push(GoldDocument {
-            id: gold.name,
             text: text.clone(),
             mentions: gold.entities.iter().flat_map(mentions_of).collect(),
             triples: gold
@@ -154,7 +152,6 @@ fn invented(folder: &Path) -> Result<Vec<GoldDocument>> {
         let path = folder.join(format!("{}.txt", gold.id));
         let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
         documents.push(GoldDocument {
-            id: gold.id,
             text,
             mentions: gold
                 .mentions

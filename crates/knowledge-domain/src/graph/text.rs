@@ -4,7 +4,7 @@ use super::CharSpan;
 
 /// A document's text with an index from characters to bytes.
 ///
-/// Cheap to clone. A look-up scans at most [`STRIDE`] characters, none when the text is ASCII.
+/// Cheap to clone. A look-up scans at most 256 characters, none when the text is ASCII.
 #[derive(Debug, Clone)]
 pub struct SourceText {
     text: Arc<str>,

@@ -37,7 +37,7 @@ impl ExtractionWorkflows {
     /// Workflows with the offline extractor and the core types.
     #[must_use]
     pub fn new(ledger: Ledger) -> Self {
-        Self::with_extractor(ledger, Arc::new(OfflineExtractor::default()))
+        Self::with_extractor(ledger, Arc::new(OfflineExtractor))
     }
 
     /// Workflows with this extractor and the core types.

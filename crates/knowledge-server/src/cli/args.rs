@@ -35,7 +35,7 @@ pub(super) struct Serve {
     /// Address to listen on; loopback only, until there are API keys.
     #[arg(long, value_name = "ADDRESS")]
     pub(super) listen: Option<String>,
-    /// sqlite://PATH or postgres://USER:PASSWORD@HOST:PORT/NAME.
+    /// `sqlite://PATH` or `postgres://USER:PASSWORD@HOST:PORT/NAME`.
     #[arg(long, value_name = "URL")]
     pub(super) database: Option<String>,
     /// What extracts when a batch does not say.
@@ -60,7 +60,7 @@ pub(super) struct Extract {
     /// The graph's format; without it by the ending of --out.
     #[arg(long, value_enum)]
     pub(super) format: Option<Format>,
-    /// sqlite://PATH or postgres://USER:PASSWORD@HOST:PORT/NAME.
+    /// `sqlite://PATH` or `postgres://USER:PASSWORD@HOST:PORT/NAME`.
     #[arg(long, value_name = "URL")]
     pub(super) database: Option<String>,
     /// Documents at a time, 1 to 64.
@@ -93,7 +93,7 @@ pub(super) struct Export {
     /// Where the graph goes; standard output without it.
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
-    /// sqlite://PATH or postgres://USER:PASSWORD@HOST:PORT/NAME.
+    /// `sqlite://PATH` or `postgres://USER:PASSWORD@HOST:PORT/NAME`.
     #[arg(long, value_name = "URL")]
     pub(super) database: Option<String>,
 }

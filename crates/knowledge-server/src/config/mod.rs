@@ -2,7 +2,7 @@
 
 mod listen;
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 use figment::{
     Figment,
@@ -139,7 +139,8 @@ impl Config {
             let source = figment
                 .find_metadata(key)
                 .map_or_else(|| "default".to_owned(), |metadata| source(metadata, key));
-            lines.push_str(&format!("{key} = {value}  # {source}\n"));
+            // Writing to a string cannot fail.
+            let _ = writeln!(lines, "{key} = {value}  # {source}");
         }
         Ok(lines)
     }

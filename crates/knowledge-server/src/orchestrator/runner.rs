@@ -70,7 +70,7 @@ pub(super) fn spawn(shared: &Arc<Shared>, lease: Lease) {
                 shared: Arc::clone(&running),
                 lease,
             });
-            match cancel.run_until_cancelled(runner.run()).await {
+            match cancel.run_until_cancelled(Box::pin(runner.run())).await {
                 None | Some(Ok(())) => {}
                 Some(Err(error)) if error.kind() == ErrorKind::Cancelled => {
                     tracing::debug!(batch = %lease.batch, "batch is no longer run here");

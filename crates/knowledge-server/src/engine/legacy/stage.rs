@@ -70,7 +70,7 @@ pub(super) async fn run(
         let Some(attempted) = running.join_next().await else {
             break;
         };
-        let done = checked(progress.stage, attempted.map_err(lost)??)?;
+        let done = checked(progress.stage, attempted.map_err(|error| lost(&error))??)?;
         next = execution.begin(&mut progress, None, Some(done), 1).await?;
     }
     let outputs = progress.outputs.into_iter();
@@ -80,7 +80,7 @@ pub(super) async fn run(
 }
 
 /// A unit's task that ended without a result: the process stops, or the engine has a defect.
-fn lost(error: JoinError) -> WorkflowError {
+fn lost(error: &JoinError) -> WorkflowError {
     if error.is_cancelled() {
         return WorkflowError::Cancelled;
     }

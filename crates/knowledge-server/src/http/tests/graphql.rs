@@ -113,7 +113,7 @@ async fn get_answers_queries_and_refuses_mutations() {
 async fn subscriptions_come_as_server_sent_events() {
     let fixture = Fixture::new().await;
     let batch = fixture.batch(1, BatchStage::Completed).await;
-    let created = BatchEventKind::BatchCreated { total_documents: 2 };
+    let created = BatchEventKind::BatchCreated {};
     fixture.event(batch, 1, created).await;
     fixture
         .event(batch, 2, BatchEventKind::BatchCancelled {})

@@ -42,7 +42,7 @@ fn events(body: &str) -> Vec<(String, String, Value)> {
 /// A batch of three events that has ended.
 async fn ended(fixture: &Fixture) -> BatchId {
     let batch = fixture.batch(1, BatchStage::Cancelled).await;
-    let created = BatchEventKind::BatchCreated { total_documents: 2 };
+    let created = BatchEventKind::BatchCreated {};
     fixture.event(batch, 1, created).await;
     let stage = BatchStage::Chunking;
     fixture
@@ -148,7 +148,7 @@ async fn a_workflow_shows_its_own_progress_as_a_whole_document() {
     let batch = fixture.batch(1, BatchStage::Completed).await;
     let place = fixture.document(batch, 0, "one").await;
     let other = fixture.document(batch, 1, "two").await;
-    let created = BatchEventKind::BatchCreated { total_documents: 2 };
+    let created = BatchEventKind::BatchCreated {};
     fixture.event(batch, 1, created).await;
     fixture
         .event(batch, 2, report(place, 0, StageStatus::Started))
@@ -215,7 +215,7 @@ async fn a_silent_stream_sends_heartbeats_then_what_is_committed_then_ends() {
     let mut body = response.into_body().into_data_stream();
     read_until(&mut body, ": heartbeat").await;
 
-    let created = BatchEventKind::BatchCreated { total_documents: 2 };
+    let created = BatchEventKind::BatchCreated {};
     fixture.event(batch, 1, created).await;
     hub.notify(batch, 1);
     read_until(&mut body, "event: BatchCreated").await;

@@ -9,7 +9,7 @@ use knowledge_domain::{
         Aggregate, BatchConfig, BatchEvent, BatchEventKind, BatchStage, BatchState, BatchTotals,
         BatchTrigger, InvalidTransition,
     },
-    ids::{BatchId, OrganizationId},
+    ids::{BatchDocumentId, BatchId, OrganizationId},
     workflow::{PROGRESS_UNITS, WorkflowStage},
 };
 use knowledge_tables::{batch_document, batch_event, batch_execution};
@@ -385,7 +385,7 @@ fn event_row(
         batch_id: Set(batch.id),
         sequence: Set(i64::try_from(event.sequence).unwrap_or(i64::MAX)),
         kind: Set(event.kind.name().to_owned()),
-        batch_document_id: Set(event.kind.document_id().map(|id| id.uuid())),
+        batch_document_id: Set(event.kind.document_id().map(BatchDocumentId::uuid)),
         payload: Set(convert::to_json(event)?),
         timestamp: Set(event.timestamp),
         created_at: Set(event.timestamp),

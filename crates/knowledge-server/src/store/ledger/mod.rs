@@ -3,7 +3,7 @@
 //! A state change, its event and the counters that it moves are committed together; subscribers
 //! are woken after the commit. Every change locks the batch's row first, so changes to one batch
 //! follow each other, and whoever races is refused by the state machine or by the lease. What
-//! many documents do at once is committed in groups, see [`writer`].
+//! many documents do at once is committed in groups (`writer.rs`).
 
 mod change;
 mod checkpoint;

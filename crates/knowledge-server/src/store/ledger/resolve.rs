@@ -366,7 +366,7 @@ async fn link_mentions(change: &BatchChange, extractions: &[Uuid]) -> Result<(),
     use mention_record::Column;
     for ids in extractions.chunks(IDS_PER_STATEMENT) {
         mention_record::Entity::update_many()
-            .col_expr(Column::ResolvedEntityId, Expr::col(Column::EntityId).into())
+            .col_expr(Column::ResolvedEntityId, Expr::col(Column::EntityId))
             .filter(Column::ExtractionId.is_in(ids.iter().copied()))
             .filter(Column::ResolvedEntityId.is_null())
             .exec(change.tx.as_ref())
