@@ -128,6 +128,8 @@ fn tests(cluster: &Cluster, filter: &[String]) -> Result<()> {
     tests.args(filter);
     tests.env("KNOWLEDGE_TEST_POSTGRES_URL", cluster.url());
     tests.env("KNOWLEDGE_REQUIRE_POSTGRES", "1");
+    // A snapshot that differs is a failure and no new file.
+    tests.env("INSTA_UPDATE", "no");
     tests.env(
         "KNOWLEDGE_TEST_BINARY",
         root().join("target/debug/knowledge"),
