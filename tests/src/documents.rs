@@ -22,7 +22,7 @@ pub fn documents(count: usize) -> Vec<Value> {
 #[must_use]
 pub fn long_documents(count: usize) -> Vec<Value> {
     (0..count)
-        .map(|index| json!({ "name": format!("report-{index:03}.txt"), "text": text(index, 120) }))
+        .map(|index| json!({ "name": format!("report-{index:03}.txt"), "text": text(index, 60) }))
         .collect()
 }
 

@@ -34,7 +34,7 @@ async fn assert_as_if_nothing_happened(db: &TestDatabase, id: &str, expected: &s
 
 each_database! {
     async fn a_killed_server_goes_on_where_it_was(db: TestDatabase) {
-        let documents = long_documents(16);
+        let documents = long_documents(10);
         let expected = undisturbed(&db, &documents).await;
 
         let server = TestServer::start(db.url());
@@ -50,7 +50,7 @@ each_database! {
     }
 
     async fn a_server_may_be_killed_again_and_again(db: TestDatabase) {
-        let documents = long_documents(8);
+        let documents = long_documents(6);
         let expected = undisturbed(&db, &documents).await;
 
         let server = TestServer::start(db.url());
@@ -73,7 +73,7 @@ each_database! {
     }
 
     async fn a_stopped_server_leaves_a_resumable_batch(db: TestDatabase) {
-        let documents = long_documents(12);
+        let documents = long_documents(6);
         let expected = undisturbed(&db, &documents).await;
 
         let server = TestServer::start(db.url());

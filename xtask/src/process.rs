@@ -24,6 +24,11 @@ pub(crate) fn root() -> PathBuf {
     manifest.parent().unwrap_or(manifest).to_path_buf()
 }
 
+/// A file beside this program, wherever cargo builds to.
+pub(crate) fn beside(name: &str) -> Result<PathBuf> {
+    Ok(std::env::current_exe()?.with_file_name(name))
+}
+
 /// The cargo that runs this, without what it tells us of our own package: build scripts would take
 /// that for a change, and everything above them would be built again.
 pub(crate) fn cargo() -> Command {

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use crate::{
     generated,
     postgres::Cluster,
-    process::{cargo, output, root, run as run_to_end, stop_with_signals},
+    process::{beside, cargo, output, root, run as run_to_end, stop_with_signals},
     tools, web,
 };
 
@@ -89,7 +89,7 @@ fn metadata() -> Result<PathBuf> {
     let mut metadata = cargo();
     metadata.args(["metadata", "--format-version", "1", "--filter-platform"]);
     metadata.arg(host.context("rustc names no host")?);
-    let path = root().join("target/metadata.json");
+    let path = beside("metadata.json")?;
     fs::write(&path, output(&mut metadata)?)?;
     Ok(path)
 }
@@ -129,9 +129,8 @@ fn tests(cluster: &Cluster, filter: &[String]) -> Result<()> {
     tests.args(filter);
     tests.env("KNOWLEDGE_TEST_POSTGRES_URL", cluster.url());
     tests.env("KNOWLEDGE_REQUIRE_POSTGRES", "1");
-    tests.env(
-        "KNOWLEDGE_TEST_BINARY",
-        root().join("target/debug/knowledge"),
-    );
+    // A snapshot that differs is a failure and no new file.
+    tests.env("INSTA_UPDATE", "no");
+    tests.env("KNOWLEDGE_TEST_BINARY", beside("knowledge")?);
     run_to_end(&mut tests)
 }

@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::process::{root, terminate};
+use crate::process::{beside, terminate};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -25,7 +25,7 @@ impl Server {
     /// Starts the server and waits until it listens; its log goes beside the database.
     pub(crate) fn start(database: &str, port: u16) -> Result<Self> {
         let log = format!("{}.log", database.trim_start_matches("sqlite://"));
-        let mut child = Command::new(root().join("target/debug/knowledge"))
+        let mut child = Command::new(beside("knowledge")?)
             .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
             .args(["--database", database])
             .env_remove("KNOWLEDGE_EXTRACTOR")
