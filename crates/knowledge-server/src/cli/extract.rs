@@ -32,6 +32,7 @@ pub(super) async fn run(command: Extract, config: Config) -> anyhow::Result<Ende
     let format = check(&command)?;
     let documents = inputs::read(&command.paths)?;
     let start = request(&command, documents);
+    let mut signals = serve::Signals::catch()?;
     let app = App::open(&config).await?;
     app.orchestrator.keep_leases();
     let batch = app
@@ -40,8 +41,7 @@ pub(super) async fn run(command: Extract, config: Config) -> anyhow::Result<Ende
         .await?;
     tokio::select! {
         watched = run_to_end(&app, batch) => watched?,
-        interrupted = serve::shutdown_signal() => {
-            interrupted?;
+        () = signals.next() => {
             app.orchestrator.drain(DRAIN_PATIENCE).await;
             bail!("interrupted; run the same command again to go on where {batch} is");
         }

@@ -5,7 +5,7 @@ use std::{future::IntoFuture, io::Write, time::Duration};
 use anyhow::Context;
 use tokio::{
     net::TcpListener,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -44,8 +44,9 @@ pub(super) async fn run(command: &Serve, config: Config) -> anyhow::Result<Ended
         },
     )
     .with_shutdown(shutdown.clone());
+    let signals = Signals::catch()?;
     announce(&listener)?;
-    serve(listener, state, &app, shutdown).await
+    serve(listener, state, &app, shutdown, signals).await
 }
 
 /// The one line that scripts wait for.
@@ -63,16 +64,17 @@ async fn serve(
     state: http::AppState,
     app: &App,
     shutdown: CancellationToken,
+    mut signals: Signals,
 ) -> anyhow::Result<Ended> {
     let told = shutdown.clone();
     let server =
         axum::serve(listener, http::router(state)).with_graceful_shutdown(told.cancelled_owned());
     let server = tokio::spawn(server.into_future());
-    shutdown_signal().await?;
+    signals.next().await;
     tracing::info!("draining: no new work is begun");
     tokio::select! {
         () = app.orchestrator.drain(DRAIN_PATIENCE) => {}
-        second = shutdown_signal() => second?,
+        () = signals.next() => {}
     }
     shutdown.cancel();
     if let Ok(ended) = tokio::time::timeout(CLOSE_PATIENCE, server).await {
@@ -83,12 +85,25 @@ async fn serve(
     Ok(Ended::Done)
 }
 
-/// Waits for SIGTERM or Ctrl-C.
-pub(super) async fn shutdown_signal() -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be caught")?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        interrupted = tokio::signal::ctrl_c() => interrupted.context("Ctrl-C cannot be caught")?,
+/// SIGTERM and Ctrl-C, caught from the moment that this exists.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    pub(super) fn catch() -> anyhow::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).context("SIGTERM cannot be caught")?,
+            interrupt: signal(SignalKind::interrupt()).context("Ctrl-C cannot be caught")?,
+        })
     }
-    Ok(())
+
+    /// Waits for the next of either.
+    pub(super) async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }

@@ -57,6 +57,8 @@ pub struct Config {
     pub max_body_bytes: usize,
     /// Documents of all batches that run at a time.
     pub max_documents: usize,
+    /// Seconds that a batch stays leased to a server which says nothing.
+    pub lease_seconds: u64,
 }
 
 impl Default for Config {
@@ -70,11 +72,12 @@ impl Default for Config {
             activity_backoff_ms: 1000,
             max_body_bytes: 64 * 1024 * 1024,
             max_documents: 64,
+            lease_seconds: 10,
         }
     }
 }
 
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 9] = [
     "database_url",
     "listen",
     "workflow_mode",
@@ -83,6 +86,7 @@ const KEYS: [&str; 8] = [
     "activity_backoff_ms",
     "max_body_bytes",
     "max_documents",
+    "lease_seconds",
 ];
 
 /// A configuration that cannot be used.
@@ -162,7 +166,7 @@ impl Config {
             rounds: self.retries(),
             default_extractor: self.extractor,
             max_documents: self.max_documents,
-            ..OrchestratorSettings::default()
+            lease: Duration::from_secs(self.lease_seconds),
         }
     }
 
@@ -173,11 +177,12 @@ impl Config {
         if self.extractor != Extractor::Offline {
             return Err(ConfigurationError::Extractor(self.extractor));
         }
-        for (key, value) in [
-            ("max_documents", self.max_documents),
-            ("max_body_bytes", self.max_body_bytes),
+        for (key, zero) in [
+            ("max_documents", self.max_documents == 0),
+            ("max_body_bytes", self.max_body_bytes == 0),
+            ("lease_seconds", self.lease_seconds == 0),
         ] {
-            if value == 0 {
+            if zero {
                 return Err(ConfigurationError::TooSmall { key });
             }
         }

@@ -7,7 +7,11 @@ use knowledge_migrations::{Migrator, MigratorTrait};
 use sea_orm::{
     ActiveValue::Set,
     ConnectOptions, Database, DatabaseConnection, DbErr, EntityTrait,
-    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
+    sqlx::{
+        ConnectOptions as _, Connection as _,
+        postgres::PgConnectOptions,
+        sqlite::{SqliteJournalMode, SqliteSynchronous},
+    },
 };
 
 use super::{Store, StoreError};
@@ -16,6 +20,8 @@ const SQLITE_READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 16;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A statement that waits longer for a connection fails as retryable.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Where the database is; shown with its password masked.
 #[derive(Clone, PartialEq, Eq)]
@@ -108,24 +114,25 @@ impl Store {
         Migrator::up(&store.write, None)
             .await
             .map_err(|error| not_migrated(url, error))?;
-        store.ensure_default_organization().await?;
+        let ensured = store.ensure_default_organization().await;
+        ensured.map_err(|error| not_migrated(url, error))?;
         Ok(store)
     }
 
     /// Opens the database as it is.
     pub async fn connect(url: &DatabaseUrl) -> Result<Self, StoreError> {
-        let opened = |result: Result<DatabaseConnection, DbErr>| {
-            result.map_err(|error| StoreError::Open {
-                url: url.to_string(),
-                reason: error.to_string(),
-            })
+        let not_opened = |error: DbErr| StoreError::Open {
+            url: url.to_string(),
+            reason: error.to_string(),
         };
+        let opened = |result: Result<DatabaseConnection, DbErr>| result.map_err(not_opened);
         match &url.0 {
             Kind::Sqlite { path } => Ok(Self {
                 write: opened(Database::connect(sqlite_options(path, 1)).await)?,
                 read: opened(Database::connect(sqlite_options(path, SQLITE_READERS)).await)?,
             }),
             Kind::Postgres { url } => {
+                probe(url).await.map_err(not_opened)?;
                 let pool = opened(Database::connect(postgres_options(url)).await)?;
                 Ok(Self {
                     write: pool.clone(),
@@ -135,7 +142,7 @@ impl Store {
         }
     }
 
-    async fn ensure_default_organization(&self) -> Result<(), StoreError> {
+    async fn ensure_default_organization(&self) -> Result<(), DbErr> {
         use knowledge_tables::organization::{ActiveModel, Entity};
         let epoch = chrono::DateTime::UNIX_EPOCH;
         Entity::insert(ActiveModel {
@@ -171,13 +178,28 @@ fn not_migrated(url: &DatabaseUrl, error: DbErr) -> StoreError {
     StoreError::Migrate(error)
 }
 
+/// Connects once: a pool waits until its time-out, and then does not say why it could not connect.
+async fn probe(url: &str) -> Result<(), DbErr> {
+    let connected = async {
+        let options = PgConnectOptions::from_str(url)?;
+        options.connect().await?.close().await
+    };
+    match tokio::time::timeout(CONNECT_TIMEOUT, connected).await {
+        Ok(result) => result.map_err(|error| DbErr::Custom(error.to_string())),
+        Err(_) => Err(DbErr::Custom(format!(
+            "it did not answer within {} s",
+            CONNECT_TIMEOUT.as_secs()
+        ))),
+    }
+}
+
 fn sqlite_options(path: &str, connections: u32) -> ConnectOptions {
     let mut options = ConnectOptions::new(format!("sqlite://{path}?mode=rwc"));
     options
         .max_connections(connections)
         .min_connections(1)
         .connect_timeout(CONNECT_TIMEOUT)
-        .acquire_timeout(Duration::from_mins(5))
+        .acquire_timeout(ACQUIRE_TIMEOUT)
         .sqlx_logging(false)
         .test_before_acquire(false)
         .map_sqlx_sqlite_opts(|options| {
@@ -195,7 +217,7 @@ fn postgres_options(url: &str) -> ConnectOptions {
     options
         .max_connections(POSTGRES_CONNECTIONS)
         .connect_timeout(CONNECT_TIMEOUT)
-        .acquire_timeout(Duration::from_mins(5))
+        .acquire_timeout(ACQUIRE_TIMEOUT)
         .sqlx_logging(false)
         .set_application_name("knowledge");
     options
