@@ -174,7 +174,7 @@ impl Runner {
         run: DocumentRun,
         settings: &Settings,
     ) -> Result<BatchDocumentId, LedgerError> {
-        let job = Job {
+        let mut job = Job {
             lease: self.lease,
             run,
             config: Arc::clone(&settings.config),
@@ -196,6 +196,7 @@ impl Runner {
                     tracing::warn!(execution = %run.execution, "workflow interrupted: {message}");
                     tokio::time::sleep(store_backoff(interrupted)).await;
                     interrupted += 1;
+                    job.run.fresh = false;
                 }
                 Err(error) => {
                     let failure = failed(&error);

@@ -13,9 +13,9 @@ use knowledge_tables::batch_document;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use super::{
-    Lease, Ledger, LedgerError,
+    Lease, Ledger, LedgerError, StagedUnit,
     change::BatchChange,
-    checkpoint::report,
+    checkpoint::{complete_unit, report},
     documents::{move_to, status},
     execution,
     writer::Scope,
@@ -35,6 +35,8 @@ pub struct DocumentRun {
     pub attempt: u32,
     /// Who retries its activities.
     pub retry_owner: RetryOwner,
+    /// Whether its journal is empty, so that it need not be read.
+    pub fresh: bool,
 }
 
 /// What a completed document amounts to.
@@ -50,6 +52,8 @@ pub struct DocumentOutcome {
     pub tokens: u64,
     /// The workflow's output.
     pub output: serde_json::Value,
+    /// The last unit, where it is not recorded yet.
+    pub trailing: Option<StagedUnit>,
 }
 
 /// Why a document failed.
@@ -138,6 +142,9 @@ async fn complete(
     let mut row = change.documents.get(run.document)?;
     if status(&row)? == DocumentStatus::Completed {
         return Ok(());
+    }
+    if let Some(unit) = outcome.trailing {
+        complete_unit(change, &mut row, run, unit);
     }
     move_to(&mut row, DocumentTrigger::Complete)?;
     row.extraction_id = Some(outcome.extraction.uuid());
@@ -234,13 +241,17 @@ async fn start(
     row.started_at.get_or_insert(change.at);
     row.completed_at = None;
     let owner = retry_owner(change);
+    let fresh = row.execution_id.is_none();
     let execution = match row.execution_id {
         Some(id) => execution::restart(change, ExecutionId::from_uuid(id), owner).await?,
         None => execution::begin(change, &row, owner).await?,
     };
     row.execution_id = Some(execution.uuid());
     change.row.started_at.get_or_insert(change.at);
-    let run = run_of(&row, execution, owner);
+    let run = DocumentRun {
+        fresh,
+        ..run_of(&row, execution, owner)
+    };
     change.record(BatchEventKind::DocumentStarted {
         document_id: run.document,
         document_index: u32::try_from(row.position).unwrap_or_default(),
@@ -268,6 +279,7 @@ fn run_of(row: &batch_document::Model, execution: ExecutionId, owner: RetryOwner
         execution,
         attempt: u32::try_from(row.attempt).unwrap_or(1),
         retry_owner: owner,
+        fresh: false,
     }
 }
 

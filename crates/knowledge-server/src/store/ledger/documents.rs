@@ -56,8 +56,11 @@ impl Documents {
         Ok(row.ok_or_else(|| StoreError::corrupt(format!("no document {document}")))?)
     }
 
-    /// Keeps a changed row until it is written.
+    /// Keeps a row until it is written, if it has changed.
     pub(super) fn put(&mut self, row: Model) {
+        if self.known.get(&row.id) == Some(&row) {
+            return;
+        }
         if !self.changed.contains(&row.id) {
             self.changed.push(row.id);
         }
