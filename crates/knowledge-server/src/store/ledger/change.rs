@@ -7,10 +7,10 @@ use knowledge_domain::{
     Entropy, ErrorKind,
     batch::{
         Aggregate, BatchConfig, BatchEvent, BatchEventKind, BatchStage, BatchState, BatchTotals,
-        BatchTrigger, InvalidTransition,
+        BatchTrigger, InvalidTransition, batch_progress,
     },
     ids::{BatchDocumentId, BatchId, OrganizationId},
-    workflow::{PROGRESS_UNITS, WorkflowStage},
+    workflow::WorkflowStage,
 };
 use knowledge_tables::{batch_document, batch_event, batch_execution};
 use sea_orm::{
@@ -27,9 +27,6 @@ use crate::{
     progress::EventHub,
     store::{StoreError, convert},
 };
-
-/// The share of a batch's progress that its documents make up when entities are resolved after.
-const DOCUMENTS_SHARE: f64 = 0.95;
 
 /// Events that one INSERT writes at most; SQLite binds at most 32,766 values.
 const EVENTS_PER_INSERT: usize = 500;
@@ -313,7 +310,12 @@ impl BatchChange {
     fn aggregate(&self) -> Aggregate {
         let totals = self.totals();
         Aggregate {
-            progress: batch_progress(&self.row, self.stage()),
+            progress: batch_progress(
+                self.stage(),
+                self.row.progress_units,
+                totals.documents,
+                self.row.enable_entity_resolution,
+            ),
             completed_documents: totals.completed,
             failed_documents: totals.failed,
             total_documents: totals.documents,
@@ -357,22 +359,6 @@ impl Announcement {
     pub(super) fn send(&self) {
         self.hub.notify(self.batch, self.sequence);
     }
-}
-
-/// A batch's share that is done, in `0.0..=1.0`. It never goes back within a run because a
-/// document's progress does not, not even when it fails and waits for another round.
-pub(crate) fn batch_progress(row: &batch_execution::Model, stage: BatchStage) -> f64 {
-    if stage == BatchStage::Completed {
-        return 1.0;
-    }
-    let whole = f64::from(row.total_documents.max(1)) * f64::from(PROGRESS_UNITS);
-    let documents = (row.progress_units as f64 / whole).clamp(0.0, 1.0);
-    let share = if row.enable_entity_resolution {
-        DOCUMENTS_SHARE
-    } else {
-        1.0
-    };
-    (documents * share * 1e6).round() / 1e6
 }
 
 async fn write_row(
