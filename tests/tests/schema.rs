@@ -24,7 +24,7 @@ macro_rules! with_entities {
         let mut all = Vec::new();
         with_entities!(@each all, $function($($argument),*),
             organization, ontology, batch_execution, document, batch_document, batch_event,
-            workflow_execution, workflow_activity, workflow_signal, extraction, chunk,
+            server, workflow_execution, workflow_activity, workflow_signal, extraction, chunk,
             mention_record, entity, relation, relation_evidence, entity_cluster, cluster_member,
             same_as_link, merge_history);
         all
