@@ -73,12 +73,12 @@ impl Links {
             } else {
                 continue;
             }
-            let faced = Faced { member, face };
+            let link = Faced { member, face };
             if member != face {
-                self.same_as.push(faced);
+                self.same_as.push(link);
             }
             if faces.get(&member.uuid()) != Some(&face.uuid()) {
-                self.merges.push(faced);
+                self.merges.push(link);
             }
         }
         let version = before.map_or(0, |row| row.version);
