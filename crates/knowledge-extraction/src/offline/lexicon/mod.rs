@@ -61,6 +61,10 @@ classes! {
     GROUP = 17;
     /// Words within names of other languages: `de`, `von`.
     PARTICLE = 18;
+    /// Given names of women.
+    FEMALE = 21;
+    /// Given names of men.
+    MALE = 22;
     /// Adjectives that open names of places and institutions: `New`, `Royal`.
     OPENING = 19;
     /// Legal forms and generation suffixes.
@@ -126,6 +130,14 @@ impl Lexicon {
             (WordClass::FUNCTION, include_str!("function_words.txt")),
             (WordClass::COMMON, include_str!("common_words.txt")),
             (WordClass::GIVEN, include_str!("given_names.txt")),
+            (
+                WordClass::GIVEN.and(WordClass::FEMALE),
+                include_str!("given_names_female.txt"),
+            ),
+            (
+                WordClass::GIVEN.and(WordClass::MALE),
+                include_str!("given_names_male.txt"),
+            ),
             (WordClass::ORG_HEAD, include_str!("org_heads.txt")),
             (WordClass::PLACE_HEAD, include_str!("place_heads.txt")),
             (WordClass::WORK_HEAD, include_str!("work_heads.txt")),
@@ -151,7 +163,12 @@ impl Lexicon {
         for word in include_str!("groups.txt").split_whitespace() {
             lexicon.add(word, WordClass::GROUP);
         }
-        lexicon.load_countries(include_str!("countries.txt"));
+        for (list, sovereign) in [
+            (include_str!("countries.txt"), true),
+            (include_str!("regions.txt"), false),
+        ] {
+            lexicon.load_countries(list, sovereign);
+        }
         for place in include_str!("places.txt").lines() {
             lexicon.phrases.insert(place.to_lowercase(), Kind::Place);
         }
@@ -163,13 +180,15 @@ impl Lexicon {
         *known = known.and(class);
     }
 
-    fn load_countries(&mut self, list: &'static str) {
+    fn load_countries(&mut self, list: &'static str, sovereign: bool) {
         for line in list.lines() {
             let Some((country, adjectives)) = line.split_once(':') else {
                 continue;
             };
             self.phrases.insert(country.to_lowercase(), Kind::Place);
-            self.states.insert(country.to_lowercase());
+            if sovereign {
+                self.states.insert(country.to_lowercase());
+            }
             for adjective in adjectives.split_whitespace() {
                 self.add(adjective, WordClass::DEMONYM);
                 self.countries.insert(adjective.to_lowercase(), country);
