@@ -92,7 +92,7 @@ fn with_article(tokens: &[Token<'_>], span: Span, verdict: Verdict) -> Span {
     let title = tokens[before].text == "The"
         && tokens[before].opens
         && verdict.kind == Kind::Work
-        && verdict.weight == 3;
+        && verdict.weight >= 3;
     let country = tokens[before].text == "the"
         && span.last == span.first + 1
         && tokens[span.first].text == "United"
@@ -109,7 +109,7 @@ fn with_article(tokens: &[Token<'_>], span: Span, verdict: Verdict) -> Span {
 
 fn named(span: Span, verdict: Verdict) -> Spotted {
     let confidence = match verdict.weight {
-        3 => 0.9,
+        3.. => 0.9,
         2 => 0.8,
         _ => 0.6,
     };

@@ -28,7 +28,9 @@ impl Typing<'_, '_> {
             || title.is_capital()
                 && one_of(
                     title.text,
-                    "Mr Mrs Ms Dr Prof Sir President Professor King Queen",
+                    "Mr Mrs Ms Miss Dr Prof Sir Dame President Professor King Queen Captain Colonel \
+ General Admiral Major Lieutenant Sergeant Inspector Councillor Senator Bishop \
+ Archbishop Cardinal Sister Father Brother Rev Reverend Rabbi Pope Prince Princess",
                 );
         (capital && self.token(self.name.first).spaced).then_some(Verdict {
             kind: Kind::Person,
@@ -57,7 +59,7 @@ impl Typing<'_, '_> {
             .after(ahead + 1)
             .is_some_and(|token| matches!(token.text, "a" | "an" | "the" | "one"))
         {
-            3
+            4
         } else {
             2
         };
@@ -100,10 +102,17 @@ impl Typing<'_, '_> {
                     token.text,
                     "of in from by for that which who whose at on with located based to where",
                 );
-            if stop && (found.is_some() || !matches!(token.text, "of")) {
+            let list = token.sign(",") && found.is_some();
+            if list || stop && (found.is_some() || !matches!(token.text, "of")) {
                 break;
             }
-            if token.shape == Shape::Lower {
+            let device = token.text == "player"
+                && self.after(at - 1).is_some_and(|token| {
+                    one_of(token.text, "media music record cassette video audio MP3 DVD CD")
+                });
+            if device {
+                found = Some(Kind::Work);
+            } else if token.shape == Shape::Lower {
                 found = noun_kind(token).or(found);
             }
         }
