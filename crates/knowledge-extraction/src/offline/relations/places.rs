@@ -1,6 +1,8 @@
 //! Places in places: `Lakeside, Ontario`, `Piazza Navona in Rome`.
 
-use super::scene::{Kinds, Scene, Sentence, Statement};
+use std::collections::BTreeMap;
+
+use super::scene::{Kinds, Scene, Sentence, Statement, Target};
 use crate::offline::{kind::Kind, lexicon::lexicon};
 
 pub(super) fn find(scene: &Scene<'_>, sentence: &Sentence, found: &mut Vec<Statement>) {
@@ -83,4 +85,50 @@ fn state_chain(
             }
         }
     }
+}
+
+/// What lies in a place lies in the country of that place, as far as the chunk says both.
+pub(super) fn close(scene: &Scene<'_>, found: &mut Vec<Statement>) {
+    let name = |item: usize| scene.item(item).text;
+    let mut countries: BTreeMap<&str, Option<usize>> = BTreeMap::new();
+    for (subject, country) in stated(found, "country") {
+        if scene.item(subject).kind != Kind::Place || !is_country(name(country)) {
+            continue;
+        }
+        countries
+            .entry(name(subject))
+            .and_modify(|known| *known = known.filter(|known| name(*known) == name(country)))
+            .or_insert(Some(country));
+    }
+    let mut closed = Vec::new();
+    for statement in found.iter().filter(|statement| {
+        matches!(statement.predicate, "locatedIn" | "headquarteredIn")
+    }) {
+        let Target::Item(place) = statement.object else {
+            continue;
+        };
+        let country = countries.get(name(place)).copied().flatten();
+        if let Some(country) = country.filter(|_| !is_country(name(place))) {
+            closed.push(Statement {
+                predicate: "country",
+                object: Target::Item(country),
+                confidence: 0.6,
+                ..statement.clone()
+            });
+        }
+    }
+    found.extend(closed);
+}
+
+/// The subjects and objects that a predicate has been stated of.
+fn stated<'a>(
+    found: &'a [Statement],
+    predicate: &'a str,
+) -> impl Iterator<Item = (usize, usize)> + 'a {
+    found.iter().filter_map(move |statement| match statement.object {
+        Target::Item(object) if statement.predicate == predicate => {
+            Some((statement.subject, object))
+        }
+        _ => None,
+    })
 }

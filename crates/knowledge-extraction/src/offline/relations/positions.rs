@@ -53,7 +53,7 @@ fn opens_office(scene: &Scene<'_>, sentence: &Sentence, at: usize) -> Option<usi
                     .take(6)
                     .any(|token| verb(token.text))
         }
-        "became" | "is" | "was" => true,
+        "became" | "becomes" | "remains" | "is" | "was" => true,
         "," => scene
             .item_at(sentence, at.checked_sub(1)?)
             .is_some_and(|item| scene.item(item).kind == Kind::Person),
@@ -123,7 +123,7 @@ fn office(scene: &Scene<'_>, sentence: &Sentence, start: usize) -> Option<(usize
     None
 }
 
-fn text(tokens: &[Token<'_>]) -> String {
+pub(super) fn text(tokens: &[Token<'_>]) -> String {
     let mut text = String::new();
     for token in tokens {
         if token.spaced && !text.is_empty() && token.shape != Shape::Sign {
