@@ -89,6 +89,7 @@ pub(super) struct Lexicon {
     phrases: HashMap<String, Kind>,
     countries: HashMap<String, &'static str>,
     states: HashSet<String>,
+    provinces: HashSet<String>,
 }
 
 static LEXICON: LazyLock<Lexicon> = LazyLock::new(Lexicon::load);
@@ -125,6 +126,7 @@ impl Lexicon {
             phrases: HashMap::new(),
             countries: HashMap::new(),
             states: HashSet::new(),
+            provinces: HashSet::new(),
         };
         let lists = [
             (WordClass::FUNCTION, include_str!("function_words.txt")),
@@ -168,6 +170,10 @@ impl Lexicon {
             (include_str!("regions.txt"), false),
         ] {
             lexicon.load_countries(list, sovereign);
+        }
+        for province in include_str!("provinces.txt").lines() {
+            lexicon.provinces.insert(province.to_lowercase());
+            lexicon.phrases.insert(province.to_lowercase(), Kind::Place);
         }
         for place in include_str!("places.txt").lines() {
             lexicon.phrases.insert(place.to_lowercase(), Kind::Place);
@@ -214,6 +220,11 @@ impl Lexicon {
                 bare,
                 "us" | "u.s." | "usa" | "u.s.a." | "uk" | "u.k." | "ussr" | "uae"
             )
+    }
+
+    /// Whether a name in lower case is one of a well-known province, state or region.
+    pub(super) fn is_province(&self, lower: &str) -> bool {
+        self.provinces.contains(lower)
     }
 
     /// The country that an adjective or people belongs to, both as written.

@@ -339,14 +339,20 @@ impl Scene<'_> {
 
     /// `Helena Marchetti`, `J. Petrak`: `of` leads to where a person belongs.
     fn is_full_person(&self, first: usize, last: usize) -> bool {
-        let opening = &self.tokens[first];
         let plain = self.tokens[first..=last]
             .iter()
             .all(|token| token.is_capital() || token.sign("."));
-        let initial = opening.is_initial() && self.tokens[first + 1].sign(".");
-        let titled = first.checked_sub(1).is_some_and(|before| {
-            self.tokens[before].is(WordClass::TITLE) && self.tokens[before].is_capital()
-        });
+        let full = (first..last)
+            .find(|at| !self.tokens[*at].is(WordClass::TITLE) && !self.tokens[*at].sign("."))
+            .unwrap_or(first);
+        let opening = &self.tokens[full];
+        let initial = opening.is_initial() && self.tokens[full + 1].sign(".");
+        let titled = full > first
+            || first.checked_sub(1).is_some_and(|before| {
+                let word = &self.tokens[before];
+                word.shape == Shape::Lower && word.is(WordClass::PERSON_NOUN)
+            });
+        let first = full;
         first < last && plain && (opening.is(WordClass::GIVEN) || initial || titled)
     }
 

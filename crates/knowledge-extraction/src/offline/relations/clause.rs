@@ -255,8 +255,20 @@ impl Clause<'_, '_> {
             .max()
             .unwrap_or(0)
             .max(self.at + 1);
-        self.scene.tokens[start.min(first)..first]
-            .iter()
+        let gap = &self.scene.tokens[start.min(first)..first];
+        let listed = !gap.is_empty()
+            && gap
+                .iter()
+                .all(|token| matches!(token.text, "," | "and" | "or"));
+        let before = item
+            .checked_sub(1)
+            .filter(|before| listed && self.scene.item(*before).first() > self.at);
+        if let Some(before) = before
+            && self.scene.item(before).kind == self.scene.item(item).kind
+        {
+            return self.preposition(before);
+        }
+        gap.iter()
             .rev()
             .take(8)
             .find(|token| {
@@ -278,7 +290,7 @@ impl Clause<'_, '_> {
             .clone()
             .take_while(|item| self.scene.item(*item).first() < self.at)
             .collect();
-        let start = self.clause_start();
+        let start = self.clause_start().max(self.after_sign());
         let relative = self
             .scene
             .tokens
@@ -319,7 +331,7 @@ impl Clause<'_, '_> {
             }
         }
         self.first_of(&left, kinds, start)
-            .or_else(|| self.first_of(&left, kinds, 0))
+            .or_else(|| self.first_of(&left, kinds, self.after_sign()))
             .or_else(|| self.after_participle(kinds))
     }
 
@@ -336,6 +348,15 @@ impl Clause<'_, '_> {
             .get(self.at + 1)
             .is_some_and(|token| matches!(token.text, "by" | "in" | "on" | "at" | "for"));
         comma && named && goes_on
+    }
+
+    /// The position after the last colon or semicolon before the word.
+    fn after_sign(&self) -> usize {
+        let start = self.sentence.tokens.start;
+        (start..self.at)
+            .rev()
+            .find(|at| self.token(*at).sign(":") || self.token(*at).sign(";"))
+            .map_or(0, |at| at + 1)
     }
 
     /// Where the clause of the word starts: after `;`, at a relative pronoun, after `, and he`.

@@ -2,7 +2,6 @@
 
 use super::scene::{Kinds, Scene, Sentence, Statement, Target};
 use crate::offline::{
-    kind::Kind,
     lexicon::{WordClass, one_of},
     token::{Shape, Token},
 };
@@ -38,6 +37,7 @@ impl Sense {
             "founder" | "founders" | "co-founder" | "cofounder" => {
                 Self::Owner("foundedBy", Kinds::FOUNDED, agent)
             }
+            "capital" => Self::Holder("capitalOf", Kinds::PLACE, Kinds::PLACE),
             "owner" | "owners" | "proprietor" => Self::Owner("ownedBy", Kinds::LOCATED, agent),
             "author" => Self::Owner("writtenBy", Kinds::MADE, person),
             "film" => Self::Holder("directedBy", Kinds::MADE, person),

@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::scene::{Kinds, Scene, Sentence, Statement, Target};
-use crate::offline::{kind::Kind, lexicon::lexicon};
+use crate::offline::{
+    kind::Kind,
+    lexicon::{lexicon, one_of},
+    token::Token,
+};
 
 pub(super) fn find(scene: &Scene<'_>, sentence: &Sentence, found: &mut Vec<Statement>) {
     let items: Vec<usize> = sentence.items.clone().collect();
@@ -37,7 +41,7 @@ fn within(scene: &Scene<'_>, left: usize, right: usize) -> bool {
         .collect();
     match gap.as_slice() {
         [","] => {
-            a.kind == Kind::Place && !is_country(a.text)
+            a.kind == Kind::Place && !is_country(a.text) && (contains(b.text) || is_unlisted(scene, left, right))
                 || a.kind == Kind::Organization && is_known(b.text)
         }
         ["in" | "of"] | ["," | "in", "in" | "the"] | [",", "in", "the"] => {
@@ -46,12 +50,40 @@ fn within(scene: &Scene<'_>, left: usize, right: usize) -> bool {
         [
             "region" | "district" | "province" | "area" | "state" | "county",
             "of" | "in",
-        ] => true,
+        ] => !is_country(a.text) && !super::is_demonym(a.text),
         [",", "in", "the", ..] | ["in", "the", ..] => {
             gap.len() <= 6 && matches!(gap.last(), Some(&"of")) && a.kind == Kind::Place
         }
         _ => false,
     }
+}
+
+/// Whether it is a name of what has towns in it: a country, a province, a county.
+fn contains(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    let head = lower.rsplit(' ').next().unwrap_or_default();
+    lexicon().is_country(&lower)
+        || lexicon().is_province(&lower)
+        || one_of(
+            head,
+            "county province state district region oblast prefecture municipality voivodeship \
+ department canton governorate parish township shire republic territory raion krai",
+        )
+}
+
+/// Whether two places with a comma between are no part of a longer list: `Ashby, Thornby and Leeds`.
+fn is_unlisted(scene: &Scene<'_>, left: usize, right: usize) -> bool {
+    let (before, after) = (
+        scene.item(left).first().checked_sub(1),
+        scene.item(right).last() + 1,
+    );
+    let joins = |at: Option<usize>| {
+        at.and_then(|at| scene.tokens.get(at))
+            .is_some_and(|token| matches!(token.text, "," | "and" | "or" | "&"))
+    };
+    let comma = scene.tokens.get(after).is_some_and(|token| token.sign(","));
+    let goes_on = joins(Some(after)) && !(comma && !scene.tokens.get(after + 1).is_some_and(Token::is_capital));
+    !joins(before) && !goes_on && !is_known(scene.item(left).text)
 }
 
 /// A country, by name.
@@ -118,6 +150,36 @@ pub(super) fn close(scene: &Scene<'_>, found: &mut Vec<Statement>) {
         }
     }
     found.extend(closed);
+    nest(scene, found);
+}
+
+/// What lies in a place lies in what that place lies in, as far as the chunk says both.
+fn nest(scene: &Scene<'_>, found: &mut Vec<Statement>) {
+    let name = |item: usize| scene.item(item).text;
+    let mut outer: BTreeMap<&str, usize> = BTreeMap::new();
+    for (subject, place) in stated(found, "locatedIn") {
+        let contained = scene.item(subject).kind == Kind::Place && contains(name(place));
+        if contained && !is_country(name(place)) {
+            outer.entry(name(subject)).or_insert(place);
+        }
+    }
+    let mut nested = Vec::new();
+    for statement in found.iter().filter(|found| found.predicate == "locatedIn") {
+        let Target::Item(place) = statement.object else {
+            continue;
+        };
+        let Some(outer) = outer.get(name(place)) else {
+            continue;
+        };
+        if name(*outer) != name(statement.subject) {
+            nested.push(Statement {
+                object: Target::Item(*outer),
+                confidence: 0.6,
+                ..statement.clone()
+            });
+        }
+    }
+    found.extend(nested);
 }
 
 /// The subjects and objects that a predicate has been stated of.

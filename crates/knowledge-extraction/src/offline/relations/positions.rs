@@ -50,11 +50,11 @@ fn opens_office(scene: &Scene<'_>, sentence: &Sentence, at: usize) -> Option<usi
                 && scene.tokens[sentence.tokens.start..at]
                     .iter()
                     .rev()
-                    .take(6)
+                    .take(10)
                     .any(|token| verb(token.text))
         }
         "became" | "becomes" | "remains" | "is" | "was" => true,
-        "," => scene
+        "," | "(" => scene
             .item_at(sentence, at.checked_sub(1)?)
             .is_some_and(|item| scene.item(item).kind == Kind::Person),
         _ => false,
@@ -73,7 +73,7 @@ fn subject(scene: &Scene<'_>, sentence: &Sentence, at: usize) -> Option<usize> {
         .items
         .clone()
         .filter(|item| scene.item(*item).last() < at && scene.item(*item).kind == Kind::Person);
-    if scene.tokens[at].sign(",") {
+    if scene.tokens[at].sign(",") || scene.tokens[at].sign("(") {
         return left.next_back();
     }
     let pronoun = scene.tokens[sentence.tokens.start..at]
@@ -85,6 +85,9 @@ fn subject(scene: &Scene<'_>, sentence: &Sentence, at: usize) -> Option<usize> {
 /// The end of the office that starts at `start`, and the organisation that it is held at.
 fn office(scene: &Scene<'_>, sentence: &Sentence, start: usize) -> Option<(usize, Option<usize>)> {
     let mut held = false;
+    let set_off = start
+        .checked_sub(1)
+        .is_some_and(|at| matches!(scene.tokens[at].text, "," | "(" | "the" | "a"));
     for at in start..sentence.tokens.end.min(start + MAX_WORDS + 1) {
         let token = &scene.tokens[at];
         if matches!(token.text, "of" | "for" | "at" | "to" | "with") {
@@ -104,10 +107,19 @@ fn office(scene: &Scene<'_>, sentence: &Sentence, start: usize) -> Option<(usize
                     && matches!(kind, Kind::Organization | Kind::Place | Kind::Work);
                 return fits.then_some((at, (kind == Kind::Organization).then_some(item)));
             }
+            if article == 1 && held {
+                let owner = scene.definite(sentence, scene.tokens.get(at + 2)?);
+                let owner = owner.filter(|item| scene.item(*item).kind == Kind::Organization);
+                return owner.map(|owner| (at, Some(owner)));
+            }
             if token.text != "of" {
                 return None;
             }
             continue;
+        }
+        if at > start && held && set_off && matches!(token.text, "," | ")") {
+            let office = scene.tokens[at - 1].is(WordClass::ROLE);
+            return office.then_some((at, None));
         }
         held |= token.is(WordClass::ROLE
             .and(WordClass::TITLE)

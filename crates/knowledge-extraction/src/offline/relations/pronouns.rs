@@ -95,6 +95,7 @@ impl Scene<'_> {
             Some(gender) => self.person_meant(sentence, at, gender),
             None => self
                 .thing_before(sentence, at, pronoun, kinds)
+                .or_else(|| self.only_organization(sentence))
                 .or(sentence.thing),
         }?;
         kinds.has(self.item(item).kind).then_some(item)
@@ -127,9 +128,21 @@ impl Scene<'_> {
         })
     }
 
+    /// The organisation of the sentence before, where that has only one.
+    fn only_organization(&self, sentence: &Sentence) -> Option<usize> {
+        let before = self.sentence(sentence.position.checked_sub(1)?)?;
+        let mut found = before
+            .items
+            .clone()
+            .filter(|item| self.item(*item).kind == Kind::Organization);
+        found.next().filter(|_| found.next().is_none())
+    }
+
     /// What `the company` means: the thing that the text is about, where it is one of the kind.
     pub(super) fn definite(&self, sentence: &Sentence, noun: &Token<'_>) -> Option<usize> {
         let kind = crate::offline::typing::noun_kind(noun)?;
-        sentence.thing.filter(|item| self.item(*item).kind == kind)
+        self.only_organization(sentence)
+            .or(sentence.thing)
+            .filter(|item| self.item(*item).kind == kind)
     }
 }

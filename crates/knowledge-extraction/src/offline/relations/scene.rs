@@ -244,6 +244,11 @@ impl<'a> Scene<'a> {
         self.sentences.clone()
     }
 
+    /// The sentence at a position.
+    pub(super) fn sentence(&self, position: usize) -> Option<&Sentence> {
+        self.sentences.get(position)
+    }
+
     /// The gender of a person, where the text or the given name tells it.
     pub(super) fn gender(&self, position: usize) -> Option<Gender> {
         self.genders.get(position).copied().flatten()

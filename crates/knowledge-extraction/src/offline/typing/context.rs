@@ -15,7 +15,28 @@ impl Typing<'_, '_> {
             .or_else(|| self.by_following())
             .or_else(|| self.by_life())
             .or_else(|| self.by_membership())
+            .or_else(|| self.by_dateline())
             .or_else(|| self.by_preposition())
+    }
+
+    /// `Ashby, 3 April 1911`: where a letter or a meeting is dated.
+    fn by_dateline(&self) -> Option<Verdict> {
+        let leads = self.token(self.name.first).opens
+            || self.before(1).is_some_and(|token| token.sign(","));
+        let day = self.after(2).is_some_and(|token| {
+            token.shape == Shape::Number && token.char_count() <= 2
+                || token.is(WordClass::MONTH) && token.is_capital()
+        });
+        let dated = self.after(1).is_some_and(|token| token.sign(","))
+            && day
+            && self
+                .after(3)
+                .is_some_and(|token| token.is(WordClass::MONTH) || token.shape == Shape::Number);
+        let plain = self.word_count() <= 2 && !self.token(self.name.first).is(WordClass::GIVEN);
+        (leads && dated && plain).then_some(Verdict {
+            kind: Kind::Place,
+            weight: 2,
+        })
     }
 
     fn by_title(&self) -> Option<Verdict> {
@@ -121,7 +142,10 @@ impl Typing<'_, '_> {
 
     /// `the band Ladytron`, `composer Gaetano Donizetti`, `the city of Ankara`.
     fn by_apposition(&self) -> Option<Verdict> {
-        let before = self.before(1)?;
+        let mut before = self.before(1)?;
+        if matches!(before.text, "*" | "_") {
+            before = self.before(2)?;
+        }
         if before.shape == Shape::Lower && before.text != "of" {
             let kind = noun_kind(before)?;
             let fits = match kind {
@@ -139,7 +163,7 @@ impl Typing<'_, '_> {
                  governor outskirts part parts center centre king port minister people president \
                  emperor queen bishop archbishop ambassador population inhabitants government \
                  parliament territory duke prince battle siege shores border borders citizens \
-                 colony conquest invasion liberation occupation annexation",
+                 colony master harbourmaster stationmaster postmaster conquest invasion liberation occupation annexation",
             );
             return place.then_some(Verdict {
                 kind: Kind::Place,
@@ -165,8 +189,11 @@ impl Typing<'_, '_> {
                             .after(3)
                             .is_some_and(|token| token.is_dash() || token.is(WordClass::MONTH)))
             });
-        let who =
-            next.sign(",") && inside.is_some_and(|token| token.text == "who") || next.text == "who";
+        let inner = self
+            .before(1)
+            .is_some_and(|token| one_of(token.text, "in at near from of to"));
+        let who = next.sign(",") && inside.is_some_and(|token| token.text == "who")
+            || next.text == "who" && !inner;
         let verb = one_of(
             next.text,
             "himself herself married died said wrote told sang studied graduated retired \

@@ -82,7 +82,13 @@ fn coordinate(scene: &Scene<'_>, names: &[Span], verdicts: &mut [Verdict]) {
         let (left, right) = (from.min(to), from.max(to));
         let bracketed = scene.tokens[names[left].last + 1].sign("(")
             && scene.tokens[names[right].first].shape != Shape::Capitals;
+        // `Acme Bank, Ashby`: the place of an organisation stands beside it as well.
+        let placed = known.kind == Kind::Organization
+            && guess.kind == Kind::Thing
+            && names[right].first - names[left].last == 2
+            && scene.tokens[names[left].last + 1].sign(",");
         if guess.weight == 1
+            && !placed
             && known.weight >= 2
             && listed(&names[left], &names[right])
             && !bracketed
