@@ -323,7 +323,7 @@ impl Clause<'_, '_> {
                 .find(|item| kinds.has(self.scene.item(**item).kind))?;
             return Some((vec![*nearest], 0.85));
         }
-        if self.is_participle() {
+        if self.is_participle() || self.is_named_holder(&left) {
             let nearest = left.last().copied();
             let fits = |item: &usize| kinds.has(self.scene.item(*item).kind);
             if let Some(nearest) = nearest.filter(fits) {
@@ -332,7 +332,35 @@ impl Clause<'_, '_> {
         }
         self.first_of(&left, kinds, start)
             .or_else(|| self.first_of(&left, kinds, self.after_sign()))
+            .or_else(|| self.earlier_pronoun(kinds))
             .or_else(|| self.after_participle(kinds))
+    }
+
+    /// `Her father, Karl Reed, owns …`: the name stands for the noun before it.
+    fn is_named_holder(&self, left: &[usize]) -> bool {
+        let Some(item) = left.last().map(|item| self.scene.item(*item)) else {
+            return false;
+        };
+        let ends = self.before(1).is_some_and(|token| token.sign(","))
+            && item.last() + 2 == self.at;
+        let noun = item.first().checked_sub(2).is_some_and(|at| {
+            let (noun, comma) = (self.token(at), self.token(at + 1));
+            comma.sign(",")
+                && noun.shape == Shape::Lower
+                && noun.is(WordClass::PERSON_NOUN.and(WordClass::ROLE))
+        });
+        ends && noun
+    }
+
+    /// `She studied at Acme and later taught at …`: the pronoun that the sentence is about.
+    fn earlier_pronoun(&self, kinds: Kinds) -> Option<(Vec<usize>, f64)> {
+        let start = self.sentence.tokens.start;
+        let at = (start..self.at)
+            .find(|at| matches!(self.token(*at).text, "He" | "She" | "he" | "she"))?;
+        let item = self
+            .scene
+            .meant(self.sentence, at, self.token(at).text, kinds)?;
+        Some((vec![item], 0.65))
     }
 
     /// `X, built by Y,`: a participle that a comma sets off from the name before it.

@@ -65,7 +65,13 @@ fn opens_office(scene: &Scene<'_>, sentence: &Sentence, at: usize) -> Option<usi
             .get(at + 1)
             .is_some_and(|next| matches!(next.text, "a" | "an" | "the" | "its" | "their")),
     );
-    introduced.then_some(at + 1 + article)
+    let participle = usize::from(
+        scene
+            .tokens
+            .get(at + 1)
+            .is_some_and(|next| one_of(next.text, "made elected appointed named chosen")),
+    );
+    introduced.then_some(at + 1 + article.max(participle))
 }
 
 fn subject(scene: &Scene<'_>, sentence: &Sentence, at: usize) -> Option<usize> {
@@ -102,7 +108,13 @@ fn office(scene: &Scene<'_>, sentence: &Sentence, start: usize) -> Option<(usize
                 .filter(|item| scene.item(*item).first() == at + 1 + article);
             if let Some(item) = item {
                 let kind = scene.item(item).kind;
+                let maker = kind == Kind::Work
+                    && one_of(
+                        scene.tokens[at - 1].text,
+                        "author writer director producer composer creator star",
+                    );
                 let fits = held
+                    && !maker
                     && at > start
                     && matches!(kind, Kind::Organization | Kind::Place | Kind::Work);
                 return fits.then_some((at, (kind == Kind::Organization).then_some(item)));

@@ -148,6 +148,13 @@ impl Typing<'_, '_> {
         }
         if before.shape == Shape::Lower && before.text != "of" {
             let kind = noun_kind(before)?;
+            let decides = one_of(
+                before.text,
+                "band duo trio label firm film album song novel single sitcom ship tug steamer",
+            );
+            if decides {
+                return verdict(kind, 4);
+            }
             let fits = match kind {
                 Kind::Person => self.token(self.name.first).spaced,
                 _ => true,

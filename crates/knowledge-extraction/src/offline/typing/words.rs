@@ -69,10 +69,21 @@ impl Typing<'_, '_> {
         if self.is_made() {
             return verdict(Kind::Work, 3);
         }
+        let noble = one_of(
+            first.text,
+            "Duke Duchess Earl Countess Marquess Marquis Baroness Viscount",
+        );
+        if noble && self.after_first_is_of() {
+            return verdict(Kind::Person, 3);
+        }
         if self.is_initialled() {
             return verdict(Kind::Person, 3);
         }
         self.by_head()
+    }
+
+    fn after_first_is_of(&self) -> bool {
+        self.words().nth(1).is_some_and(|token| token.text == "of")
     }
 
     /// The adjective of a country is a place, the name of a language is not.
