@@ -18,6 +18,9 @@ pub(crate) struct Sentence {
 /// A line of fewer characters was not broken because it was full.
 const SHORT_LINE: u32 = 60;
 
+/// What follows a line is looked for up to so many characters.
+const LOOK_AHEAD: usize = 80;
+
 /// Words whose full stop does not end a sentence, whatever follows.
 static ABBREVIATIONS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
     "mr mrs ms mx dr prof st ste mt ft gen col lt sgt capt cmdr adm maj brig rev hon pres gov sen \
@@ -144,7 +147,10 @@ impl Scan<'_> {
     fn is_short_line(&self, length: u32, byte: usize) -> bool {
         let before = self.text[..byte].trim_end_matches(is_blank_near);
         let goes_on = before.ends_with([',', '-', '&', '–']);
-        let next = self.text[byte..].trim_start().chars().next();
+        let next = self.text[byte..]
+            .chars()
+            .take(LOOK_AHEAD)
+            .find(|c| !is_blank(*c));
         length < SHORT_LINE && !goes_on && !next.is_some_and(char::is_lowercase)
     }
 

@@ -96,7 +96,7 @@ fn with_article(tokens: &[Token<'_>], span: Span, verdict: Verdict) -> Span {
         && verdict.weight >= 3
         && !one_of(
             tokens[span.last].text,
-            "Viaduct Breakwater Lighthouse Observatory Bridge Engine Locomotive Telescope",
+            "Report Viaduct Breakwater Lighthouse Observatory Bridge Engine Locomotive Telescope",
         );
     let country = tokens[before].text == "the"
         && span.last == span.first + 1

@@ -65,6 +65,8 @@ classes! {
     FEMALE = 21;
     /// Given names of men.
     MALE = 22;
+    /// Further offices, which are also parts of names: `master`, `fellow`.
+    OFFICE = 23;
     /// Adjectives that open names of places and institutions: `New`, `Royal`.
     OPENING = 19;
     /// Legal forms and generation suffixes.
@@ -88,6 +90,7 @@ pub(super) struct Lexicon {
     words: HashMap<String, WordClass>,
     phrases: HashMap<String, Kind>,
     countries: HashMap<String, &'static str>,
+    names: HashMap<String, Kind>,
     states: HashSet<String>,
     provinces: HashSet<String>,
 }
@@ -125,6 +128,7 @@ impl Lexicon {
             words: HashMap::new(),
             phrases: HashMap::new(),
             countries: HashMap::new(),
+            names: HashMap::new(),
             states: HashSet::new(),
             provinces: HashSet::new(),
         };
@@ -147,6 +151,7 @@ impl Lexicon {
             (WordClass::PERSON_NOUN, include_str!("person_nouns.txt")),
             (WordClass::TITLE, include_str!("titles.txt")),
             (WordClass::ROLE, include_str!("roles.txt")),
+            (WordClass::OFFICE, include_str!("offices.txt")),
             (WordClass::UNIT, include_str!("units.txt")),
             (WordClass::MONTH, MONTHS),
             (WordClass::WEEKDAY, WEEKDAYS),
@@ -174,6 +179,17 @@ impl Lexicon {
         for province in include_str!("provinces.txt").lines() {
             lexicon.provinces.insert(province.to_lowercase());
             lexicon.phrases.insert(province.to_lowercase(), Kind::Place);
+        }
+        for (kind, name) in include_str!("known_names.txt")
+            .lines()
+            .filter_map(|line| line.split_once(": "))
+        {
+            let kind = match kind {
+                "organization" => Kind::Organization,
+                "work" => Kind::Work,
+                _ => Kind::Event,
+            };
+            lexicon.names.insert(name.to_lowercase(), kind);
         }
         for place in include_str!("places.txt").lines() {
             lexicon.phrases.insert(place.to_lowercase(), Kind::Place);
@@ -207,9 +223,14 @@ impl Lexicon {
         self.words.get(lower).copied().unwrap_or_default()
     }
 
-    /// The kind of a well-known name, in lower case with single spaces.
+    /// The kind of a well-known place, in lower case with single spaces.
     pub(super) fn known(&self, lower: &str) -> Option<Kind> {
         self.phrases.get(lower).copied()
+    }
+
+    /// The kind of a well-known organisation, work or event, in lower case with single spaces.
+    pub(super) fn known_name(&self, lower: &str) -> Option<Kind> {
+        self.names.get(lower).copied()
     }
 
     /// Whether a name in lower case is one of a country.

@@ -70,6 +70,7 @@ impl Scene<'_> {
             return false;
         }
         if lexicon().known(&lower).is_some()
+            || lexicon().known_name(&lower).is_some()
             || token.is(WordClass::DEMONYM
                 .and(WordClass::GROUP)
                 .and(WordClass::GIVEN))

@@ -341,13 +341,15 @@ impl Clause<'_, '_> {
         let Some(item) = left.last().map(|item| self.scene.item(*item)) else {
             return false;
         };
-        let ends = self.before(1).is_some_and(|token| token.sign(","))
-            && item.last() + 2 == self.at;
+        let ends =
+            self.before(1).is_some_and(|token| token.sign(",")) && item.last() + 2 == self.at;
         let noun = item.first().checked_sub(2).is_some_and(|at| {
             let (noun, comma) = (self.token(at), self.token(at + 1));
             comma.sign(",")
                 && noun.shape == Shape::Lower
-                && noun.is(WordClass::PERSON_NOUN.and(WordClass::ROLE))
+                && noun.is(WordClass::PERSON_NOUN
+                    .and(WordClass::ROLE)
+                    .and(WordClass::OFFICE))
         });
         ends && noun
     }

@@ -40,12 +40,12 @@ impl Sense {
             "capital" => Self::Holder("capitalOf", Kinds::PLACE, Kinds::PLACE),
             "owner" | "owners" | "proprietor" => Self::Owner("ownedBy", Kinds::LOCATED, agent),
             "author" => Self::Owner("writtenBy", Kinds::MADE, person),
-            "film" => Self::Holder("directedBy", Kinds::MADE, person),
+            "film" | "films" => Self::Holder("directedBy", Kinds::MADE, person),
             "novel" | "book" | "poem" | "memoir" | "memoirs" | "novella" => {
                 Self::Holder("writtenBy", Kinds::MADE, person)
             }
             "album" | "song" | "single" => Self::Holder("performedBy", Kinds::MADE, agent),
-            _ if token.is(WordClass::ROLE) => Self::Office,
+            _ if token.is(WordClass::ROLE.and(WordClass::OFFICE)) => Self::Office,
             _ => return None,
         })
     }
@@ -53,15 +53,17 @@ impl Sense {
     /// The kinds of the holder and of the owner.
     fn kinds(self) -> (Kinds, Kinds) {
         match self {
-            Self::Owner(_, owner, holder) => (holder, owner),
-            Self::Holder(_, holder, owner) => (holder, owner),
+            Self::Owner(_, owner, holder) | Self::Holder(_, holder, owner) => (holder, owner),
             Self::Office => (Kinds::PERSON, Kinds::ORGANIZATION),
         }
     }
 
     fn is_family(self) -> bool {
         matches!(self, Self::Owner("childOf", ..))
-            || matches!(self, Self::Holder("childOf" | "siblingOf" | "marriedTo", ..))
+            || matches!(
+                self,
+                Self::Holder("childOf" | "siblingOf" | "marriedTo", ..)
+            )
     }
 }
 
@@ -216,7 +218,8 @@ impl Noun<'_, '_> {
         for item in following {
             let gap = self.scene.gap(found[found.len() - 1], item);
             let joined = gap.len() == 1 && matches!(gap[0].text, "and" | ",") && fits(item);
-            let list = joined && (gap[0].text == "and" || self.scene.tokens[self.at].text.ends_with('s'));
+            let list =
+                joined && (gap[0].text == "and" || self.scene.tokens[self.at].text.ends_with('s'));
             if !list {
                 break;
             }
@@ -249,13 +252,13 @@ impl Noun<'_, '_> {
     /// Owners after `of` with their holders: before the noun, else after the owner.
     fn of_owner(&self, last_holder: Option<usize>) -> (Vec<usize>, Vec<usize>) {
         let none = (Vec::new(), Vec::new());
-        if !self.token(self.at + 1).is_some_and(|of| of.text == "of") {
-            return none;
-        }
-        let Some(owner) = self.owner_after(self.at + 2) else {
+        let of = self.token(self.at + 1).filter(|of| of.text == "of");
+        let Some(owner) = of.and_then(|_| self.owner_after(self.at + 2)) else {
             return none;
         };
-        let owners = self.listed(owner, |item| self.sense.is_family() && self.fits_owner(item));
+        let owners = self.listed(owner, |item| {
+            self.sense.is_family() && self.fits_owner(item)
+        });
         let last = self.scene.item(owners[owners.len() - 1]).last();
         let article = self
             .token(self.start.wrapping_sub(1))
@@ -277,7 +280,7 @@ impl Noun<'_, '_> {
 
     /// Whether a name starts at `at` without anything before it.
     fn ending_phrase(&self, at: usize) -> bool {
-        self.token(at).is_some_and(|token| token.is_capital())
+        self.token(at).is_some_and(Token::is_capital)
     }
 
     fn owner_after(&self, at: usize) -> Option<usize> {
@@ -299,16 +302,17 @@ impl Noun<'_, '_> {
     fn holder_before(&self, at: usize, last_holder: Option<usize>) -> Option<usize> {
         let mut at = at;
         let mut word = self.token(at)?;
-        while matches!(word.text, "his" | "her" | "its" | "still" | "now" | "also" | "the") {
+        while matches!(
+            word.text,
+            "his" | "her" | "its" | "still" | "now" | "also" | "the"
+        ) {
             at = at.checked_sub(1)?;
             word = self.token(at)?;
         }
         let holder = match word.text {
             "," => self.ending(at.checked_sub(1)?),
             "and" => last_holder,
-            "is" | "was" | "are" | "were" | "became" | "becomes" | "remains" => {
-                self.subject_of(at)
-            }
+            "is" | "was" | "are" | "were" | "became" | "becomes" | "remains" => self.subject_of(at),
             _ => None,
         }?;
         self.fits_holder(holder).then_some(holder)

@@ -41,7 +41,9 @@ fn within(scene: &Scene<'_>, left: usize, right: usize) -> bool {
         .collect();
     match gap.as_slice() {
         [","] => {
-            a.kind == Kind::Place && !is_country(a.text) && (contains(b.text) || is_unlisted(scene, left, right))
+            a.kind == Kind::Place
+                && !is_country(a.text)
+                && (contains(b.text) || is_unlisted(scene, left, right))
                 || a.kind == Kind::Organization && is_known(b.text)
         }
         ["in" | "of"] | ["," | "in", "in" | "the"] | [",", "in", "the"] => {
@@ -77,13 +79,15 @@ fn is_unlisted(scene: &Scene<'_>, left: usize, right: usize) -> bool {
         scene.item(left).first().checked_sub(1),
         scene.item(right).last() + 1,
     );
-    let joins = |at: Option<usize>| {
-        at.and_then(|at| scene.tokens.get(at))
-            .is_some_and(|token| matches!(token.text, "," | "and" | "or" | "&"))
+    let at = |at: Option<usize>| at.and_then(|at| scene.tokens.get(at));
+    let joins = |token: Option<&Token<'_>>| {
+        token.is_some_and(|token| matches!(token.text, "," | "and" | "or" | "&"))
     };
-    let comma = scene.tokens.get(after).is_some_and(|token| token.sign(","));
-    let goes_on = joins(Some(after)) && !(comma && !scene.tokens.get(after + 1).is_some_and(Token::is_capital));
-    !joins(before) && !goes_on && !is_known(scene.item(left).text)
+    let comma = at(Some(after)).is_some_and(|token| token.sign(","));
+    let named = at(Some(after + 1)).is_some_and(Token::is_capital);
+    let goes_on = joins(at(Some(after))) && (named || !comma);
+    let listed = joins(at(before)) || goes_on;
+    !listed && !is_known(scene.item(left).text)
 }
 
 /// A country, by name.
@@ -133,9 +137,10 @@ pub(super) fn close(scene: &Scene<'_>, found: &mut Vec<Statement>) {
             .or_insert(Some(country));
     }
     let mut closed = Vec::new();
-    for statement in found.iter().filter(|statement| {
-        matches!(statement.predicate, "locatedIn" | "headquarteredIn")
-    }) {
+    for statement in found
+        .iter()
+        .filter(|statement| matches!(statement.predicate, "locatedIn" | "headquarteredIn"))
+    {
         let Target::Item(place) = statement.object else {
             continue;
         };
@@ -187,10 +192,12 @@ fn stated<'a>(
     found: &'a [Statement],
     predicate: &'a str,
 ) -> impl Iterator<Item = (usize, usize)> + 'a {
-    found.iter().filter_map(move |statement| match statement.object {
-        Target::Item(object) if statement.predicate == predicate => {
-            Some((statement.subject, object))
-        }
-        _ => None,
-    })
+    found
+        .iter()
+        .filter_map(move |statement| match statement.object {
+            Target::Item(object) if statement.predicate == predicate => {
+                Some((statement.subject, object))
+            }
+            _ => None,
+        })
 }

@@ -130,10 +130,11 @@ fn office(scene: &Scene<'_>, sentence: &Sentence, start: usize) -> Option<(usize
             continue;
         }
         if at > start && held && set_off && matches!(token.text, "," | ")") {
-            let office = scene.tokens[at - 1].is(WordClass::ROLE);
+            let office = scene.tokens[at - 1].is(WordClass::ROLE.and(WordClass::OFFICE));
             return office.then_some((at, None));
         }
         held |= token.is(WordClass::ROLE
+            .and(WordClass::OFFICE)
             .and(WordClass::TITLE)
             .and(WordClass::PERSON_NOUN));
         let word = token.is_word() || token.is_dash() || matches!(token.text, "'" | "s" | "&");

@@ -129,7 +129,10 @@ impl Typing<'_, '_> {
             }
             let device = token.text == "player"
                 && self.after(at - 1).is_some_and(|token| {
-                    one_of(token.text, "media music record cassette video audio MP3 DVD CD")
+                    one_of(
+                        token.text,
+                        "media music record cassette video audio MP3 DVD CD",
+                    )
                 });
             if device {
                 found = Some(Kind::Work);

@@ -42,7 +42,7 @@ impl Typing<'_, '_> {
     pub(super) fn by_words(&self) -> Option<Verdict> {
         let phrase = self.scene.phrase(self.name.first, self.name.last);
         let bare = phrase.strip_prefix("the ").unwrap_or(&phrase);
-        if let Some(kind) = lexicon().known(bare) {
+        if let Some(kind) = lexicon().known_name(bare).or_else(|| lexicon().known(bare)) {
             return verdict(kind, 3);
         }
         if let Some((direction, people)) = bare.split_once(' ')
