@@ -306,6 +306,13 @@ impl Clause<'_, '_> {
                 .then(|| (vec![*nearest], 0.8))
                 .or_else(|| self.first_of(&left, kinds, 0));
         }
+        if self.is_participle() || self.is_named_holder(&left) {
+            let nearest = left.last().copied();
+            let fits = |item: &usize| kinds.has(self.scene.item(*item).kind);
+            if let Some(nearest) = nearest.filter(fits) {
+                return Some((vec![nearest], 0.8));
+            }
+        }
         if let Some(noun) = self.definite(start) {
             let item = self.scene.definite(self.sentence, noun)?;
             return kinds
@@ -322,13 +329,6 @@ impl Clause<'_, '_> {
                 .rev()
                 .find(|item| kinds.has(self.scene.item(**item).kind))?;
             return Some((vec![*nearest], 0.85));
-        }
-        if self.is_participle() || self.is_named_holder(&left) {
-            let nearest = left.last().copied();
-            let fits = |item: &usize| kinds.has(self.scene.item(*item).kind);
-            if let Some(nearest) = nearest.filter(fits) {
-                return Some((vec![nearest], 0.8));
-            }
         }
         self.first_of(&left, kinds, start)
             .or_else(|| self.first_of(&left, kinds, self.after_sign()))

@@ -209,6 +209,14 @@ impl<'a> Scene<'a> {
                 she,
                 thing,
             };
+            // Where nobody was a subject yet, a pronoun means who was named with its gender.
+            for item in cut.items.clone() {
+                match self.gender(item) {
+                    Some(Gender::Male) => he = he.or(Some(item)),
+                    Some(Gender::Female) => she = she.or(Some(item)),
+                    None => {}
+                }
+            }
             let subject = cut.items.clone().find(|i| self.is_subject(*i, token));
             if let Some(subject) = subject {
                 match self.items[subject].kind {

@@ -71,6 +71,20 @@ async fn places() {
 }
 
 #[tokio::test]
+async fn nouns() {
+    insta::assert_snapshot!(check("Ada Reed, who leads Acme Corp, retired. Its director, Karl Moss, and his sister, Nina Moss, live in Leeds.").await, @"Ada Reed workedFor Acme Corp | Karl Moss position `director` | Karl Moss workedFor Acme Corp | Nina Moss siblingOf Karl Moss");
+    insta::assert_snapshot!(check("In 1990 Acme Corp bought Zenith Bank, whose founder, Anna Holm, left.").await, @"Acme Corp acquired Zenith Bank | Zenith Bank acquiredOn `1990` | Zenith Bank foundedBy Anna Holm");
+    insta::assert_snapshot!(check("Anna Holm is the daughter of the painter Karl Holm. He was born in York.").await, @"Anna Holm childOf Karl Holm | Karl Holm bornIn York");
+    insta::assert_snapshot!(check("Councillor Anna Holm abstained: her brother, Karl Holm, works for Zenith Bank.").await, @"Karl Holm siblingOf Anna Holm | Karl Holm workedFor Zenith Bank");
+    insta::assert_snapshot!(check("Anna Holm (chair) and Karl Moss met. Vienna, capital of Austria, was full.").await, @"Anna Holm position `chair` | Vienna capitalOf Austria");
+}
+
+#[tokio::test]
+async fn a_place_is_no_short_form() {
+    insta::assert_snapshot!(check("LODEHAVEN. The Lodehaven Institute of Physics is based in Lodehaven.").await, @"Lodehaven Institute of Physics headquarteredIn Lodehaven");
+}
+
+#[tokio::test]
 async fn nothing_is_made_up() {
     insta::assert_snapshot!(check("He was born in it.").await, @"");
     insta::assert_snapshot!(check("Several letters survive.").await, @"");

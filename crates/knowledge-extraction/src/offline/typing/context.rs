@@ -33,10 +33,24 @@ impl Typing<'_, '_> {
                 .after(3)
                 .is_some_and(|token| token.is(WordClass::MONTH) || token.shape == Shape::Number);
         let plain = self.word_count() <= 2 && !self.token(self.name.first).is(WordClass::GIVEN);
+        if self.is_shouted_alone() {
+            return verdict(Kind::Place, 2);
+        }
         (leads && dated && plain).then_some(Verdict {
             kind: Kind::Place,
             weight: 2,
         })
+    }
+
+    /// `ASHBY. Shortly after six …`: the place that a report opens with.
+    fn is_shouted_alone(&self) -> bool {
+        let name = self.token(self.name.first);
+        self.name.first == self.name.last
+            && name.opens
+            && name.shape == Shape::Capitals
+            && name.char_count() > 4
+            && self.after(1).is_some_and(|token| token.sign("."))
+            && self.after(2).is_none()
     }
 
     fn by_title(&self) -> Option<Verdict> {
