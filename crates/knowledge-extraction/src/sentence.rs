@@ -1,7 +1,8 @@
 //! Where sentences end, in any script, in one pass.
 //!
 //! A full stop ends a sentence unless it belongs to an abbreviation, an initial or a number; the
-//! terminators of other scripts always end one. White space between sentences belongs to none.
+//! terminators of other scripts always end one. A line that is too short to have been wrapped is a
+//! heading or an item and ends one, too. White space between sentences belongs to none.
 
 use std::{collections::HashSet, sync::LazyLock};
 
@@ -13,6 +14,12 @@ pub(crate) struct Sentence {
     pub(crate) start_char: u32,
     pub(crate) end_char: u32,
 }
+
+/// A line of fewer characters was not broken because it was full.
+const SHORT_LINE: u32 = 60;
+
+/// What follows a line is looked for up to so many characters.
+const LOOK_AHEAD: usize = 80;
 
 /// Words whose full stop does not end a sentence, whatever follows.
 static ABBREVIATIONS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
@@ -102,7 +109,7 @@ struct Scan<'a> {
 impl Scan<'_> {
     fn run(&mut self) {
         let mut position = 0_u32;
-        let mut newlines = 0_u32;
+        let (mut newlines, mut line) = (0_u32, 0_u32);
         // Set after a terminator: the sentence may end here once closers are passed.
         let mut ending: Option<(usize, char)> = None;
         for (byte, c) in self.text.char_indices() {
@@ -110,8 +117,12 @@ impl Scan<'_> {
             position = position.saturating_add(1);
             if is_blank(c) {
                 newlines += u32::from(c == '\n');
-                if newlines > 1 || self.ends_before(&mut ending, byte + c.len_utf8()) {
+                let short = c == '\n' && self.is_short_line(here - line, byte);
+                if newlines > 1 || short || self.ends_before(&mut ending, byte + c.len_utf8()) {
                     self.close();
+                }
+                if c == '\n' {
+                    line = position;
                 }
                 continue;
             }
@@ -129,6 +140,18 @@ impl Scan<'_> {
             self.last = (byte + c.len_utf8(), here + 1);
         }
         self.close();
+    }
+
+    /// Whether the line of `length` characters that ends at `byte` is complete: short, and followed
+    /// by one that starts like a sentence or an item.
+    fn is_short_line(&self, length: u32, byte: usize) -> bool {
+        let before = self.text[..byte].trim_end_matches(is_blank_near);
+        let goes_on = before.ends_with([',', '-', '&', '–']);
+        let next = self.text[byte..]
+            .chars()
+            .take(LOOK_AHEAD)
+            .find(|c| !is_blank(*c));
+        length < SHORT_LINE && !goes_on && !next.is_some_and(char::is_lowercase)
     }
 
     /// Whether the terminator that was just passed ends the sentence, given where white space ends.

@@ -155,7 +155,7 @@ fn canonical(names: &BTreeSet<String>, mentions: &BTreeSet<u32>, texts: &[&str])
         let words = name::words(name);
         let full = words.iter().filter(|word| word.chars().count() > 1).count();
         let adjective = country_of(name).is_some();
-        let acronym = name::as_acronym(name).is_some();
+        let acronym = name::as_acronym(name).is_some() || name::is_shouted(name);
         let frequency = uses.get(name).copied().unwrap_or(0);
         (
             !adjective,

@@ -112,6 +112,13 @@ pub(super) fn as_acronym(text: &str) -> Option<String> {
     written.then(|| letters.to_lowercase())
 }
 
+/// Whether a name of several words is in capitals throughout, as in a heading.
+pub(super) fn is_shouted(text: &str) -> bool {
+    text.trim().contains(' ')
+        && text.chars().any(char::is_uppercase)
+        && !text.chars().any(char::is_lowercase)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,6 +4,7 @@ use knowledge_domain::graph::{CharSpan, Confidence};
 
 use super::{
     kind::Kind,
+    lexicon::one_of,
     literals::literals,
     names::{Scene, Span},
     titles::titles,
@@ -92,7 +93,11 @@ fn with_article(tokens: &[Token<'_>], span: Span, verdict: Verdict) -> Span {
     let title = tokens[before].text == "The"
         && tokens[before].opens
         && verdict.kind == Kind::Work
-        && verdict.weight == 3;
+        && verdict.weight >= 3
+        && !one_of(
+            tokens[span.last].text,
+            "Report Viaduct Breakwater Lighthouse Observatory Bridge Engine Locomotive Telescope",
+        );
     let country = tokens[before].text == "the"
         && span.last == span.first + 1
         && tokens[span.first].text == "United"
@@ -109,7 +114,7 @@ fn with_article(tokens: &[Token<'_>], span: Span, verdict: Verdict) -> Span {
 
 fn named(span: Span, verdict: Verdict) -> Spotted {
     let confidence = match verdict.weight {
-        3 => 0.9,
+        3.. => 0.9,
         2 => 0.8,
         _ => 0.6,
     };

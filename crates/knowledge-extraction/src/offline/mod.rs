@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// Changes whenever the rules or the word lists may find something else.
-const VERSION: &str = "1";
+const VERSION: &str = "2";
 
 /// The offline extractor.
 #[derive(Debug, Clone, Copy, Default)]

@@ -90,7 +90,7 @@ fn opening_words_are_not_names() {
 #[test]
 fn other_languages() {
     insta::assert_snapshot!(check("Angela Merkel besuchte Österreich und die Universität Wien."), @"Person: Angela Merkel | Thing: Österreich | Organization: Universität Wien");
-    insta::assert_snapshot!(check("Élise Dupont est née à Orléans, près de la Loire."), @"Person: Élise Dupont | Thing: Orléans | Thing: Loire");
+    insta::assert_snapshot!(check("Élise Dupont est née à Orléans, près de la Loire."), @"Person: Élise Dupont | Thing: Orléans | Place: Loire");
     insta::assert_snapshot!(check("Лев Толстой родился в Ясной Поляне."), @"Person: Лев Толстой | Person: Ясной Поляне");
     insta::assert_snapshot!(check("Ο Νίκος ζει στην Αθήνα."), @"Person: Ο Νίκος | Thing: Αθήνα");
     insta::assert_snapshot!(check("東京は日本の首都です。「雪国」は小説だ。"), @"Work: 雪国");

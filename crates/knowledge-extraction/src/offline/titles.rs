@@ -1,7 +1,7 @@
 //! Titles of works in quotation marks.
 
 use super::{
-    lexicon::WordClass,
+    lexicon::{WordClass, one_of},
     names::Span,
     token::{Shape, Token},
 };
@@ -53,8 +53,9 @@ fn title(tokens: &[Token<'_>], at: usize) -> Option<(Option<Span>, usize)> {
         first: at + 1,
         last,
     };
+    let speech = is_speech(&tokens[at + 1..end]) || is_reported(tokens, end);
     Some((
-        (last > at && is_title(&tokens[at + 1..=last])).then_some(span),
+        (last > at && !speech && is_title(&tokens[at + 1..=last])).then_some(span),
         end,
     ))
 }
@@ -71,6 +72,44 @@ fn nickname(tokens: &[Token<'_>], at: usize, end: usize) -> bool {
             && capital(at.checked_sub(1))
             && tokens[at - 1].is(WordClass::GIVEN)
             && capital(Some(end + 1))
+}
+
+/// Whether somebody says it: a verb in lower case, a comma before the mark and a speaker after.
+fn is_speech(inside: &[Token<'_>]) -> bool {
+    let verb = inside.iter().any(|word| {
+        word.shape == Shape::Lower
+            && one_of(
+                word.text,
+                "was were is are has have had will would could should did does says said \
+ studied came went asked thinks wanted",
+            )
+    });
+    let capitals = inside.iter().filter(|word| word.is_capital()).count();
+    let lower = inside
+        .iter()
+        .filter(|word| word.shape == Shape::Lower && !word.is(WordClass::PARTICLE))
+        .count();
+    verb && lower >= capitals
+}
+
+/// `"…," said Marlow`, `"…," he asked`.
+fn is_reported(tokens: &[Token<'_>], end: usize) -> bool {
+    let comma = end
+        .checked_sub(1)
+        .is_some_and(|before| matches!(tokens[before].text, "," | "!" | "?" | "."));
+    let speaks = |token: &Token<'_>| {
+        one_of(
+            token.text,
+            "said says asked asks replied replies added adds wrote writes remembers recalled \
+ recalls explained explains answered answers told tells",
+        )
+    };
+    comma
+        && tokens[end + 1..]
+            .iter()
+            .take(4)
+            .take_while(|token| token.shape != Shape::Sign)
+            .any(speaks)
 }
 
 /// A straight apostrophe closes only before white space or a sign.

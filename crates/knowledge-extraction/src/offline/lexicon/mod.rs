@@ -61,6 +61,12 @@ classes! {
     GROUP = 17;
     /// Words within names of other languages: `de`, `von`.
     PARTICLE = 18;
+    /// Given names of women.
+    FEMALE = 21;
+    /// Given names of men.
+    MALE = 22;
+    /// Further offices, which are also parts of names: `master`, `fellow`.
+    OFFICE = 23;
     /// Adjectives that open names of places and institutions: `New`, `Royal`.
     OPENING = 19;
     /// Legal forms and generation suffixes.
@@ -84,7 +90,9 @@ pub(super) struct Lexicon {
     words: HashMap<String, WordClass>,
     phrases: HashMap<String, Kind>,
     countries: HashMap<String, &'static str>,
+    names: HashMap<String, Kind>,
     states: HashSet<String>,
+    provinces: HashSet<String>,
 }
 
 static LEXICON: LazyLock<Lexicon> = LazyLock::new(Lexicon::load);
@@ -120,12 +128,22 @@ impl Lexicon {
             words: HashMap::new(),
             phrases: HashMap::new(),
             countries: HashMap::new(),
+            names: HashMap::new(),
             states: HashSet::new(),
+            provinces: HashSet::new(),
         };
         let lists = [
             (WordClass::FUNCTION, include_str!("function_words.txt")),
             (WordClass::COMMON, include_str!("common_words.txt")),
             (WordClass::GIVEN, include_str!("given_names.txt")),
+            (
+                WordClass::GIVEN.and(WordClass::FEMALE),
+                include_str!("given_names_female.txt"),
+            ),
+            (
+                WordClass::GIVEN.and(WordClass::MALE),
+                include_str!("given_names_male.txt"),
+            ),
             (WordClass::ORG_HEAD, include_str!("org_heads.txt")),
             (WordClass::PLACE_HEAD, include_str!("place_heads.txt")),
             (WordClass::WORK_HEAD, include_str!("work_heads.txt")),
@@ -133,6 +151,7 @@ impl Lexicon {
             (WordClass::PERSON_NOUN, include_str!("person_nouns.txt")),
             (WordClass::TITLE, include_str!("titles.txt")),
             (WordClass::ROLE, include_str!("roles.txt")),
+            (WordClass::OFFICE, include_str!("offices.txt")),
             (WordClass::UNIT, include_str!("units.txt")),
             (WordClass::MONTH, MONTHS),
             (WordClass::WEEKDAY, WEEKDAYS),
@@ -151,7 +170,27 @@ impl Lexicon {
         for word in include_str!("groups.txt").split_whitespace() {
             lexicon.add(word, WordClass::GROUP);
         }
-        lexicon.load_countries(include_str!("countries.txt"));
+        for (list, sovereign) in [
+            (include_str!("countries.txt"), true),
+            (include_str!("regions.txt"), false),
+        ] {
+            lexicon.load_countries(list, sovereign);
+        }
+        for province in include_str!("provinces.txt").lines() {
+            lexicon.provinces.insert(province.to_lowercase());
+            lexicon.phrases.insert(province.to_lowercase(), Kind::Place);
+        }
+        for (kind, name) in include_str!("known_names.txt")
+            .lines()
+            .filter_map(|line| line.split_once(": "))
+        {
+            let kind = match kind {
+                "organization" => Kind::Organization,
+                "work" => Kind::Work,
+                _ => Kind::Event,
+            };
+            lexicon.names.insert(name.to_lowercase(), kind);
+        }
         for place in include_str!("places.txt").lines() {
             lexicon.phrases.insert(place.to_lowercase(), Kind::Place);
         }
@@ -163,13 +202,15 @@ impl Lexicon {
         *known = known.and(class);
     }
 
-    fn load_countries(&mut self, list: &'static str) {
+    fn load_countries(&mut self, list: &'static str, sovereign: bool) {
         for line in list.lines() {
             let Some((country, adjectives)) = line.split_once(':') else {
                 continue;
             };
             self.phrases.insert(country.to_lowercase(), Kind::Place);
-            self.states.insert(country.to_lowercase());
+            if sovereign {
+                self.states.insert(country.to_lowercase());
+            }
             for adjective in adjectives.split_whitespace() {
                 self.add(adjective, WordClass::DEMONYM);
                 self.countries.insert(adjective.to_lowercase(), country);
@@ -182,9 +223,14 @@ impl Lexicon {
         self.words.get(lower).copied().unwrap_or_default()
     }
 
-    /// The kind of a well-known name, in lower case with single spaces.
+    /// The kind of a well-known place, in lower case with single spaces.
     pub(super) fn known(&self, lower: &str) -> Option<Kind> {
         self.phrases.get(lower).copied()
+    }
+
+    /// The kind of a well-known organisation, work or event, in lower case with single spaces.
+    pub(super) fn known_name(&self, lower: &str) -> Option<Kind> {
+        self.names.get(lower).copied()
     }
 
     /// Whether a name in lower case is one of a country.
@@ -195,6 +241,11 @@ impl Lexicon {
                 bare,
                 "us" | "u.s." | "usa" | "u.s.a." | "uk" | "u.k." | "ussr" | "uae"
             )
+    }
+
+    /// Whether a name in lower case is one of a well-known province, state or region.
+    pub(super) fn is_province(&self, lower: &str) -> bool {
+        self.provinces.contains(lower)
     }
 
     /// The country that an adjective or people belongs to, both as written.

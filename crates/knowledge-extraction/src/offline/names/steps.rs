@@ -247,7 +247,7 @@ impl Scene<'_> {
     /// Small words within a title that starts with a capitalised one: `Where the Wild Things Are`.
     fn step_title(&self, first: usize, last: usize) -> Option<usize> {
         let opening = &self.tokens[first];
-        if !opening.is(WordClass::FUNCTION) || opening.opens {
+        if !opening.is(WordClass::FUNCTION) || opening.opens || self.tokens[first + 1].sign(".") {
             return None;
         }
         (1..=2)
@@ -305,6 +305,13 @@ impl Scene<'_> {
             .and(WordClass::PLACE_HEAD)
             .and(WordClass::WORK_HEAD)
             .and(WordClass::EVENT_HEAD);
+        let noble = one_of(
+            token.text,
+            "Duke Duchess Earl Countess Marquess Marquis Baroness Viscount",
+        );
+        if noble && article == 0 {
+            return joined;
+        }
         if token.is(WordClass::ROLE
             .and(WordClass::TITLE)
             .and(WordClass::PERSON_NOUN))
@@ -319,12 +326,34 @@ impl Scene<'_> {
         if token.is(heads) {
             return joined;
         }
+        if self.is_full_person(first, last) {
+            return None;
+        }
         let name: String = self.phrase(first, last);
         let known = lexicon().known(&name).is_some()
             || token.is(WordClass::DEMONYM.and(WordClass::GROUP))
             || token.shape == Shape::Capitals;
         let common = token.is(WordClass::COMMON.and(WordClass::FUNCTION)) && alone && token.opens;
         (!known && !common).then_some(joined).flatten()
+    }
+
+    /// `Helena Marchetti`, `J. Petrak`: `of` leads to where a person belongs.
+    fn is_full_person(&self, first: usize, last: usize) -> bool {
+        let plain = self.tokens[first..=last]
+            .iter()
+            .all(|token| token.is_capital() || token.sign("."));
+        let full = (first..last)
+            .find(|at| !self.tokens[*at].is(WordClass::TITLE) && !self.tokens[*at].sign("."))
+            .unwrap_or(first);
+        let opening = &self.tokens[full];
+        let initial = opening.is_initial() && self.tokens[full + 1].sign(".");
+        let titled = full > first
+            || first.checked_sub(1).is_some_and(|before| {
+                let word = &self.tokens[before];
+                word.shape == Shape::Lower && word.is(WordClass::PERSON_NOUN)
+            });
+        let first = full;
+        first < last && plain && (opening.is(WordClass::GIVEN) || initial || titled)
     }
 
     fn step_and(&self, first: usize, last: usize) -> Option<usize> {

@@ -23,6 +23,7 @@ impl Scene<'_> {
             return Some(span.first);
         }
         let kept = first.is(WordClass::OPENING.and(WordClass::GIVEN))
+            || self.is_defined(span.last)
             || self.capitalised_elsewhere(span.first);
         let heads = WordClass::ORG_HEAD
             .and(WordClass::PLACE_HEAD)
@@ -32,6 +33,15 @@ impl Scene<'_> {
         let verbal = first.text.ends_with("ing") && first.char_count() > 4;
         let drop = !kept && (verbal || first.is(WordClass::COMMON)) && !headed;
         Some(span.first + usize::from(drop))
+    }
+
+    /// `Paper Lanterns is the second album`: a sentence that says what its first words name.
+    fn is_defined(&self, last: usize) -> bool {
+        let is = |at: usize, words: &str| {
+            self.get(last + at, last)
+                .is_some_and(|token| one_of(token.text, words))
+        };
+        is(1, "is was") && is(2, "a an the")
     }
 
     fn capitalised_elsewhere(&self, at: usize) -> bool {
@@ -60,6 +70,7 @@ impl Scene<'_> {
             return false;
         }
         if lexicon().known(&lower).is_some()
+            || lexicon().known_name(&lower).is_some()
             || token.is(WordClass::DEMONYM
                 .and(WordClass::GROUP)
                 .and(WordClass::GIVEN))

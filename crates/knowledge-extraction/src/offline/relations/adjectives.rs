@@ -25,6 +25,10 @@ pub(super) fn find(scene: &Scene<'_>, sentence: &Sentence, found: &mut Vec<State
         };
         let confidence = if gap.is_empty() { 0.65 } else { 0.75 };
         found.push(sentence.state(right, predicate, left, confidence));
+        let part = predicate == "country" && gap.last().is_some_and(|word| word.text == "of");
+        if part && scene.item(right).kind == Kind::Place {
+            found.push(sentence.state(right, "locatedIn", left, confidence));
+        }
     }
 }
 

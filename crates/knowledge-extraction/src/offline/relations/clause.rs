@@ -81,7 +81,7 @@ impl Clause<'_, '_> {
             )
         });
         let opens = self.before(1).is_none_or(|token| token.sign("("));
-        let by = (1..=3).any(|ahead| {
+        let by = (1..=5).any(|ahead| {
             self.scene
                 .tokens
                 .get(self.at + ahead)
@@ -89,9 +89,9 @@ impl Clause<'_, '_> {
                 && (ahead == 1
                     || self.scene.tokens[self.at + 1..self.at + ahead]
                         .iter()
-                        .all(|token| token.shape == Shape::Lower))
+                        .all(|token| matches!(token.shape, Shape::Lower | Shape::Number)))
         });
-        be || opens || by
+        be || opens || by || self.is_participle()
     }
 
     fn apply(&self, rule: &Rule, found: &mut Vec<Statement>) {
@@ -126,6 +126,9 @@ impl Clause<'_, '_> {
                 About::Object => direct.into_iter().collect(),
             };
             for subject in left {
+                if slot.predicate.is_empty() {
+                    continue;
+                }
                 if slot.predicate == "parentOf" {
                     found.push(self.sentence.state(subject, "childOf", item, confidence));
                     continue;
@@ -140,6 +143,38 @@ impl Clause<'_, '_> {
                         .state(subject, slot.predicate, object, confidence),
                 );
             }
+        }
+        self.opening_date(rule, (&subjects, direct), &used, found);
+    }
+
+    /// `In 1867 Acme bought Zenith`: a date that opens the sentence, where the rule has a place for
+    /// one and none follows.
+    fn opening_date(
+        &self,
+        rule: &Rule,
+        (subjects, direct): (&[usize], Option<usize>),
+        used: &[&'static str],
+        found: &mut Vec<Statement>,
+    ) {
+        let start = self.sentence.tokens.start;
+        let slot = rule.slots.iter().find(|slot| slot.kinds == Kinds::DATE);
+        let Some(slot) = slot.filter(|slot| !used.contains(&slot.predicate)) else {
+            return;
+        };
+        let date = self.sentence.items.clone().next().filter(|item| {
+            let item = self.scene.item(*item);
+            item.kind == Kind::Date && item.first() == start + 1
+        });
+        let opens = matches!(self.token(start).text, "In" | "On");
+        let (Some(date), true, true) = (date, opens, self.at - start <= 12) else {
+            return;
+        };
+        let left: Vec<usize> = match slot.about {
+            About::Subject => subjects.to_vec(),
+            About::Object => direct.into_iter().collect(),
+        };
+        for subject in left {
+            found.push(self.sentence.state(subject, slot.predicate, date, 0.7));
         }
     }
 
@@ -220,8 +255,20 @@ impl Clause<'_, '_> {
             .max()
             .unwrap_or(0)
             .max(self.at + 1);
-        self.scene.tokens[start.min(first)..first]
-            .iter()
+        let gap = &self.scene.tokens[start.min(first)..first];
+        let listed = !gap.is_empty()
+            && gap
+                .iter()
+                .all(|token| matches!(token.text, "," | "and" | "or"));
+        let before = item
+            .checked_sub(1)
+            .filter(|before| listed && self.scene.item(*before).first() > self.at);
+        if let Some(before) = before
+            && self.scene.item(before).kind == self.scene.item(item).kind
+        {
+            return self.preposition(before);
+        }
+        gap.iter()
             .rev()
             .take(8)
             .find(|token| {
@@ -243,7 +290,7 @@ impl Clause<'_, '_> {
             .clone()
             .take_while(|item| self.scene.item(*item).first() < self.at)
             .collect();
-        let start = self.clause_start();
+        let start = self.clause_start().max(self.after_sign());
         let relative = self
             .scene
             .tokens
@@ -259,8 +306,22 @@ impl Clause<'_, '_> {
                 .then(|| (vec![*nearest], 0.8))
                 .or_else(|| self.first_of(&left, kinds, 0));
         }
+        if self.is_participle() || self.is_named_holder(&left) {
+            let nearest = left.last().copied();
+            let fits = |item: &usize| kinds.has(self.scene.item(*item).kind);
+            if let Some(nearest) = nearest.filter(fits) {
+                return Some((vec![nearest], 0.8));
+            }
+        }
+        if let Some(noun) = self.definite(start) {
+            let item = self.scene.definite(self.sentence, noun)?;
+            return kinds
+                .has(self.scene.item(item).kind)
+                .then(|| (vec![item], 0.7));
+        }
         if let Some(pronoun) = self.pronoun(start) {
-            return self.meant(pronoun, kinds).map(|item| (vec![item], 0.7));
+            let item = self.scene.meant(self.sentence, self.at, pronoun, kinds)?;
+            return Some((vec![item], 0.7));
         }
         if self.before(1).is_some_and(|token| token.sign("(")) {
             let nearest = left
@@ -270,8 +331,62 @@ impl Clause<'_, '_> {
             return Some((vec![*nearest], 0.85));
         }
         self.first_of(&left, kinds, start)
-            .or_else(|| self.first_of(&left, kinds, 0))
+            .or_else(|| self.first_of(&left, kinds, self.after_sign()))
+            .or_else(|| self.earlier_pronoun(kinds))
             .or_else(|| self.after_participle(kinds))
+    }
+
+    /// `Her father, Karl Reed, owns …`: the name stands for the noun before it.
+    fn is_named_holder(&self, left: &[usize]) -> bool {
+        let Some(item) = left.last().map(|item| self.scene.item(*item)) else {
+            return false;
+        };
+        let ends =
+            self.before(1).is_some_and(|token| token.sign(",")) && item.last() + 2 == self.at;
+        let noun = item.first().checked_sub(2).is_some_and(|at| {
+            let (noun, comma) = (self.token(at), self.token(at + 1));
+            comma.sign(",")
+                && noun.shape == Shape::Lower
+                && noun.is(WordClass::PERSON_NOUN
+                    .and(WordClass::ROLE)
+                    .and(WordClass::OFFICE))
+        });
+        ends && noun
+    }
+
+    /// `She studied at Acme and later taught at …`: the pronoun that the sentence is about.
+    fn earlier_pronoun(&self, kinds: Kinds) -> Option<(Vec<usize>, f64)> {
+        let start = self.sentence.tokens.start;
+        let at = (start..self.at)
+            .find(|at| matches!(self.token(*at).text, "He" | "She" | "he" | "she"))?;
+        let item = self
+            .scene
+            .meant(self.sentence, at, self.token(at).text, kinds)?;
+        Some((vec![item], 0.65))
+    }
+
+    /// `X, built by Y,`: a participle that a comma sets off from the name before it.
+    fn is_participle(&self) -> bool {
+        let comma = self.before(1).is_some_and(|token| token.sign(","));
+        let named = self
+            .at
+            .checked_sub(2)
+            .is_some_and(|at| self.scene.item_at(self.sentence, at).is_some());
+        let goes_on = self
+            .scene
+            .tokens
+            .get(self.at + 1)
+            .is_some_and(|token| matches!(token.text, "by" | "in" | "on" | "at" | "for"));
+        comma && named && goes_on
+    }
+
+    /// The position after the last colon or semicolon before the word.
+    fn after_sign(&self) -> usize {
+        let start = self.sentence.tokens.start;
+        (start..self.at)
+            .rev()
+            .find(|at| self.token(*at).sign(":") || self.token(*at).sign(";"))
+            .map_or(0, |at| at + 1)
     }
 
     /// Where the clause of the word starts: after `;`, at a relative pronoun, after `, and he`.
@@ -283,6 +398,7 @@ impl Clause<'_, '_> {
             .find(|at| {
                 let token = self.token(*at);
                 token.sign(";")
+                    || token.sign(":")
                     || matches!(token.text, "who" | "which" | "whose")
                     || one_of(
                         token.text,
@@ -306,48 +422,19 @@ impl Clause<'_, '_> {
             "he she it they He She It They His Her his her Its its",
         )
         .then_some(token.text)
-        .or_else(|| self.definite(start))
     }
 
     /// `The company was founded …`: a noun for what the text is about.
-    fn definite(&self, start: usize) -> Option<&str> {
+    fn definite(&self, start: usize) -> Option<&Token<'_>> {
         let (the, noun) = (
             self.scene.tokens.get(start)?,
             self.scene.tokens.get(start + 1)?,
         );
         let short = matches!(the.text, "The" | "This")
             && noun.shape == Shape::Lower
+            && start + 1 < self.at
             && self.no_item_between(start);
-        short.then_some("It")
-    }
-
-    fn meant(&self, pronoun: &str, kinds: Kinds) -> Option<usize> {
-        let person = matches!(
-            pronoun,
-            "he" | "she" | "He" | "She" | "His" | "Her" | "his" | "her"
-        );
-        let earlier = self.sentence.items.clone().find(|item| {
-            self.scene.item(*item).last() < self.at
-                && (self.scene.item(*item).kind == Kind::Person) == person
-                && person
-        });
-        let own = matches!(pronoun, "its" | "Its")
-            .then(|| {
-                self.sentence.items.clone().find(|item| {
-                    let item = self.scene.item(*item);
-                    item.last() < self.at && kinds.has(item.kind)
-                })
-            })
-            .flatten();
-        if own.is_some() {
-            return own;
-        }
-        let item = if person {
-            earlier.or(self.sentence.person)
-        } else {
-            self.sentence.thing
-        }?;
-        kinds.has(self.scene.item(item).kind).then_some(item)
+        short.then_some(noun)
     }
 
     /// The first item of the kinds from `start`, with the items that it is listed with.

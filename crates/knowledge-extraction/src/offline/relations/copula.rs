@@ -86,7 +86,10 @@ fn place_follows(scene: &Scene<'_>, end: usize, item: usize) -> bool {
         && scene.tokens[end..first]
             .iter()
             .any(|token| matches!(token.text, "in" | "of" | "on"))
-        && !scene.tokens[end..first]
-            .iter()
-            .any(|token| matches!(token.text, "from" | "near" | "who" | "which" | "by"))
+        && !scene.tokens[end..first].iter().any(|token| {
+            matches!(
+                token.text,
+                "from" | "near" | "who" | "which" | "by" | "mouth" | "banks" | "foot"
+            )
+        })
 }

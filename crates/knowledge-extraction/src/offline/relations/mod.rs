@@ -3,14 +3,17 @@
 //! Verbs and nouns of the rules in [`rules`] name a relation; which mentions take part follows from
 //! the clause around them ([`clause`]), from lists of places ([`places`]), from the years after a
 //! name ([`lives`]), from `X is a …` ([`copula`]), from what
-//! stands before a name ([`adjectives`]) and from offices ([`positions`]).
+//! stands before a name ([`adjectives`]), from offices ([`positions`]) and from nouns that relate two
+//! names ([`nouns`]); [`pronouns`] says whom a pronoun means.
 
 mod adjectives;
 mod clause;
 mod copula;
 mod lives;
+mod nouns;
 mod places;
 mod positions;
+mod pronouns;
 mod rules;
 mod scene;
 
@@ -20,7 +23,12 @@ mod tests;
 use knowledge_domain::graph::{CharSpan, Confidence};
 use scene::{Item, Scene, Statement, Target};
 
-use super::{kind::Kind, ontology::predicate, token::tokens};
+use super::{
+    kind::Kind,
+    lexicon::{WordClass, lexicon},
+    ontology::predicate,
+    token::tokens,
+};
 use crate::extractor::{ObjectCandidate, RelationCandidate, RelationRequest};
 
 pub(super) fn relations(request: RelationRequest<'_>) -> Vec<RelationCandidate> {
@@ -34,7 +42,9 @@ pub(super) fn relations(request: RelationRequest<'_>) -> Vec<RelationCandidate> 
         lives::find(&scene, &sentence, &mut found);
         adjectives::find(&scene, &sentence, &mut found);
         positions::find(&scene, &sentence, &mut found);
+        nouns::find(&scene, &sentence, &mut found);
     }
+    places::close(&scene, &mut found);
     found
         .into_iter()
         .filter_map(|statement| candidate(&request, &scene, statement))
@@ -63,6 +73,12 @@ fn candidate(
         evidence: CharSpan::new(first.start_char, last.end_char).ok()?,
         confidence: Confidence::new(statement.confidence),
     })
+}
+
+/// Whether a name is the adjective of a country or a people.
+fn is_demonym(name: &str) -> bool {
+    let class = lexicon().class(&name.to_lowercase());
+    class.is(WordClass::DEMONYM.and(WordClass::GROUP))
 }
 
 fn object(item: &Item<'_>) -> Option<ObjectCandidate> {

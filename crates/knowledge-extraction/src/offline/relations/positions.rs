@@ -50,11 +50,11 @@ fn opens_office(scene: &Scene<'_>, sentence: &Sentence, at: usize) -> Option<usi
                 && scene.tokens[sentence.tokens.start..at]
                     .iter()
                     .rev()
-                    .take(6)
+                    .take(10)
                     .any(|token| verb(token.text))
         }
-        "became" | "is" | "was" => true,
-        "," => scene
+        "became" | "becomes" | "remains" | "is" | "was" => true,
+        "," | "(" => scene
             .item_at(sentence, at.checked_sub(1)?)
             .is_some_and(|item| scene.item(item).kind == Kind::Person),
         _ => false,
@@ -65,7 +65,13 @@ fn opens_office(scene: &Scene<'_>, sentence: &Sentence, at: usize) -> Option<usi
             .get(at + 1)
             .is_some_and(|next| matches!(next.text, "a" | "an" | "the" | "its" | "their")),
     );
-    introduced.then_some(at + 1 + article)
+    let participle = usize::from(
+        scene
+            .tokens
+            .get(at + 1)
+            .is_some_and(|next| one_of(next.text, "made elected appointed named chosen")),
+    );
+    introduced.then_some(at + 1 + article.max(participle))
 }
 
 fn subject(scene: &Scene<'_>, sentence: &Sentence, at: usize) -> Option<usize> {
@@ -73,7 +79,7 @@ fn subject(scene: &Scene<'_>, sentence: &Sentence, at: usize) -> Option<usize> {
         .items
         .clone()
         .filter(|item| scene.item(*item).last() < at && scene.item(*item).kind == Kind::Person);
-    if scene.tokens[at].sign(",") {
+    if scene.tokens[at].sign(",") || scene.tokens[at].sign("(") {
         return left.next_back();
     }
     let pronoun = scene.tokens[sentence.tokens.start..at]
@@ -85,6 +91,9 @@ fn subject(scene: &Scene<'_>, sentence: &Sentence, at: usize) -> Option<usize> {
 /// The end of the office that starts at `start`, and the organisation that it is held at.
 fn office(scene: &Scene<'_>, sentence: &Sentence, start: usize) -> Option<(usize, Option<usize>)> {
     let mut held = false;
+    let set_off = start
+        .checked_sub(1)
+        .is_some_and(|at| matches!(scene.tokens[at].text, "," | "(" | "the" | "a"));
     for at in start..sentence.tokens.end.min(start + MAX_WORDS + 1) {
         let token = &scene.tokens[at];
         if matches!(token.text, "of" | "for" | "at" | "to" | "with") {
@@ -99,17 +108,33 @@ fn office(scene: &Scene<'_>, sentence: &Sentence, start: usize) -> Option<(usize
                 .filter(|item| scene.item(*item).first() == at + 1 + article);
             if let Some(item) = item {
                 let kind = scene.item(item).kind;
+                let maker = kind == Kind::Work
+                    && one_of(
+                        scene.tokens[at - 1].text,
+                        "author writer director producer composer creator star",
+                    );
                 let fits = held
+                    && !maker
                     && at > start
                     && matches!(kind, Kind::Organization | Kind::Place | Kind::Work);
                 return fits.then_some((at, (kind == Kind::Organization).then_some(item)));
+            }
+            if article == 1 && held {
+                let owner = scene.definite(sentence, scene.tokens.get(at + 2)?);
+                let owner = owner.filter(|item| scene.item(*item).kind == Kind::Organization);
+                return owner.map(|owner| (at, Some(owner)));
             }
             if token.text != "of" {
                 return None;
             }
             continue;
         }
+        if at > start && held && set_off && matches!(token.text, "," | ")") {
+            let office = scene.tokens[at - 1].is(WordClass::ROLE.and(WordClass::OFFICE));
+            return office.then_some((at, None));
+        }
         held |= token.is(WordClass::ROLE
+            .and(WordClass::OFFICE)
             .and(WordClass::TITLE)
             .and(WordClass::PERSON_NOUN));
         let word = token.is_word() || token.is_dash() || matches!(token.text, "'" | "s" | "&");
@@ -123,7 +148,7 @@ fn office(scene: &Scene<'_>, sentence: &Sentence, start: usize) -> Option<(usize
     None
 }
 
-fn text(tokens: &[Token<'_>]) -> String {
+pub(super) fn text(tokens: &[Token<'_>]) -> String {
     let mut text = String::new();
     for token in tokens {
         if token.spaced && !text.is_empty() && token.shape != Shape::Sign {

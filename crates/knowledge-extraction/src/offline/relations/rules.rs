@@ -19,6 +19,7 @@ pub(super) struct Slot {
     /// Prepositions before the value; empty for the direct object.
     pub(super) prepositions: &'static [&'static str],
     pub(super) kinds: Kinds,
+    /// Empty for what only takes its place in the clause.
     pub(super) predicate: &'static str,
     /// The value is the subject of the relation.
     pub(super) flip: bool,
@@ -84,6 +85,20 @@ const fn of_object(
     }
 }
 
+const fn object_flipped(
+    prepositions: &'static [&'static str],
+    kinds: Kinds,
+    predicate: &'static str,
+) -> Slot {
+    Slot {
+        prepositions,
+        kinds,
+        predicate,
+        flip: true,
+        about: About::Object,
+    }
+}
+
 const DIRECT: &[&str] = &[];
 const BY: &[&str] = &["by"];
 const WHEN: &[&str] = &[
@@ -105,40 +120,41 @@ type Row = (&'static str, Voice, Kinds, &'static [Slot]);
 /// formatted, because it reads as the table that it is.
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
-    ("born", Voice::Any, PERSON, &[slot(&["in", "at", "near"], PLACE, "bornIn"), slot(WHEN, DATE, "bornOn"), flipped(&["to"], PERSON, "parentOf")]),
+    ("born", Voice::Any, PERSON, &[slot(&["in", "at", "near", "on"], PLACE, "bornIn"), slot(WHEN, DATE, "bornOn"), flipped(&["to"], PERSON, "parentOf")]),
     ("died killed assassinated", Voice::Any, PERSON, &[slot(WHERE, PLACE, "diedIn"), slot(WHEN, DATE, "diedOn")]),
     ("buried interred", Voice::Any, PERSON, &[slot(WHERE, PLACE, "buriedIn")]),
     ("founded co-founded established formed incorporated started organised organized launched chartered", Voice::Passive, Kinds::FOUNDED, &[slot(BY, AGENT, "foundedBy"), slot(WHEN, DATE, "foundedIn"), slot(&["in", "at"], PLACE, "locatedIn")]),
-    ("founded established formed started launched co-founded cofounded", Voice::Active, AGENT, &[flipped(DIRECT, Kinds::FOUNDED, "foundedBy"), of_object(WHEN, DATE, "foundedIn"), of_object(&["in", "at"], PLACE, "locatedIn")]),
+    ("founded established formed started launched co-founded cofounded", Voice::Active, AGENT, &[flipped(DIRECT, Kinds::FOUNDED, "foundedBy"), of_object(WHEN, DATE, "foundedIn"), of_object(&["in", "at"], PLACE, "locatedIn"), of_object(&["with"], PERSON, "foundedBy")]),
     ("created", Voice::Passive, Kinds::FOUNDED, &[slot(BY, AGENT, "createdBy"), slot(WHEN, DATE, "createdIn")]),
     ("created invented", Voice::Active, AGENT, &[flipped(DIRECT, Kinds::FOUNDED, "createdBy"), of_object(WHEN, DATE, "createdIn")]),
     ("headquartered based", Voice::Any, ORG, &[slot(&["in", "at"], PLACE, "headquarteredIn")]),
     ("headquarters office offices seat", Voice::Any, ORG, &[slot(&["in", "at"], PLACE, "headquarteredIn")]),
-    ("located situated lies lying sited stands housed", Voice::Any, Kinds::LOCATED, &[slot(&["in", "at", "on", "within", "of", "near"], PLACE, "locatedIn")]),
+    ("located situated lies lying sited stands housed", Voice::Any, Kinds::LOCATED, &[slot(&["in", "at", "on", "within", "near"], PLACE, "locatedIn")]),
+    ("fought", Voice::Passive, Kinds::EVENT, &[slot(&["in", "on", "from"], DATE, "heldOn"), slot(&["in", "at", "near", "of"], PLACE, "locatedIn"), slot(&["during", "in"], Kinds::EVENT, "partOf")]),
+    ("place", Voice::Any, Kinds::EVENT, &[slot(&["in", "on", "from"], DATE, "heldOn"), slot(&["in", "at", "near"], PLACE, "locatedIn")]),
     ("held hosted", Voice::Passive, Kinds::EVENT.or(Kinds::THING), &[slot(&["in", "at"], PLACE, "locatedIn"), slot(&["in", "on", "from"], DATE, "heldOn")]),
-    ("acquired bought purchased", Voice::Active, AGENT, &[slot(&["", "of", "in"], ORG.or(Kinds::WORK), "acquired"), of_object(COST, Kinds::QUANTITY, "cost")]),
-    ("acquired bought purchased", Voice::Passive, ORG.or(Kinds::WORK), &[flipped(BY, AGENT, "acquired"), slot(&["for"], Kinds::QUANTITY, "cost")]),
-    ("sold", Voice::Passive, ORG.or(Kinds::WORK), &[flipped(&["to"], AGENT, "acquired"), slot(&["for"], Kinds::QUANTITY, "cost")]),
+    ("acquired bought purchased acquires buys", Voice::Active, AGENT, &[slot(&["", "of", "in"], ORG.or(MADE).or(PLACE), "acquired"), of_object(COST, Kinds::QUANTITY, "cost"), of_object(&["in", "on"], DATE, "acquiredOn")]),
+    ("acquired bought purchased", Voice::Passive, ORG.or(Kinds::WORK), &[flipped(BY, AGENT, "acquired"), slot(&["for"], Kinds::QUANTITY, "cost"), slot(&["in", "on"], DATE, "acquiredOn")]),
+    ("sold", Voice::Passive, ORG.or(MADE).or(PLACE), &[flipped(&["to"], AGENT, "acquired"), slot(&["for"], Kinds::QUANTITY, "cost"), slot(&["in", "on"], DATE, "acquiredOn")]),
+    ("sold", Voice::Active, AGENT, &[slot(DIRECT, ORG.or(MADE).or(PLACE), ""), object_flipped(&["to"], AGENT, "acquired"), of_object(COST, Kinds::QUANTITY, "cost"), of_object(&["in", "on"], DATE, "acquiredOn")]),
     ("completed built constructed erected", Voice::Active, AGENT, &[slot(DIRECT, Kinds::WORK.or(PLACE).or(Kinds::THING).or(ORG), "completed"), of_object(&["near", "in", "at"], PLACE, "locatedIn"), of_object(&["in", "on"], DATE, "completedIn"), of_object(&["of", "for"], Kinds::QUANTITY, "cost")]),
     ("completed built constructed erected", Voice::Passive, Kinds::LOCATED, &[flipped(BY, AGENT, "completed"), slot(&["near", "in", "at"], PLACE, "locatedIn"), slot(&["in", "on"], DATE, "completedIn"), slot(&["of", "for"], Kinds::QUANTITY, "cost")]),
-    ("opened", Voice::Any, Kinds::LOCATED, &[slot(&["in", "on"], DATE, "openedOn")]),
-    ("cost", Voice::Any, Kinds::LOCATED, &[slot(&["", "about", "over"], Kinds::QUANTITY, "cost")]),
+    ("opened reopened", Voice::Any, Kinds::LOCATED, &[slot(&["in", "on"], DATE, "openedOn")]),
+    ("opened", Voice::Any, PLACE.or(Kinds::WORK), &[slot(&["in", "at", "near"], PLACE, "locatedIn")]),
+    ("opened inaugurated unveiled", Voice::Active, AGENT, &[slot(DIRECT, Kinds::LOCATED, ""), of_object(&["in", "on"], DATE, "openedOn")]),
+    ("cost costs costing", Voice::Any, Kinds::LOCATED, &[slot(&["", "about", "over"], Kinds::QUANTITY, "cost")]),
     ("studied graduated graduating educated degree doctorate phd mba studies", Voice::Any, PERSON, &[slot(&["at", "from"], ORG, "studiedAt")]),
     ("attended attending", Voice::Active, PERSON, &[slot(DIRECT, ORG, "studiedAt")]),
-    ("taught lectured worked works working employed", Voice::Any, PERSON, &[slot(&["at", "for", "with"], ORG, "workedFor")]),
-    ("joined", Voice::Active, PERSON, &[slot(DIRECT, ORG, "memberOf")]),
+    ("manages managed heads headed chairs chaired runs leads", Voice::Active, PERSON, &[slot(DIRECT, ORG, "workedFor")]),
+    ("taught lectured worked works working employed teaches", Voice::Any, PERSON, &[slot(&["at", "for", "with"], ORG, "workedFor")]),
+    ("joined joins left", Voice::Active, PERSON, &[slot(DIRECT, ORG, "memberOf"), slot(&["from"], ORG, "workedFor")]),
     ("played plays playing", Voice::Active, PERSON, &[slot(&["for", "with"], ORG, "memberOf")]),
     ("member members", Voice::Any, AGENT.or(PLACE), &[slot(&["of"], ORG, "memberOf")]),
     ("served serving enlisted", Voice::Active, PERSON, &[slot(&["in", "with"], ORG, "memberOf"), slot(&["in", "during"], Kinds::EVENT, "participatedIn")]),
     ("competed competing participated participating fought fighting", Voice::Active, AGENT, &[slot(&["in", "at", "during"], Kinds::EVENT, "participatedIn")]),
     ("met", Voice::Active, PERSON, &[slot(&["", "with"], PERSON, "met")]),
     ("married", Voice::Any, PERSON, &[slot(&["", "to"], PERSON, "marriedTo")]),
-    ("wife husband widow spouse", Voice::Any, PERSON, &[slot(&["of", ""], PERSON, "marriedTo")]),
-    ("son daughter child", Voice::Any, PERSON, &[slot(&["of"], PERSON, "childOf")]),
-    ("father mother", Voice::Any, PERSON, &[flipped(&["of"], PERSON, "childOf")]),
-    ("brother sister sibling twin", Voice::Any, PERSON, &[slot(&["of", ""], PERSON, "siblingOf")]),
     ("part", Voice::Any, Kinds::LOCATED, &[slot(&["of"], Kinds::LOCATED, "partOf")]),
-    ("capital", Voice::Any, PLACE, &[slot(&["of"], PLACE, "capitalOf")]),
     ("written co-written penned authored", Voice::Passive, MADE, &[slot(BY, AGENT, "writtenBy"), slot(&["in"], DATE, "createdIn")]),
     ("wrote co-wrote authored", Voice::Active, AGENT, &[flipped(DIRECT, MADE, "writtenBy")]),
     ("novel book poem memoir trilogy play", Voice::Any, MADE, &[slot(BY, PERSON, "writtenBy")]),
@@ -154,17 +170,22 @@ const ROWS: &[Row] = &[
     ("recorded sang", Voice::Active, AGENT, &[flipped(DIRECT, MADE, "performedBy")]),
     ("album single song ep track soundtrack", Voice::Any, MADE, &[slot(&["by", "from", "of"], AGENT, "performedBy")]),
     ("released issued", Voice::Any, MADE, &[slot(&["by", "on", "through", "via"], ORG, "publishedBy"), slot(&["in", "on"], DATE, "publishedOn")]),
+    ("distributed", Voice::Passive, MADE, &[slot(BY, ORG, "publishedBy")]),
     ("published premiered aired debuted", Voice::Any, MADE, &[slot(BY, ORG, "publishedBy"), slot(&["in", "on"], DATE, "publishedOn"), slot(&["on"], ORG, "broadcastOn")]),
     ("released published", Voice::Active, AGENT, &[flipped(DIRECT, MADE, "publishedBy"), of_object(&["in", "on"], DATE, "publishedOn")]),
     ("developed designed", Voice::Passive, MADE.or(PLACE), &[slot(BY, AGENT, "developedBy")]),
     ("developed designed", Voice::Active, AGENT, &[flipped(DIRECT, MADE, "developedBy")]),
     ("manufactured made", Voice::Passive, MADE, &[slot(BY, ORG, "manufacturedBy")]),
     ("owned operated", Voice::Passive, Kinds::LOCATED, &[slot(BY, AGENT, "ownedBy")]),
-    ("owned owns operates", Voice::Active, AGENT, &[flipped(DIRECT, ORG.or(MADE), "ownedBy")]),
+    ("owned owns operates", Voice::Active, AGENT, &[flipped(DIRECT, ORG.or(MADE).or(PLACE), "ownedBy"), flipped(&["of"], ORG, "ownedBy")]),
+    ("holds", Voice::Active, ORG, &[flipped(&["of", "in"], ORG, "ownedBy")]),
+    ("belongs belonged", Voice::Active, ORG.or(MADE).or(PLACE), &[slot(&["to"], AGENT, "ownedBy")]),
     ("subsidiary division", Voice::Any, ORG, &[slot(&["of"], ORG, "ownedBy")]),
-    ("won received awarded earned", Voice::Active, AGENT.or(MADE), &[slot(DIRECT, Kinds::WORK.or(Kinds::EVENT), "awarded")]),
+    ("awarded", Voice::Passive, AGENT.or(MADE), &[slot(DIRECT, Kinds::WORK.or(Kinds::EVENT), "awarded")]),
+    ("awarded gave", Voice::Active, ORG, &[slot(DIRECT, PERSON, ""), of_object(DIRECT, Kinds::WORK, "awarded")]),
+    ("won received earned", Voice::Active, AGENT.or(MADE), &[slot(DIRECT, Kinds::WORK.or(Kinds::EVENT), "awarded")]),
     ("named renamed", Voice::Passive, Kinds::LOCATED, &[slot(&["after", "for"], AGENT.or(PLACE), "namedAfter")]),
-    ("moved emigrated settled relocated lived living resides", Voice::Active, PERSON, &[slot(&["to", "in"], PLACE, "livedIn")]),
+    ("moved emigrated settled relocated lived living resides resided lives live", Voice::Active, PERSON, &[slot(&["to", "in", "at", "near", "on"], PLACE, "livedIn")]),
     ("borders borders bordering", Voice::Any, PLACE, &[slot(DIRECT, PLACE, "borders")]),
 ];
 

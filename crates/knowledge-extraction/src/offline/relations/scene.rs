@@ -1,5 +1,6 @@
 //! A chunk as the relation rules see it: sentences with the names and values in them.
 
+use super::pronouns::{Gender, genders};
 use crate::{
     extractor::{RelationRequest, TypedMention},
     offline::{
@@ -94,8 +95,12 @@ pub(super) struct Sentence {
     pub(super) position: usize,
     pub(super) tokens: std::ops::Range<usize>,
     pub(super) items: std::ops::Range<usize>,
-    /// Whom `he` or `she` means in this sentence.
+    /// Whom the last sentence with a person as its subject was about.
     pub(super) person: Option<usize>,
+    /// Whom `he` means in this sentence.
+    pub(super) he: Option<usize>,
+    /// Whom `she` means in this sentence.
+    pub(super) she: Option<usize>,
     /// What `it` means in this sentence.
     pub(super) thing: Option<usize>,
 }
@@ -123,6 +128,7 @@ impl Sentence {
 pub(super) struct Scene<'a> {
     pub(super) tokens: &'a [Token<'a>],
     items: Vec<Item<'a>>,
+    genders: Vec<Option<Gender>>,
     sentences: Vec<Sentence>,
 }
 
@@ -155,12 +161,18 @@ impl<'a> Scene<'a> {
         let mut scene = Self {
             tokens,
             items,
+            genders: Vec::new(),
             sentences: Vec::new(),
         };
         let topic = topic.map(|topic| {
             scene.items.push(topic);
             scene.items.len() - 1
         });
+        let named = scene
+            .items
+            .iter()
+            .map(|item| (item.kind, item.text, item.tokens.map(|(first, _)| first)));
+        scene.genders = genders(tokens, named);
         scene.sentences = scene.cut(topic);
         scene
     }
@@ -173,6 +185,9 @@ impl<'a> Scene<'a> {
             topic.filter(|topic| (self.items[*topic].kind == Kind::Person) == person)
         };
         let (mut person, mut thing) = (of(topic, true), of(topic, false));
+        let fits = |item: &usize, gender| self.gender(*item).is_none_or(|known| known == gender);
+        let mut he = person.filter(|item| fits(item, Gender::Male));
+        let mut she = person.filter(|item| fits(item, Gender::Female));
         let mut found: Vec<Sentence> = Vec::new();
         let (mut token, mut item) = (0, 0);
         while token < self.tokens.len() {
@@ -190,12 +205,26 @@ impl<'a> Scene<'a> {
                 tokens: token..end,
                 items: item..items_end,
                 person,
+                he,
+                she,
                 thing,
             };
+            // Where nobody was a subject yet, a pronoun means who was named with its gender.
+            for item in cut.items.clone() {
+                match self.gender(item) {
+                    Some(Gender::Male) => he = he.or(Some(item)),
+                    Some(Gender::Female) => she = she.or(Some(item)),
+                    None => {}
+                }
+            }
             let subject = cut.items.clone().find(|i| self.is_subject(*i, token));
             if let Some(subject) = subject {
                 match self.items[subject].kind {
-                    Kind::Person => person = Some(subject),
+                    Kind::Person => {
+                        person = Some(subject);
+                        he = person.filter(|item| fits(item, Gender::Male)).or(he);
+                        she = person.filter(|item| fits(item, Gender::Female)).or(she);
+                    }
                     Kind::Organization | Kind::Work | Kind::Event => thing = Some(subject),
                     _ => {}
                 }
@@ -221,6 +250,16 @@ impl<'a> Scene<'a> {
 
     pub(super) fn sentences(&self) -> Vec<Sentence> {
         self.sentences.clone()
+    }
+
+    /// The sentence at a position.
+    pub(super) fn sentence(&self, position: usize) -> Option<&Sentence> {
+        self.sentences.get(position)
+    }
+
+    /// The gender of a person, where the text or the given name tells it.
+    pub(super) fn gender(&self, position: usize) -> Option<Gender> {
+        self.genders.get(position).copied().flatten()
     }
 
     pub(super) fn item(&self, position: usize) -> &Item<'a> {

@@ -31,7 +31,7 @@ async fn lives() {
     insta::assert_snapshot!(check("Jane Doe (born 3 May 1950 in Leeds) is a singer. She died in York in 2001.").await, @"Jane Doe bornIn Leeds | Jane Doe bornOn `3 May 1950` | Jane Doe diedIn York | Jane Doe diedOn `2001`");
     insta::assert_snapshot!(check("Born in Milden, Saskatchewan, Ross Albright moved to Calgary.").await, @"Milden locatedIn Saskatchewan | Ross Albright bornIn Milden | Ross Albright livedIn Calgary");
     insta::assert_snapshot!(check("Tom Reed is the son of Anna Reed and Karl Reed.").await, @"Tom Reed childOf Anna Reed | Tom Reed childOf Karl Reed");
-    insta::assert_snapshot!(check("Anna Reed married Karl Reed in 1990. Her brother was Paul Reed.").await, @"Anna Reed marriedTo Karl Reed | Anna Reed siblingOf Paul Reed");
+    insta::assert_snapshot!(check("Anna Reed married Karl Reed in 1990. Her brother was Paul Reed.").await, @"Anna Reed marriedTo Karl Reed | Paul Reed siblingOf Anna Reed");
 }
 
 #[tokio::test]
@@ -64,10 +64,24 @@ async fn careers() {
 
 #[tokio::test]
 async fn places() {
-    insta::assert_snapshot!(check("Lakeside is a town in Peterborough County, Ontario, Canada.").await, @"Lakeside locatedIn Peterborough County | Peterborough County country Canada | Peterborough County locatedIn Ontario | Ontario country Canada | Ontario locatedIn Canada");
+    insta::assert_snapshot!(check("Lakeside is a town in Peterborough County, Ontario, Canada.").await, @"Lakeside country Canada | Lakeside locatedIn Peterborough County | Lakeside locatedIn Ontario | Peterborough County country Canada | Peterborough County locatedIn Ontario | Ontario country Canada | Ontario locatedIn Canada");
     insta::assert_snapshot!(check("Vienna is the capital of Austria.").await, @"Vienna capitalOf Austria | Vienna locatedIn Austria");
     insta::assert_snapshot!(check("British singer Rick Ashdown sang in Turkey's Ankara Opera House.").await, @"Rick Ashdown citizenOf British | Ankara Opera House country Turkey");
     insta::assert_snapshot!(check("Edwin Marlow was a German engineer.").await, @"Edwin Marlow citizenOf German");
+}
+
+#[tokio::test]
+async fn nouns() {
+    insta::assert_snapshot!(check("Ada Reed, who leads Acme Corp, retired. Its director, Karl Moss, and his sister, Nina Moss, live in Leeds.").await, @"Ada Reed workedFor Acme Corp | Karl Moss position `director` | Karl Moss workedFor Acme Corp | Nina Moss siblingOf Karl Moss");
+    insta::assert_snapshot!(check("In 1990 Acme Corp bought Zenith Bank, whose founder, Anna Holm, left.").await, @"Acme Corp acquired Zenith Bank | Zenith Bank acquiredOn `1990` | Zenith Bank foundedBy Anna Holm");
+    insta::assert_snapshot!(check("Anna Holm is the daughter of the painter Karl Holm. He was born in York.").await, @"Anna Holm childOf Karl Holm | Karl Holm bornIn York");
+    insta::assert_snapshot!(check("Councillor Anna Holm abstained: her brother, Karl Holm, works for Zenith Bank.").await, @"Karl Holm siblingOf Anna Holm | Karl Holm workedFor Zenith Bank");
+    insta::assert_snapshot!(check("Anna Holm (chair) and Karl Moss met. Vienna, capital of Austria, was full.").await, @"Anna Holm position `chair` | Vienna capitalOf Austria");
+}
+
+#[tokio::test]
+async fn a_place_is_no_short_form() {
+    insta::assert_snapshot!(check("LODEHAVEN. The Lodehaven Institute of Physics is based in Lodehaven.").await, @"Lodehaven Institute of Physics headquarteredIn Lodehaven");
 }
 
 #[tokio::test]

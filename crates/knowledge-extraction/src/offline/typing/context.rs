@@ -15,7 +15,42 @@ impl Typing<'_, '_> {
             .or_else(|| self.by_following())
             .or_else(|| self.by_life())
             .or_else(|| self.by_membership())
+            .or_else(|| self.by_dateline())
             .or_else(|| self.by_preposition())
+    }
+
+    /// `Ashby, 3 April 1911`: where a letter or a meeting is dated.
+    fn by_dateline(&self) -> Option<Verdict> {
+        let leads = self.token(self.name.first).opens
+            || self.before(1).is_some_and(|token| token.sign(","));
+        let day = self.after(2).is_some_and(|token| {
+            token.shape == Shape::Number && token.char_count() <= 2
+                || token.is(WordClass::MONTH) && token.is_capital()
+        });
+        let dated = self.after(1).is_some_and(|token| token.sign(","))
+            && day
+            && self
+                .after(3)
+                .is_some_and(|token| token.is(WordClass::MONTH) || token.shape == Shape::Number);
+        let plain = self.word_count() <= 2 && !self.token(self.name.first).is(WordClass::GIVEN);
+        if self.is_shouted_alone() {
+            return verdict(Kind::Place, 2);
+        }
+        (leads && dated && plain).then_some(Verdict {
+            kind: Kind::Place,
+            weight: 2,
+        })
+    }
+
+    /// `ASHBY. Shortly after six …`: the place that a report opens with.
+    fn is_shouted_alone(&self) -> bool {
+        let name = self.token(self.name.first);
+        self.name.first == self.name.last
+            && name.opens
+            && name.shape == Shape::Capitals
+            && name.char_count() > 4
+            && self.after(1).is_some_and(|token| token.sign("."))
+            && self.after(2).is_none()
     }
 
     fn by_title(&self) -> Option<Verdict> {
@@ -28,7 +63,9 @@ impl Typing<'_, '_> {
             || title.is_capital()
                 && one_of(
                     title.text,
-                    "Mr Mrs Ms Dr Prof Sir President Professor King Queen",
+                    "Mr Mrs Ms Miss Dr Prof Sir Dame President Professor King Queen Captain Colonel \
+ General Admiral Major Lieutenant Sergeant Inspector Councillor Senator Bishop \
+ Archbishop Cardinal Sister Father Brother Rev Reverend Rabbi Pope Prince Princess",
                 );
         (capital && self.token(self.name.first).spaced).then_some(Verdict {
             kind: Kind::Person,
@@ -57,7 +94,7 @@ impl Typing<'_, '_> {
             .after(ahead + 1)
             .is_some_and(|token| matches!(token.text, "a" | "an" | "the" | "one"))
         {
-            3
+            4
         } else {
             2
         };
@@ -100,10 +137,20 @@ impl Typing<'_, '_> {
                     token.text,
                     "of in from by for that which who whose at on with located based to where",
                 );
-            if stop && (found.is_some() || !matches!(token.text, "of")) {
+            let list = token.sign(",") && found.is_some();
+            if list || stop && (found.is_some() || !matches!(token.text, "of")) {
                 break;
             }
-            if token.shape == Shape::Lower {
+            let device = token.text == "player"
+                && self.after(at - 1).is_some_and(|token| {
+                    one_of(
+                        token.text,
+                        "media music record cassette video audio MP3 DVD CD",
+                    )
+                });
+            if device {
+                found = Some(Kind::Work);
+            } else if token.shape == Shape::Lower {
                 found = noun_kind(token).or(found);
             }
         }
@@ -112,9 +159,19 @@ impl Typing<'_, '_> {
 
     /// `the band Ladytron`, `composer Gaetano Donizetti`, `the city of Ankara`.
     fn by_apposition(&self) -> Option<Verdict> {
-        let before = self.before(1)?;
+        let mut before = self.before(1)?;
+        if matches!(before.text, "*" | "_") {
+            before = self.before(2)?;
+        }
         if before.shape == Shape::Lower && before.text != "of" {
             let kind = noun_kind(before)?;
+            let decides = one_of(
+                before.text,
+                "band duo trio label firm film album song novel single sitcom ship tug steamer",
+            );
+            if decides {
+                return verdict(kind, 4);
+            }
             let fits = match kind {
                 Kind::Person => self.token(self.name.first).spaced,
                 _ => true,
@@ -130,7 +187,7 @@ impl Typing<'_, '_> {
                  governor outskirts part parts center centre king port minister people president \
                  emperor queen bishop archbishop ambassador population inhabitants government \
                  parliament territory duke prince battle siege shores border borders citizens \
-                 colony conquest invasion liberation occupation annexation",
+                 colony master harbourmaster stationmaster postmaster conquest invasion liberation occupation annexation",
             );
             return place.then_some(Verdict {
                 kind: Kind::Place,
@@ -156,8 +213,11 @@ impl Typing<'_, '_> {
                             .after(3)
                             .is_some_and(|token| token.is_dash() || token.is(WordClass::MONTH)))
             });
-        let who =
-            next.sign(",") && inside.is_some_and(|token| token.text == "who") || next.text == "who";
+        let inner = self
+            .before(1)
+            .is_some_and(|token| one_of(token.text, "in at near from of to"));
+        let who = next.sign(",") && inside.is_some_and(|token| token.text == "who")
+            || next.text == "who" && !inner;
         let verb = one_of(
             next.text,
             "himself herself married died said wrote told sang studied graduated retired \

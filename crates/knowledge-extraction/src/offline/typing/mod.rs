@@ -16,7 +16,7 @@ use super::{
     token::{Shape, Token},
 };
 
-/// A kind with how much speaks for it: 3 for the name's own words, 2 for the text around it, 1 for
+/// A kind with how much speaks for it: 4 where the text says `X is a …`, 3 for the name's own words, 2 for the text around it, 1 for
 /// a guess.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Verdict {

@@ -56,7 +56,9 @@ pub(in crate::offline) fn noun_kind(token: &Token<'_>) -> Option<Kind> {
         | "aircraft" | "missile" | "missiles" | "sitcom" | "episode" | "manga" | "anime" | "EP"
         | "comedy" | "drama" | "documentary" | "ballet" | "musical" | "compilation" | "act"
         | "award" | "law" | "treaty" | "films" | "albums" | "songs" | "novels" | "singles"
-        | "locomotive" => return Some(Kind::Work),
+        | "locomotive" | "tug" | "steamer" | "yacht" | "vessel" | "schooner" | "frigate"
+        | "destroyer" | "submarine" | "battleship" | "cruiser" | "trawler" | "lifeboat"
+        | "barque" | "steamship" => return Some(Kind::Work),
         "war" | "battle" | "tournament" | "festival" | "election" | "competition" | "event"
         | "campaign" | "conflict" | "championship" | "race" | "conference" | "rebellion"
         | "revolution" | "season" => return Some(Kind::Event),

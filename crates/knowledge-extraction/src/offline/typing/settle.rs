@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::Verdict;
 use crate::offline::{
     kind::Kind,
-    lexicon::{WordClass, lexicon},
+    lexicon::{WordClass, lexicon, one_of},
     names::{Scene, Span},
     token::{Shape, Token},
 };
@@ -20,12 +20,13 @@ pub(super) fn settle(scene: &Scene<'_>, names: &[Span], verdicts: &mut [Verdict]
             .first
             .checked_sub(1)
             .is_some_and(|at| scene.tokens[at].text == "the");
-        let guess = if article && verdict.kind != Kind::Person {
-            3
-        } else {
-            1
+        let guess = match verdict.kind {
+            Kind::Thing => 0,
+            Kind::Person => 1,
+            _ if article => 3,
+            _ => 1,
         };
-        let weight = [0, guess, 4, 12][usize::from(verdict.weight.min(3))];
+        let weight = [0, guess, 4, 12, 40][usize::from(verdict.weight.min(4))];
         votes.entry(phrase).or_default()[verdict.kind as usize] += weight;
     }
     let full = full_forms(scene, names, &phrases, &votes);
@@ -34,7 +35,7 @@ pub(super) fn settle(scene: &Scene<'_>, names: &[Span], verdicts: &mut [Verdict]
             .get(phrases[index].as_str())
             .copied()
             .unwrap_or_default();
-        let fixed = verdicts[index].weight == 3 && scene.tokens[name.first].is(WordClass::DEMONYM);
+        let fixed = verdicts[index].weight >= 3 && scene.tokens[name.first].is(WordClass::DEMONYM);
         if fixed {
             continue;
         }
@@ -79,7 +80,19 @@ fn coordinate(scene: &Scene<'_>, names: &[Span], verdicts: &mut [Verdict]) {
     let mut pass = |from: usize, to: usize| {
         let (known, guess) = (verdicts[from], verdicts[to]);
         let (left, right) = (from.min(to), from.max(to));
-        if guess.weight == 1 && known.weight >= 2 && listed(&names[left], &names[right]) {
+        let bracketed = scene.tokens[names[left].last + 1].sign("(")
+            && scene.tokens[names[right].first].shape != Shape::Capitals;
+        // `Acme Bank, Ashby`: the place of an organisation stands beside it as well.
+        let placed = known.kind == Kind::Organization
+            && guess.kind == Kind::Thing
+            && names[right].first - names[left].last == 2
+            && scene.tokens[names[left].last + 1].sign(",");
+        if guess.weight == 1
+            && !placed
+            && known.weight >= 2
+            && listed(&names[left], &names[right])
+            && !bracketed
+        {
             verdicts[to] = Verdict {
                 kind: known.kind,
                 weight: 2,
@@ -100,6 +113,18 @@ fn key(scene: &Scene<'_>, name: Span) -> String {
         .strip_prefix("the ")
         .map(str::to_owned)
         .unwrap_or(phrase)
+}
+
+/// Whether an organisation is of a kind that is called by its place: `Ardenholm Institute`.
+fn is_civic(words: &[String]) -> bool {
+    words.iter().skip(1).any(|word| {
+        one_of(
+            word,
+            "institute university college school academy council hospital museum library society \
+ county city town parish diocese police court borough bank building infirmary grammar high gallery \
+ theatre cathedral church harbour harbor port observatory railway canal",
+        )
+    })
 }
 
 /// The kinds of the longer names that each name may be short for: surnames and given names of
@@ -140,13 +165,15 @@ fn full_forms(
                 {
                     full.entry(last.clone()).or_insert(kind);
                 }
+                let civic = kind == Kind::Organization && is_civic(&words);
                 for word in words.iter().take(words.len().saturating_sub(1)) {
                     if !prefix.is_empty() {
                         prefix.push(' ');
                     }
                     prefix.push_str(word);
                     let broad = prefix == words[0]
-                        && (lexicon().known(&prefix).is_some()
+                        && (civic
+                            || lexicon().known(&prefix).is_some()
                             || lexicon()
                                 .class(&prefix)
                                 .is(WordClass::DEMONYM.and(WordClass::OPENING)));

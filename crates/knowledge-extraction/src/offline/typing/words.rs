@@ -42,7 +42,7 @@ impl Typing<'_, '_> {
     pub(super) fn by_words(&self) -> Option<Verdict> {
         let phrase = self.scene.phrase(self.name.first, self.name.last);
         let bare = phrase.strip_prefix("the ").unwrap_or(&phrase);
-        if let Some(kind) = lexicon().known(bare) {
+        if let Some(kind) = lexicon().known_name(bare).or_else(|| lexicon().known(bare)) {
             return verdict(kind, 3);
         }
         if let Some((direction, people)) = bare.split_once(' ')
@@ -69,10 +69,21 @@ impl Typing<'_, '_> {
         if self.is_made() {
             return verdict(Kind::Work, 3);
         }
+        let noble = one_of(
+            first.text,
+            "Duke Duchess Earl Countess Marquess Marquis Baroness Viscount",
+        );
+        if noble && self.after_first_is_of() {
+            return verdict(Kind::Person, 3);
+        }
         if self.is_initialled() {
             return verdict(Kind::Person, 3);
         }
         self.by_head()
+    }
+
+    fn after_first_is_of(&self) -> bool {
+        self.words().nth(1).is_some_and(|token| token.text == "of")
     }
 
     /// The adjective of a country is a place, the name of a language is not.
@@ -150,7 +161,13 @@ impl Typing<'_, '_> {
         if head.is(WordClass::SUFFIX) {
             return verdict(Kind::Organization, 3);
         }
-        let given = self.token(self.name.first).is(WordClass::GIVEN) && !single && !self.has_of();
+        let first = self.token(self.name.first);
+        let article = self.before(1).is_some_and(|token| token.text == "the");
+        let given = first.is(WordClass::GIVEN)
+            && !first.is(WordClass::DEMONYM)
+            && !single
+            && !article
+            && !self.has_of();
         let weight = if given && self.word_count() == 2 && !strong_head(head) {
             2
         } else {
@@ -166,8 +183,14 @@ impl Typing<'_, '_> {
             });
         }
         let classes = Classes::of(head);
-        if let Some(kind) = opening_head(self.token(self.name.first)) {
+        if let Some(kind) = opening_head(first) {
             return verdict(kind, 3);
+        }
+        if first.is(WordClass::DEMONYM) && one_of(head.text, "Empire Republic Kingdom Union") {
+            return verdict(Kind::Place, 3);
+        }
+        if self.words().any(|token| token.text == "&") && !classes.work {
+            return verdict(Kind::Organization, 3);
         }
         if is_roman(self.token(self.name.last)) && !classes.any() && self.word_count() <= 4 {
             return verdict(Kind::Person, 2);
@@ -241,7 +264,9 @@ impl Typing<'_, '_> {
         self.words().any(|token| {
             one_of(
                 token.text,
-                "University College Institute Academy Corporation Ministry FC FK SC EC AC SK NK BK IF CF RC",
+                "University College Institute Academy Corporation Ministry Forces Army Navy Council \
+ Committee Commission Association Federation Foundation Society Hospital Department \
+ FC FK SC EC AC SK NK BK IF CF RC",
             )
         })
     }
@@ -282,6 +307,9 @@ fn opening_head(token: &Token<'_>) -> Option<Kind> {
         | "Deportivo" | "Sporting" | "Dynamo" | "Dinamo" | "Lokomotiv" | "Partido" | "Parti"
         | "Partito" | "Teatro" | "Théâtre" | "FC" | "FK" | "SK" | "AC" | "AS" | "SC" | "CD"
         | "KFUM" | "Comité" | "Conseil" | "Ministère" | "Ministerio" => Some(Kind::Organization),
+        "HMS" | "SS" | "USS" | "RMS" | "MV" | "HMCS" | "HMAS" | "SMS" | "USNS" | "INS" | "MS" => {
+            Some(Kind::Work)
+        }
         "Parc" | "Parque" | "Palacio" | "Palais" | "Palazzo" | "Chiesa" | "Église" | "Iglesia"
         | "Castello" | "Château" | "Schloss" | "Ponte" | "Pont" | "Isla" | "Île" | "Lago"
         | "Lac" | "Val" | "Sierra" | "Costa" | "Ciudad" | "Avenida" | "Avenue" | "Boulevard" => {
