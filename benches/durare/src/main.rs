@@ -70,7 +70,8 @@ async fn measure(arguments: &Arguments) -> Result<Sample> {
     let times = run(&engine, arguments).await?;
     let seconds = begun.elapsed().as_secs_f64();
     let cpu_seconds = usage::cpu_seconds()? - cpu_seconds;
-    let checkpoints = std::mem::take(&mut *checkpoints().lock().unwrap_or_else(PoisonError::into_inner));
+    let checkpoints =
+        std::mem::take(&mut *checkpoints().lock().unwrap_or_else(PoisonError::into_inner));
     Ok(Sample {
         seconds,
         start_seconds: 0.0,
@@ -88,7 +89,8 @@ async fn run(engine: &Arc<DurableEngine>, arguments: &Arguments) -> Result<Vec<D
     let next = Arc::new(AtomicUsize::new(0));
     let mut tasks = JoinSet::new();
     for _ in 0..arguments.concurrency {
-        let (engine, next, workflows) = (Arc::clone(engine), Arc::clone(&next), arguments.workflows);
+        let (engine, next, workflows) =
+            (Arc::clone(engine), Arc::clone(&next), arguments.workflows);
         tasks.spawn(async move {
             let mut times = Vec::new();
             loop {

@@ -51,7 +51,10 @@ async fn insert(store: &Store, first: usize, group: usize) -> Result<()> {
         let body = format!("{id:.<ROW_BYTES$}");
         [Value::BigInt(Some(id as i64)), Value::String(Some(body))]
     });
-    let sql = format!("INSERT INTO raw_commit (id, body) VALUES {}", places.join(", "));
+    let sql = format!(
+        "INSERT INTO raw_commit (id, body) VALUES {}",
+        places.join(", ")
+    );
     let statement = Statement::from_sql_and_values(store.backend(), sql, values);
     tx.execute_raw(statement).await?;
     Ok(tx.commit().await?)

@@ -7,24 +7,72 @@ const GIVEN: &[&str] = &[
     "Freya", "Dmitri", "Nadia", "Pablo", "Sigrid", "Owen",
 ];
 const FAMILY: &[&str] = &[
-    "Varga", "Renn", "Okello", "Bleck", "Lindqvist", "Moreau", "Castellan", "Hadley", "Petrov",
-    "Sandoval", "Achterberg", "Nakamura", "Whitlock", "Osei", "Brandt", "Kowalski",
+    "Varga",
+    "Renn",
+    "Okello",
+    "Bleck",
+    "Lindqvist",
+    "Moreau",
+    "Castellan",
+    "Hadley",
+    "Petrov",
+    "Sandoval",
+    "Achterberg",
+    "Nakamura",
+    "Whitlock",
+    "Osei",
+    "Brandt",
+    "Kowalski",
 ];
 const FIRM: &[&str] = &[
-    "Calder", "Northlight", "Brenna", "Ashby", "Meridian", "Kestrel", "Halcyon", "Ironbridge",
-    "Solway", "Tarn", "Vantage", "Corvid",
+    "Calder",
+    "Northlight",
+    "Brenna",
+    "Ashby",
+    "Meridian",
+    "Kestrel",
+    "Halcyon",
+    "Ironbridge",
+    "Solway",
+    "Tarn",
+    "Vantage",
+    "Corvid",
 ];
 const TRADE: &[&str] = &[
-    "Instruments", "Shipping", "Optics", "Foundation", "Energy", "Laboratories", "Press",
-    "University", "Railways", "Bank",
+    "Instruments",
+    "Shipping",
+    "Optics",
+    "Foundation",
+    "Energy",
+    "Laboratories",
+    "Press",
+    "University",
+    "Railways",
+    "Bank",
 ];
 const PLACE: &[&str] = &[
-    "London", "Bergen", "Halvern", "Port Ellis", "Steinach", "Lisbon", "Kyoto", "Nairobi",
-    "Montreal", "Geneva", "Valparaiso", "Tallinn",
+    "London",
+    "Bergen",
+    "Halvern",
+    "Port Ellis",
+    "Steinach",
+    "Lisbon",
+    "Kyoto",
+    "Nairobi",
+    "Montreal",
+    "Geneva",
+    "Valparaiso",
+    "Tallinn",
 ];
 const SUBJECT: &[&str] = &[
-    "tidal power", "bridge inspection", "public lending", "medical imaging", "rail signalling",
-    "soil chemistry", "maritime law", "glass making",
+    "tidal power",
+    "bridge inspection",
+    "public lending",
+    "medical imaging",
+    "rail signalling",
+    "soil chemistry",
+    "maritime law",
+    "glass making",
 ];
 
 /// Paragraphs of a report: four chunks of it.
@@ -109,6 +157,10 @@ mod tests {
         let notes: HashSet<String> = (0..2_000).map(note).collect();
         assert_eq!(notes.len(), 2_000);
         assert_eq!(report(7), report(7));
-        assert!((6_000..9_000).contains(&report(7).len()), "{}", report(7).len());
+        assert!(
+            (6_000..9_000).contains(&report(7).len()),
+            "{}",
+            report(7).len()
+        );
     }
 }

@@ -127,7 +127,10 @@ struct Direct {
 
 impl Direct {
     async fn document(&self, text: &str) -> Result<()> {
-        let graph = self.pipeline.run(text, &self.ontology, &self.config).await?;
+        let graph = self
+            .pipeline
+            .run(text, &self.ontology, &self.config)
+            .await?;
         self.store_graph(text, &graph).await
     }
 
@@ -165,7 +168,9 @@ async fn store_documents(ledger: &Ledger, texts: &[String]) -> Result<()> {
         }
     });
     let tx = ledger.store().begin().await?;
-    document::Entity::insert_many(rows).exec_without_returning(&tx).await?;
+    document::Entity::insert_many(rows)
+        .exec_without_returning(&tx)
+        .await?;
     Ok(tx.commit().await?)
 }
 

@@ -25,7 +25,12 @@ use crate::sample::{Latency, Meter, Sample};
 pub(crate) async fn ledger(url: &DatabaseUrl) -> Result<Ledger> {
     let store = Store::open(url).await?;
     let hub = EventHub::default();
-    Ok(Ledger::new(store, hub, Arc::new(SystemClock), Arc::new(SystemEntropy)))
+    Ok(Ledger::new(
+        store,
+        hub,
+        Arc::new(SystemClock),
+        Arc::new(SystemEntropy),
+    ))
 }
 
 /// An orchestrator that runs these workflows on the built-in engine.
@@ -73,7 +78,10 @@ pub(crate) async fn run(
     orchestrator.wait(batch).await;
     let mut sample = meter.stop()?;
     let completed = completed(ledger.store()).await?;
-    ensure!(completed == documents, "{completed} of {documents} documents completed");
+    ensure!(
+        completed == documents,
+        "{completed} of {documents} documents completed"
+    );
     sample.workflow = workflow_times(ledger.store()).await?;
     sample.entities = entities(ledger.store()).await?;
     Ok(sample)
@@ -103,5 +111,9 @@ async fn workflow_times(store: &Store) -> Result<Latency> {
         .await
         .context("a completed document without its times")?;
     let spent = rows.into_iter().map(|(begun, ended)| ended - begun);
-    Ok(Latency::of(spent.map(|spent| spent.to_std().unwrap_or_default()).collect()))
+    Ok(Latency::of(
+        spent
+            .map(|spent| spent.to_std().unwrap_or_default())
+            .collect(),
+    ))
 }

@@ -13,12 +13,16 @@ const FORGET_PEAK: &str = "5";
 pub(crate) fn cpu_seconds() -> Result<f64> {
     let stat = fs::read_to_string("/proc/self/stat").context("this needs Linux's /proc")?;
     // The second field is the program's name, which may hold anything but is in parentheses.
-    let (_, fields) = stat.rsplit_once(')').context("no name in /proc/self/stat")?;
+    let (_, fields) = stat
+        .rsplit_once(')')
+        .context("no name in /proc/self/stat")?;
     let ticks = |position: usize| {
         let field = fields.split_whitespace().nth(position);
         field.and_then(|field| field.parse::<f64>().ok())
     };
-    let (user, system) = ticks(11).zip(ticks(12)).context("no times in /proc/self/stat")?;
+    let (user, system) = ticks(11)
+        .zip(ticks(12))
+        .context("no times in /proc/self/stat")?;
     Ok((user + system) / TICKS)
 }
 

@@ -35,10 +35,16 @@ const STAGES: [WorkflowStage; 5] = [
 const STEP_BYTES: usize = 1024;
 
 /// Runs so many workflows, `concurrency` at a time.
-pub(crate) async fn measure(url: &DatabaseUrl, workflows: usize, concurrency: u32) -> Result<Sample> {
+pub(crate) async fn measure(
+    url: &DatabaseUrl,
+    workflows: usize,
+    concurrency: u32,
+) -> Result<Sample> {
     let ledger = parts::ledger(url).await?;
     let steps = Arc::new(FiveSteps::default());
-    let texts = (0..workflows).map(|index| format!("workflow {index}")).collect();
+    let texts = (0..workflows)
+        .map(|index| format!("workflow {index}"))
+        .collect();
     let command = parts::batch(texts, concurrency, false);
     let mut sample = parts::run(&ledger, Arc::clone(&steps) as Arc<dyn Workflows>, command).await?;
     sample.checkpoint = steps.checkpoints.take();
@@ -62,7 +68,9 @@ impl Workflows for FiveSteps {
                 ended: Mutex::new(None),
             }),
         };
-        Box::pin(std::future::ready(Ok(Arc::new(workflow) as Arc<dyn Workflow>)))
+        Box::pin(std::future::ready(Ok(
+            Arc::new(workflow) as Arc<dyn Workflow>
+        )))
     }
 }
 
