@@ -128,17 +128,16 @@ impl Workflows for ScriptedWorkflows {
         job: &'a Job,
     ) -> BoxFuture<'a, Result<Arc<dyn Workflow>, WorkflowError>> {
         Box::pin(async move {
-            let text = self
+            let content = self
                 .ledger
                 .store()
-                .document_text(job.lease.organization, job.run.content)
+                .document(job.lease.organization, job.run.content)
                 .await
-                .unwrap()
                 .unwrap();
             let workflow = Scripted {
                 script: Arc::clone(&self.script),
                 ledger: self.ledger.clone(),
-                document: text,
+                document: content.text,
                 origin: ExtractionOrigin {
                     organization: job.lease.organization,
                     document: job.run.content,
@@ -186,6 +185,7 @@ impl Workflow for Scripted {
                 relations: 0,
                 tokens: 7,
                 output: serde_json::json!({}),
+                trailing: None,
             })
         })
     }

@@ -5,21 +5,21 @@ use std::sync::Arc;
 use knowledge_domain::{
     Ontology,
     graph::{DocumentGraph, SourceText},
-    ids::{DocumentId, OrganizationId},
+    ids::DocumentId,
     workflow::{
-        Activities, ActivityCall, ActivityContext, ActivityError, BoxFuture, Durable, WorkflowError,
+        Activities, ActivityCall, ActivityContext, ActivityError, BoxFuture, Durable,
+        WorkflowError, WorkflowStage,
     },
 };
 use knowledge_extraction::{
     DocumentSource, ExtractionActivities, ExtractionInput, Extractor, ExtractorIdentity, GraphSink,
     OfflineExtractor, PipelineConfig, extract_document,
 };
-use tokio::sync::OnceCell;
 
 use crate::{
     engine::{Job, Workflow, Workflows},
     store::{
-        ExtractionOrigin, Store, StoreError,
+        ExtractionOrigin, StoreError,
         ledger::{DocumentOutcome, Ledger},
     },
     text::chain,
@@ -60,22 +60,22 @@ impl Workflows for ExtractionWorkflows {
         Box::pin(async move {
             let store = self.ledger.store();
             let organization = job.lease.organization;
-            let content_hash = store
-                .document_hash(organization, job.run.content)
+            let content = store
+                .document(organization, job.run.content)
                 .await
                 .map_err(|error| journal_error(&error))?;
+            let text = SourceText::new(content.text).ok_or_else(too_long)?;
             let identity = self.extractor.identity();
             let input = ExtractionInput::new(
                 job.run.content,
-                content_hash,
+                content.content_hash,
                 &identity,
                 &self.ontology,
                 self.config.clone(),
             );
             let graphs = Arc::new(StoredDocument {
                 ledger: self.ledger.clone(),
-                organization,
-                text: OnceCell::new(),
+                text,
                 origin: origin(job, &identity, &input),
             });
             let activities = ExtractionActivities::new(
@@ -129,6 +129,7 @@ impl Workflow for ExtractionWorkflow {
                 relations: summary.relation_count,
                 tokens: summary.total_tokens,
                 output: serde_json::json!(summary),
+                trailing: None,
             })
         })
     }
@@ -163,37 +164,23 @@ impl Activities for Blocking {
     }
 }
 
-/// One document: its text, read once and only when it is needed, and where its graph goes.
+/// One document: its text, and where its graph goes.
 struct StoredDocument {
     ledger: Ledger,
-    organization: OrganizationId,
-    text: OnceCell<SourceText>,
+    text: SourceText,
     origin: ExtractionOrigin,
-}
-
-impl StoredDocument {
-    fn store(&self) -> &Store {
-        self.ledger.store()
-    }
-
-    async fn read(&self, document: DocumentId) -> Result<SourceText, ActivityError> {
-        let text = self
-            .store()
-            .document_text(self.organization, document)
-            .await
-            .map_err(|error| activity_error(&error))?
-            .ok_or_else(|| ActivityError::permanent(format!("{document} is not stored")))?;
-        SourceText::new(text)
-            .ok_or_else(|| ActivityError::permanent("the document is longer than 4 GiB"))
-    }
 }
 
 impl DocumentSource for StoredDocument {
     fn text(&self, document: DocumentId) -> BoxFuture<'_, Result<SourceText, ActivityError>> {
-        Box::pin(async move {
-            let text = self.text.get_or_try_init(|| self.read(document)).await?;
-            Ok(text.clone())
-        })
+        let text = if document == self.origin.document {
+            Ok(self.text.clone())
+        } else {
+            Err(ActivityError::permanent(format!(
+                "{document} is not the document of this workflow"
+            )))
+        };
+        Box::pin(std::future::ready(text))
     }
 }
 
@@ -204,11 +191,19 @@ impl GraphSink for StoredDocument {
         graph: &'a DocumentGraph,
     ) -> BoxFuture<'a, Result<(), ActivityError>> {
         Box::pin(async move {
-            StoredDocument::store(self)
+            self.ledger
+                .store()
                 .store_graph(&self.origin, graph, self.ledger.clock().now())
                 .await
                 .map_err(|error| activity_error(&error))
         })
+    }
+}
+
+fn too_long() -> WorkflowError {
+    WorkflowError::Activity {
+        stage: WorkflowStage::Chunk,
+        source: ActivityError::permanent("the document is longer than 4 GiB"),
     }
 }
 

@@ -1,11 +1,11 @@
 //! One batch from its first document to its end.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use knowledge_domain::{
     ErrorKind,
     batch::BatchConfig,
-    ids::{BatchDocumentId, BatchId, OntologyId, OrganizationId},
+    ids::{BatchId, OntologyId, OrganizationId},
     workflow::WorkflowError,
 };
 use tokio::task::JoinSet;
@@ -99,22 +99,23 @@ impl Runner {
     /// Dropped at any point, the batch can be resumed from what is committed.
     async fn run(self: &Arc<Self>) -> Result<(), LedgerError> {
         let settings = Arc::new(self.settings().await?);
+        let ledger = &self.shared.ledger;
         loop {
             self.pass(&settings).await?;
             if self.shared.registry.is_draining() {
                 return Ok(());
             }
-            match self.next_round().await? {
-                NextRound::At(moment) => self.wait_for(moment).await?,
-                NextRound::None => break,
+            if let NextRound::At(moment) = self.next_round().await? {
+                self.wait_for(moment).await?;
+                continue;
             }
-        }
-        match self
-            .stored(|| self.shared.ledger.settle(self.lease))
-            .await?
-        {
-            PassOutcome::Resolve => self.stored(|| self.shared.ledger.resolve(self.lease)).await,
-            PassOutcome::Ended => Ok(()),
+            match self.stored(|| ledger.settle(self.lease)).await? {
+                PassOutcome::Unsettled => {}
+                PassOutcome::Resolve => {
+                    return self.stored(|| ledger.resolve(self.lease)).await;
+                }
+                PassOutcome::Ended => return Ok(()),
+            }
         }
     }
 
@@ -128,25 +129,32 @@ impl Runner {
         })
     }
 
-    /// Runs every waiting document, up to the batch's concurrency at a time, each as a task of its
-    /// own: one that waits for the store never keeps another from going on.
+    /// Runs what was left running and every waiting document, up to the batch's concurrency at a
+    /// time, each as a task of its own: one that waits for the store never keeps another from
+    /// going on.
     async fn pass(self: &Arc<Self>, settings: &Arc<Settings>) -> Result<(), LedgerError> {
-        let window = settings.config.concurrency as usize;
-        let mut in_flight = BTreeSet::new();
+        let ledger = &self.shared.ledger;
+        let left = self.stored(|| ledger.resume_documents(self.lease)).await?;
+        let mut next = VecDeque::from(left);
         let mut running = JoinSet::new();
+        let mut waiting = true;
         loop {
-            while running.len() < window && !self.shared.registry.is_draining() {
-                let Some(run) = self.next_document(&in_flight).await? else {
-                    break;
-                };
-                in_flight.insert(run.document);
+            let free = settings.config.concurrency.saturating_sub(count(&running));
+            if waiting && next.is_empty() && free > 0 && !self.shared.registry.is_draining() {
+                next.extend(
+                    self.stored(|| ledger.start_documents(self.lease, free))
+                        .await?,
+                );
+                waiting = !next.is_empty();
+            }
+            for run in next.drain(..next.len().min(free as usize)) {
                 let (runner, settings) = (Arc::clone(self), Arc::clone(settings));
                 running.spawn(async move { runner.document(run, &settings).await });
             }
             match running.join_next().await {
-                Some(settled) => in_flight.remove(&settled.map_err(|_| self.lost())??),
+                Some(settled) => settled.map_err(|_| self.lost())??,
                 None => return Ok(()),
-            };
+            }
         }
     }
 
@@ -155,26 +163,10 @@ impl Runner {
         LedgerError::Fenced(self.lease.batch)
     }
 
-    async fn next_document(
-        &self,
-        in_flight: &BTreeSet<BatchDocumentId>,
-    ) -> Result<Option<DocumentRun>, LedgerError> {
-        self.stored(|| {
-            self.shared
-                .ledger
-                .start_next_document(self.lease, in_flight)
-        })
-        .await
-    }
-
     /// Runs a document until its outcome is recorded; while the store is away, it waits and goes
     /// on from the last checkpoint.
-    async fn document(
-        &self,
-        run: DocumentRun,
-        settings: &Settings,
-    ) -> Result<BatchDocumentId, LedgerError> {
-        let job = Job {
+    async fn document(&self, run: DocumentRun, settings: &Settings) -> Result<(), LedgerError> {
+        let mut job = Job {
             lease: self.lease,
             run,
             config: Arc::clone(&settings.config),
@@ -187,7 +179,7 @@ impl Runner {
                 Ok(outcome) => {
                     self.stored(|| ledger.complete_document(self.lease, run, outcome.clone()))
                         .await?;
-                    return Ok(run.document);
+                    return Ok(());
                 }
                 Err(WorkflowError::Cancelled) => {
                     return Err(LedgerError::Fenced(self.lease.batch));
@@ -196,6 +188,7 @@ impl Runner {
                     tracing::warn!(execution = %run.execution, "workflow interrupted: {message}");
                     tokio::time::sleep(store_backoff(interrupted)).await;
                     interrupted += 1;
+                    job.run.fresh = false;
                 }
                 Err(error) => {
                     let failure = failed(&error);
@@ -207,7 +200,7 @@ impl Runner {
                     );
                     self.stored(|| ledger.fail_document(self.lease, run, failure.clone()))
                         .await?;
-                    return Ok(run.document);
+                    return Ok(());
                 }
             }
         }
@@ -267,6 +260,10 @@ impl Runner {
             tracing::error!(batch = %self.lease.batch, "its failure was not recorded: {}", chain(&error));
         }
     }
+}
+
+fn count<T>(running: &JoinSet<T>) -> u32 {
+    u32::try_from(running.len()).unwrap_or(u32::MAX)
 }
 
 fn store_backoff(failures: usize) -> Duration {

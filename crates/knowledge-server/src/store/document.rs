@@ -6,39 +6,36 @@ use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect
 
 use super::{Store, StoreError};
 
+/// What a document says.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Content {
+    /// SHA-256 of the text, in hex.
+    pub content_hash: String,
+    /// The text.
+    pub text: String,
+}
+
 impl Store {
-    /// A document's text; `None` when the organisation has no such document.
-    pub async fn document_text(
+    /// A document's text with its hash.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when the organisation has no such document.
+    pub async fn document(
         &self,
         organization: OrganizationId,
         document: DocumentId,
-    ) -> Result<Option<String>, StoreError> {
-        Ok(document::Entity::find_by_id(document.uuid())
+    ) -> Result<Content, StoreError> {
+        let row: Option<(String, String)> = document::Entity::find_by_id(document.uuid())
             .select_only()
+            .column(document::Column::ContentHash)
             .column(document::Column::Text)
             .filter(document::Column::OrganizationId.eq(organization.uuid()))
             .into_tuple()
             .one(self.read())
-            .await?)
-    }
-
-    /// SHA-256 of a document's text, in hex.
-    ///
-    /// # Errors
-    /// [`StoreError::Corrupt`] when the organisation has no such document.
-    pub async fn document_hash(
-        &self,
-        organization: OrganizationId,
-        document: DocumentId,
-    ) -> Result<String, StoreError> {
-        document::Entity::find_by_id(document.uuid())
-            .select_only()
-            .column(document::Column::ContentHash)
-            .filter(document::Column::OrganizationId.eq(organization.uuid()))
-            .into_tuple()
-            .one(self.read())
-            .await?
-            .ok_or_else(|| StoreError::corrupt(format!("no document {document}")))
+            .await?;
+        let (content_hash, text) =
+            row.ok_or_else(|| StoreError::corrupt(format!("no document {document}")))?;
+        Ok(Content { content_hash, text })
     }
 
     /// Whether the organisation has this ontology.

@@ -17,6 +17,7 @@ use sea_orm::{
 };
 
 pub use connect::DatabaseUrl;
+pub use document::Content;
 pub use error::StoreError;
 pub use graph::ExtractionOrigin;
 

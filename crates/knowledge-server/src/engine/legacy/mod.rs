@@ -7,19 +7,22 @@
 mod stage;
 mod unit;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use knowledge_domain::{
     ErrorKind,
     workflow::{
         Activities, BoxFuture, Durable, RetryOwner, RetryPolicy, StageCall, WorkflowError,
-        WorkflowMode,
+        WorkflowMode, WorkflowStage,
     },
 };
 
 use super::{Executor, Job, Workflows};
 use crate::{
-    store::ledger::{DocumentOutcome, DocumentRun, Lease, Ledger, LedgerError},
+    store::ledger::{
+        Checkpoint, CompletedUnit, DocumentOutcome, DocumentRun, Lease, Ledger, LedgerError,
+        StagedUnit,
+    },
     text::chain,
 };
 
@@ -60,8 +63,9 @@ impl Executor for LegacyExecutor {
                 run: job.run,
                 activities: workflow.activities(),
                 retries,
+                deferred: Mutex::new(None),
             }));
-            workflow.define(&durable).await
+            durable.finish(workflow.define(&durable).await).await
         })
     }
 }
@@ -76,6 +80,57 @@ struct Execution {
     run: DocumentRun,
     activities: Arc<dyn Activities>,
     retries: RetryPolicy,
+    /// The last unit of a stage: recorded with what comes next, in one transaction.
+    deferred: Mutex<Option<StagedUnit>>,
+}
+
+impl Execution {
+    /// Keeps the last unit of a stage until something is to be recorded after it. Nothing that
+    /// depends on it begins before it is durable.
+    fn defer(&self, stage: WorkflowStage, unit: CompletedUnit) {
+        *self.deferred() = Some((stage, unit));
+    }
+
+    fn take_deferred(&self) -> Option<StagedUnit> {
+        self.deferred().take()
+    }
+
+    fn deferred(&self) -> MutexGuard<'_, Option<StagedUnit>> {
+        // A unit is put in or taken out whole.
+        self.deferred.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl LegacyDurable {
+    /// Hands the last unit over with the outcome, or records it where there is none.
+    async fn finish(
+        &self,
+        result: Result<DocumentOutcome, WorkflowError>,
+    ) -> Result<DocumentOutcome, WorkflowError> {
+        let execution = &self.0;
+        let last = execution.take_deferred();
+        match (result, last) {
+            (Ok(outcome), trailing) => Ok(DocumentOutcome {
+                trailing,
+                ..outcome
+            }),
+            (Err(error), None) => Err(error),
+            (Err(error), Some((stage, unit))) => {
+                let checkpoint = Checkpoint {
+                    stage,
+                    entered: None,
+                    completed: vec![(stage, unit)],
+                    starting: Vec::new(),
+                };
+                execution
+                    .ledger
+                    .checkpoint(execution.lease, execution.run, checkpoint)
+                    .await
+                    .map_err(|error| journal_error(&error))?;
+                Err(error)
+            }
+        }
+    }
 }
 
 impl Durable for LegacyDurable {

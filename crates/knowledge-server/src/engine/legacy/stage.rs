@@ -7,19 +7,16 @@ use std::{
 
 use knowledge_domain::{
     ErrorKind,
-    workflow::{ActivityCall, ActivityError, StageCall, WorkflowError, WorkflowStage},
+    workflow::{ActivityCall, StageCall, WorkflowError, WorkflowStage},
 };
 use sha2::{Digest, Sha256};
 use tokio::task::{JoinError, JoinSet};
 
-use super::{Execution, journal_error, unit::Attempted};
+use super::{Execution, journal_error};
 use crate::{
     store::ledger::{Checkpoint, CompletedUnit, JournaledUnit, StageEntry, UnitKey},
     text::hex,
 };
-
-/// The largest output that a checkpoint holds, in bytes.
-const OUTPUT_LIMIT: usize = 64 * 1024 * 1024;
 
 /// A unit that is to be run.
 pub(super) struct Unit {
@@ -70,8 +67,15 @@ pub(super) async fn run(
         let Some(attempted) = running.join_next().await else {
             break;
         };
-        let done = checked(progress.stage, attempted.map_err(|error| lost(&error))??)?;
-        next = execution.begin(&mut progress, None, Some(done), 1).await?;
+        let done = attempted.map_err(|error| lost(&error))??;
+        progress.outputs[done.index] = Some(done.unit.output.to_vec());
+        if running.is_empty() && progress.waiting.is_empty() {
+            execution.defer(progress.stage, done.unit);
+            break;
+        }
+        next = execution
+            .begin(&mut progress, None, Some(done.unit), 1)
+            .await?;
     }
     let outputs = progress.outputs.into_iter();
     outputs
@@ -90,30 +94,17 @@ fn lost(error: &JoinError) -> WorkflowError {
     }
 }
 
-/// A unit whose output fits into a checkpoint.
-fn checked(stage: WorkflowStage, done: Attempted) -> Result<(usize, CompletedUnit), WorkflowError> {
-    let size = done.unit.output.len();
-    if size <= OUTPUT_LIMIT {
-        return Ok((done.index, done.unit));
-    }
-    let message = format!(
-        "the output of {} has {size} bytes, more than the {OUTPUT_LIMIT} that a checkpoint holds",
-        done.unit.key.name,
-    );
-    Err(WorkflowError::Activity {
-        stage,
-        source: ActivityError::permanent(message),
-    })
-}
-
 impl Execution {
     /// Fills in what the journal holds.
     async fn replay(&self, call: StageCall) -> Result<Progress, WorkflowError> {
-        let mut journal = self
-            .ledger
-            .journal(self.run.execution, call.stage)
-            .await
-            .map_err(|error| journal_error(&error))?;
+        let mut journal = if self.run.fresh {
+            HashMap::new()
+        } else {
+            self.ledger
+                .journal(self.run.execution, call.stage)
+                .await
+                .map_err(|error| journal_error(&error))?
+        };
         let mut progress = Progress {
             stage: call.stage,
             outputs: vec![None; call.calls.len()],
@@ -134,15 +125,16 @@ impl Execution {
         &self,
         progress: &mut Progress,
         entered: Option<StageEntry>,
-        done: Option<(usize, CompletedUnit)>,
+        done: Option<CompletedUnit>,
         window: usize,
     ) -> Result<Vec<Unit>, WorkflowError> {
         let next = window.min(progress.waiting.len());
         let mut units: Vec<Unit> = progress.waiting.drain(..next).collect();
-        let (index, completed) = done.unzip();
-        let output = completed
-            .as_ref()
-            .map(|unit: &CompletedUnit| unit.output.to_vec());
+        let completed = self
+            .take_deferred()
+            .into_iter()
+            .chain(done.map(|unit| (progress.stage, unit)))
+            .collect();
         let checkpoint = Checkpoint {
             stage: progress.stage,
             entered,
@@ -159,9 +151,6 @@ impl Execution {
             .map_err(|error| journal_error(&error))?;
         for unit in units.iter_mut().filter(|unit| unit.not_before.is_none()) {
             unit.attempt += 1;
-        }
-        if let Some(index) = index {
-            progress.outputs[index] = output;
         }
         Ok(units)
     }

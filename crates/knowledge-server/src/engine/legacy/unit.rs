@@ -8,6 +8,9 @@ use tokio::time::{sleep, timeout};
 use super::{Execution, journal_error, stage::Unit};
 use crate::store::ledger::{Checkpoint, CompletedUnit, FailedUnit};
 
+/// The largest output that a checkpoint holds, in bytes.
+const OUTPUT_LIMIT: usize = 64 * 1024 * 1024;
+
 /// A unit that has its output, with its position in the stage.
 pub(super) struct Attempted {
     pub(super) index: usize,
@@ -52,7 +55,7 @@ impl Execution {
         let checkpoint = Checkpoint {
             stage,
             entered: None,
-            completed: None,
+            completed: Vec::new(),
             starting: vec![unit.key.clone()],
         };
         self.ledger
@@ -79,7 +82,8 @@ impl Execution {
             self.activities.run(&context, &unit.call),
         )
         .await
-        .unwrap_or_else(|_| Err(ActivityError::timed_out(stage, policy.hard_timeout)));
+        .unwrap_or_else(|_| Err(ActivityError::timed_out(stage, policy.hard_timeout)))
+        .and_then(|output| fits(&unit.key.name, output));
         if begun.elapsed() > policy.soft_timeout {
             tracing::warn!(
                 execution = %self.run.execution,
@@ -141,4 +145,15 @@ impl Execution {
             _ => backoff,
         }
     }
+}
+
+/// An output, if it fits into a checkpoint.
+fn fits(name: &str, output: Vec<u8>) -> Result<Vec<u8>, ActivityError> {
+    let size = output.len();
+    if size <= OUTPUT_LIMIT {
+        return Ok(output);
+    }
+    Err(ActivityError::permanent(format!(
+        "the output of {name} has {size} bytes, more than the {OUTPUT_LIMIT} that a checkpoint holds"
+    )))
 }

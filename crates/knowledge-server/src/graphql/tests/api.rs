@@ -84,7 +84,7 @@ async fn batches_come_newest_first_and_by_stage() {
     .await;
     let edges = answer["batches"]["edges"].as_array().unwrap();
     assert_eq!(edges[0]["node"]["id"], running.to_string());
-    assert_eq!(edges[0]["node"]["progress"], 0.25);
+    assert_eq!(edges[0]["node"]["progress"], 0.2375);
     assert_eq!(edges[1]["node"]["progress"], 1.0);
     let query = "{ batches(stage: EXTRACTING_MENTIONS) { nodes { stage tokensUsed } } }";
     let answer = data(&api, query).await;

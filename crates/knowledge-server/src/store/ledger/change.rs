@@ -7,10 +7,10 @@ use knowledge_domain::{
     Entropy, ErrorKind,
     batch::{
         Aggregate, BatchConfig, BatchEvent, BatchEventKind, BatchStage, BatchState, BatchTotals,
-        BatchTrigger, InvalidTransition,
+        BatchTrigger, InvalidTransition, batch_progress,
     },
     ids::{BatchDocumentId, BatchId, OrganizationId},
-    workflow::{PROGRESS_UNITS, WorkflowStage},
+    workflow::WorkflowStage,
 };
 use knowledge_tables::{batch_document, batch_event, batch_execution};
 use sea_orm::{
@@ -27,9 +27,6 @@ use crate::{
     progress::EventHub,
     store::{StoreError, convert},
 };
-
-/// The share of a batch's progress that its documents make up when entities are resolved after.
-const DOCUMENTS_SHARE: f64 = 0.95;
 
 /// Events that one INSERT writes at most; SQLite binds at most 32,766 values.
 const EVENTS_PER_INSERT: usize = 500;
@@ -86,6 +83,14 @@ impl From<sea_orm::DbErr> for LedgerError {
     }
 }
 
+/// What a change leaves for the next one of the same batch.
+pub(super) struct Remembered {
+    row: batch_execution::Model,
+    state: BatchState,
+    config: BatchConfig,
+    documents: Documents,
+}
+
 /// A batch whose row is locked, with what changes with it.
 ///
 /// Rows are changed in memory and written by [`BatchChange::flush`], so that the changes of many
@@ -120,6 +125,52 @@ impl BatchChange {
             .one(tx.as_ref())
             .await?;
         row.map(|row| Self::of_row(env, tx, row)).transpose()
+    }
+
+    /// Locks the batch; what is remembered of it is taken instead of read again, if nothing has
+    /// changed since: every change of a batch raises its row's version.
+    pub(super) async fn begin_remembering(
+        env: &Arc<Environment>,
+        tx: &Arc<DatabaseTransaction>,
+        batch: BatchId,
+        remembered: Option<Remembered>,
+    ) -> Result<Option<Self>, LedgerError> {
+        let Some(remembered) = remembered else {
+            return Self::begin(env, tx, batch).await;
+        };
+        let version: Option<i64> = batch_execution::Entity::find_by_id(batch.uuid())
+            .select_only()
+            .column(batch_execution::Column::Version)
+            .lock_exclusive()
+            .into_tuple()
+            .one(tx.as_ref())
+            .await?;
+        if version != Some(remembered.row.version) {
+            return Self::begin(env, tx, batch).await;
+        }
+        Ok(Some(Self {
+            env: Arc::clone(env),
+            tx: Arc::clone(tx),
+            original: remembered.row.clone(),
+            row: remembered.row,
+            state: remembered.state,
+            config: remembered.config,
+            events: Vec::new(),
+            documents: remembered.documents,
+            journal: JournalWrites::default(),
+            at: env.clock.now(),
+        }))
+    }
+
+    /// What the next change of the batch need not read, once this one is committed.
+    pub(super) fn remember(mut self) -> Option<Remembered> {
+        self.documents.forget_settled();
+        (!self.stage().is_terminal()).then_some(Remembered {
+            row: self.row,
+            state: self.state,
+            config: self.config,
+            documents: self.documents,
+        })
     }
 
     /// The change that begins with a row which this transaction has just written.
@@ -259,7 +310,12 @@ impl BatchChange {
     fn aggregate(&self) -> Aggregate {
         let totals = self.totals();
         Aggregate {
-            progress: batch_progress(&self.row, self.stage()),
+            progress: batch_progress(
+                self.stage(),
+                self.row.progress_units,
+                totals.documents,
+                self.row.enable_entity_resolution,
+            ),
             completed_documents: totals.completed,
             failed_documents: totals.failed,
             total_documents: totals.documents,
@@ -268,13 +324,13 @@ impl BatchChange {
 
     /// Writes what has changed so far. Queries that must see it come after.
     pub(super) async fn flush(&mut self) -> Result<(), LedgerError> {
-        self.documents.write(&self.tx, self.at).await?;
+        let documents = self.documents.write(&self.tx, self.at).await?;
         self.journal
             .write(&self.env, &self.tx, &self.row, self.at)
             .await?;
-        if self.row != self.original || !self.events.is_empty() {
+        if documents || self.row != self.original || !self.events.is_empty() {
             self.row.version += 1;
-            write_row(&self.tx, &self.row, &self.state, self.at).await?;
+            write_row(&self.tx, &self.row, &self.original, &self.state, self.at).await?;
             write_events(&self.tx, self.entropy(), &self.row, &self.events).await?;
             self.events.clear();
             self.original = self.row.clone();
@@ -305,29 +361,14 @@ impl Announcement {
     }
 }
 
-/// A batch's share that is done, in `0.0..=1.0`. It never goes back within a run because a
-/// document's progress does not, not even when it fails and waits for another round.
-pub(crate) fn batch_progress(row: &batch_execution::Model, stage: BatchStage) -> f64 {
-    if stage == BatchStage::Completed {
-        return 1.0;
-    }
-    let whole = f64::from(row.total_documents.max(1)) * f64::from(PROGRESS_UNITS);
-    let documents = (row.progress_units as f64 / whole).clamp(0.0, 1.0);
-    let share = if row.enable_entity_resolution {
-        DOCUMENTS_SHARE
-    } else {
-        1.0
-    };
-    (documents * share * 1e6).round() / 1e6
-}
-
 async fn write_row(
     tx: &DatabaseTransaction,
     row: &batch_execution::Model,
+    original: &batch_execution::Model,
     state: &BatchState,
     at: DateTime<Utc>,
 ) -> Result<(), LedgerError> {
-    batch_execution::Entity::update(batch_execution::ActiveModel {
+    let mut changed = batch_execution::ActiveModel {
         id: Unchanged(row.id),
         state: Set(state.stage().to_string()),
         state_data: Set(convert::to_json(state)?),
@@ -344,15 +385,19 @@ async fn write_row(
         error: Set(row.error.clone()),
         started_at: Set(row.started_at),
         completed_at: Set(row.completed_at),
-        lease_owner: Set(row.lease_owner.clone()),
-        lease_token: Set(row.lease_token),
-        lease_expires_at: Set(row.lease_expires_at),
         version: Set(row.version),
         updated_at: Set(at),
         ..Default::default()
-    })
-    .exec_without_returning(tx)
-    .await?;
+    };
+    // A heartbeat extends the lease without a change of the batch; it must not be taken back.
+    if row.lease_token != original.lease_token {
+        changed.lease_owner = Set(row.lease_owner.clone());
+        changed.lease_token = Set(row.lease_token);
+        changed.lease_expires_at = Set(row.lease_expires_at);
+    }
+    batch_execution::Entity::update(changed)
+        .exec_without_returning(tx)
+        .await?;
     Ok(())
 }
 

@@ -15,8 +15,8 @@ use sea_orm::{
 };
 
 use super::{
-    CompletedUnit, DocumentRun, FailedUnit, Lease, Ledger, LedgerError, UnitKey,
-    change::BatchChange, writer::Scope,
+    DocumentRun, FailedUnit, Lease, Ledger, LedgerError, StagedUnit, UnitKey, change::BatchChange,
+    writer::Scope,
 };
 use crate::store::convert;
 
@@ -36,8 +36,8 @@ pub struct Checkpoint {
     pub stage: WorkflowStage,
     /// The document enters it.
     pub entered: Option<StageEntry>,
-    /// A unit completed.
-    pub completed: Option<CompletedUnit>,
+    /// Units that completed; the last of the stage before may be among them.
+    pub completed: Vec<StagedUnit>,
     /// Units whose bodies are about to run, one attempt each.
     pub starting: Vec<UnitKey>,
 }
@@ -82,18 +82,28 @@ fn record(
 ) -> Result<(), LedgerError> {
     let stage = checkpoint.stage;
     let mut row = change.documents.get(run.document)?;
+    for unit in &checkpoint.completed {
+        complete_unit(change, &mut row, run, unit.clone());
+    }
     if let Some(entry) = checkpoint.entered {
         enter_stage(change, &mut row, run, stage, entry)?;
-    }
-    if let Some(unit) = &checkpoint.completed {
-        change.journal.complete(run.execution, stage, unit.clone());
-        advance(change, &mut row, run, stage, 1);
     }
     for unit in &checkpoint.starting {
         change.journal.begin(run.execution, stage, unit.clone());
     }
     change.documents.put(row);
     Ok(())
+}
+
+/// Records a unit's output and the progress that it makes.
+pub(super) fn complete_unit(
+    change: &mut BatchChange,
+    row: &mut batch_document::Model,
+    run: DocumentRun,
+    (stage, unit): StagedUnit,
+) {
+    change.journal.complete(run.execution, stage, unit);
+    advance(change, row, run, stage, 1);
 }
 
 /// A document that goes on after a crash is in the stage already: nothing is reported twice.

@@ -1,7 +1,5 @@
 //! A document's way through a batch: its turn, its outcome.
 
-use std::collections::BTreeSet;
-
 use knowledge_domain::{
     ErrorKind,
     batch::{BatchEventKind, BatchFailure, BatchTrigger, FailurePolicy},
@@ -10,15 +8,15 @@ use knowledge_domain::{
     workflow::{PROGRESS_UNITS, RetryOwner, StageStatus, WorkflowExecutionStatus, WorkflowStage},
 };
 use knowledge_tables::batch_document;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{
-    Lease, Ledger, LedgerError,
+    Lease, Ledger, LedgerError, StagedUnit,
     change::BatchChange,
-    checkpoint::report,
+    checkpoint::{complete_unit, report},
     documents::{move_to, status},
     execution,
-    writer::Scope,
+    writer::{Scope, commit_alone},
 };
 use crate::store::{StoreError, convert};
 
@@ -35,6 +33,8 @@ pub struct DocumentRun {
     pub attempt: u32,
     /// Who retries its activities.
     pub retry_owner: RetryOwner,
+    /// Whether its journal is empty, so that it need not be read.
+    pub fresh: bool,
 }
 
 /// What a completed document amounts to.
@@ -50,6 +50,8 @@ pub struct DocumentOutcome {
     pub tokens: u64,
     /// The workflow's output.
     pub output: serde_json::Value,
+    /// The last unit, where it is not recorded yet.
+    pub trailing: Option<StagedUnit>,
 }
 
 /// Why a document failed.
@@ -64,20 +66,23 @@ pub struct FailedDocument {
 }
 
 impl Ledger {
-    /// Gives the next document its turn: first one that a dead owner left running, which goes on
-    /// where it was, then the first that waits. `None` when none is left.
-    ///
-    /// `in_flight` are the documents that the caller runs already.
-    pub async fn start_next_document(
+    /// Documents that an earlier owner left running; they go on where they were.
+    pub async fn resume_documents(&self, lease: Lease) -> Result<Vec<DocumentRun>, LedgerError> {
+        commit_alone(&self.env, Scope::owned(lease), |change| {
+            Box::pin(resume_all(change))
+        })
+        .await
+    }
+
+    /// Gives the next documents that wait their turn, at most `limit`.
+    pub async fn start_documents(
         &self,
         lease: Lease,
-        in_flight: &BTreeSet<BatchDocumentId>,
-    ) -> Result<Option<DocumentRun>, LedgerError> {
-        let in_flight = in_flight.clone();
+        limit: u32,
+    ) -> Result<Vec<DocumentRun>, LedgerError> {
         self.writer
             .submit(Scope::owned(lease), move |change| {
-                let in_flight = in_flight.clone();
-                Box::pin(async move { start_next(change, &in_flight).await })
+                Box::pin(start_some(change, limit))
             })
             .await
     }
@@ -116,18 +121,29 @@ impl Ledger {
     }
 }
 
-async fn start_next(
-    change: &mut BatchChange,
-    in_flight: &BTreeSet<BatchDocumentId>,
-) -> Result<Option<DocumentRun>, LedgerError> {
+async fn resume_all(change: &mut BatchChange) -> Result<Vec<DocumentRun>, LedgerError> {
+    let rows = in_order(of_status(change, &[DocumentStatus::Processing]))
+        .all(change.tx.as_ref())
+        .await?;
+    let mut runs = Vec::with_capacity(rows.len());
+    for row in rows {
+        runs.push(resume(change, &row).await?);
+    }
+    Ok(runs)
+}
+
+async fn start_some(change: &mut BatchChange, limit: u32) -> Result<Vec<DocumentRun>, LedgerError> {
     change.flush().await?;
-    if let Some(row) = left_running(change, in_flight).await? {
-        return resume(change, &row).await.map(Some);
+    let waiting = [DocumentStatus::Queued, DocumentStatus::Retry];
+    let rows = in_order(of_status(change, &waiting))
+        .limit(u64::from(limit))
+        .all(change.tx.as_ref())
+        .await?;
+    let mut runs = Vec::with_capacity(rows.len());
+    for row in rows {
+        runs.push(start(change, row).await?);
     }
-    match first_waiting(change).await? {
-        Some(row) => start(change, row).await.map(Some),
-        None => Ok(None),
-    }
+    Ok(runs)
 }
 
 async fn complete(
@@ -138,6 +154,9 @@ async fn complete(
     let mut row = change.documents.get(run.document)?;
     if status(&row)? == DocumentStatus::Completed {
         return Ok(());
+    }
+    if let Some(unit) = outcome.trailing {
+        complete_unit(change, &mut row, run, unit);
     }
     move_to(&mut row, DocumentTrigger::Complete)?;
     row.extraction_id = Some(outcome.extraction.uuid());
@@ -184,24 +203,6 @@ async fn fail(
     Ok(())
 }
 
-async fn left_running(
-    change: &BatchChange,
-    in_flight: &BTreeSet<BatchDocumentId>,
-) -> Result<Option<batch_document::Model>, LedgerError> {
-    let ours = in_flight.iter().map(|id| id.uuid());
-    Ok(in_order(of_status(change, &[DocumentStatus::Processing]))
-        .filter(batch_document::Column::Id.is_not_in(ours))
-        .one(change.tx.as_ref())
-        .await?)
-}
-
-async fn first_waiting(change: &BatchChange) -> Result<Option<batch_document::Model>, LedgerError> {
-    let waiting = [DocumentStatus::Queued, DocumentStatus::Retry];
-    Ok(in_order(of_status(change, &waiting))
-        .one(change.tx.as_ref())
-        .await?)
-}
-
 /// The batch's documents of these statuses.
 pub(super) fn of_status(
     change: &BatchChange,
@@ -234,13 +235,17 @@ async fn start(
     row.started_at.get_or_insert(change.at);
     row.completed_at = None;
     let owner = retry_owner(change);
+    let fresh = row.execution_id.is_none();
     let execution = match row.execution_id {
         Some(id) => execution::restart(change, ExecutionId::from_uuid(id), owner).await?,
         None => execution::begin(change, &row, owner).await?,
     };
     row.execution_id = Some(execution.uuid());
     change.row.started_at.get_or_insert(change.at);
-    let run = run_of(&row, execution, owner);
+    let run = DocumentRun {
+        fresh,
+        ..run_of(&row, execution, owner)
+    };
     change.record(BatchEventKind::DocumentStarted {
         document_id: run.document,
         document_index: u32::try_from(row.position).unwrap_or_default(),
@@ -268,6 +273,7 @@ fn run_of(row: &batch_document::Model, execution: ExecutionId, owner: RetryOwner
         execution,
         attempt: u32::try_from(row.attempt).unwrap_or(1),
         retry_owner: owner,
+        fresh: false,
     }
 }
 

@@ -56,20 +56,29 @@ impl Documents {
         Ok(row.ok_or_else(|| StoreError::corrupt(format!("no document {document}")))?)
     }
 
-    /// Keeps a changed row until it is written.
+    /// Keeps a row until it is written, if it has changed.
     pub(super) fn put(&mut self, row: Model) {
+        if self.known.get(&row.id) == Some(&row) {
+            return;
+        }
         if !self.changed.contains(&row.id) {
             self.changed.push(row.id);
         }
         self.known.insert(row.id, row);
     }
 
-    /// Writes the changed rows.
+    /// Forgets the rows of documents that nothing more happens to.
+    pub(super) fn forget_settled(&mut self) {
+        let processing = DocumentStatus::Processing.to_string();
+        self.known.retain(|_, row| row.status == processing);
+    }
+
+    /// Writes the changed rows; whether there were any.
     pub(super) async fn write(
         &mut self,
         tx: &DatabaseTransaction,
         at: DateTime<Utc>,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<bool, LedgerError> {
         let changed = std::mem::take(&mut self.changed);
         for ids in changed.chunks(ROWS_PER_STATEMENT) {
             let mut rows = Vec::with_capacity(ids.len());
@@ -85,7 +94,7 @@ impl Documents {
                 .exec_without_returning(tx)
                 .await?;
         }
-        Ok(())
+        Ok(!changed.is_empty())
     }
 }
 

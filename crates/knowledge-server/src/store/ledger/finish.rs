@@ -17,6 +17,8 @@ use super::{
 pub enum PassOutcome {
     /// Entities are to be resolved.
     Resolve,
+    /// A document is not settled: the answer to its start was lost with a connection.
+    Unsettled,
     /// The run has ended.
     Ended,
 }
@@ -45,6 +47,9 @@ fn settle(change: &mut BatchChange) -> Result<PassOutcome, LedgerError> {
         return Ok(PassOutcome::Resolve);
     }
     let totals = change.totals();
+    if totals.completed + totals.failed + totals.skipped < totals.documents {
+        return Ok(PassOutcome::Unsettled);
+    }
     if totals.completed == 0 {
         let error = "no document of the batch succeeded; see the documents' errors".to_owned();
         change.apply(BatchTrigger::Fail(BatchFailure { error, totals }))?;

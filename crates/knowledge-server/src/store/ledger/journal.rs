@@ -47,6 +47,9 @@ pub struct CompletedUnit {
     pub duration_ms: i32,
 }
 
+/// A unit that has its output, with its stage.
+pub type StagedUnit = (WorkflowStage, CompletedUnit);
+
 /// A unit whose attempt failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailedUnit {

@@ -26,7 +26,7 @@ pub use checkpoint::{Checkpoint, StageEntry};
 pub use create::{Created, PreparedBatch, PreparedDocument};
 pub use document::{DocumentOutcome, DocumentRun, FailedDocument};
 pub use finish::PassOutcome;
-pub use journal::{CompletedUnit, FailedUnit, JournaledUnit, UnitKey};
+pub use journal::{CompletedUnit, FailedUnit, JournaledUnit, StagedUnit, UnitKey};
 use knowledge_domain::{Clock, Entropy};
 pub use round::NextRound;
 pub use steer::SteerOutcome;

@@ -14,7 +14,10 @@ use knowledge_domain::{
 use sea_orm::DatabaseTransaction;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Lease, LedgerError, change::BatchChange};
+use super::{
+    Lease, LedgerError,
+    change::{BatchChange, Remembered},
+};
 use crate::{
     progress::EventHub,
     store::{Store, StoreError},
@@ -25,6 +28,9 @@ const QUEUE: usize = 1_024;
 
 /// Changes that share a transaction at most.
 const GROUP: usize = 256;
+
+/// What the last group left of each batch that still runs.
+type Memory = BTreeMap<BatchId, Remembered>;
 
 /// What every change needs.
 pub(super) struct Environment {
@@ -167,14 +173,15 @@ impl Writer {
 
 async fn write_groups(env: Arc<Environment>, mut requests: mpsc::Receiver<Box<dyn Change>>) {
     let mut group = Vec::new();
+    let mut memory = Memory::new();
     while requests.recv_many(&mut group, GROUP).await > 0 {
-        write_group(&env, std::mem::take(&mut group)).await;
+        write_group(&env, &mut memory, std::mem::take(&mut group)).await;
     }
 }
 
 /// Writes a group; where a change is refused, each is made on its own, so that one fails alone.
-async fn write_group(env: &Arc<Environment>, mut group: Vec<Box<dyn Change>>) {
-    let mut result = commit(env, &mut group).await;
+async fn write_group(env: &Arc<Environment>, memory: &mut Memory, mut group: Vec<Box<dyn Change>>) {
+    let mut result = commit(env, memory, &mut group).await;
     if result.is_ok() || group.len() == 1 {
         for change in group {
             change.acknowledge(std::mem::replace(&mut result, Ok(())));
@@ -183,7 +190,7 @@ async fn write_group(env: &Arc<Environment>, mut group: Vec<Box<dyn Change>>) {
     }
     for change in group {
         let mut alone = vec![change];
-        let result = commit(env, &mut alone).await;
+        let result = commit(env, memory, &mut alone).await;
         if let Some(change) = alone.pop() {
             change.acknowledge(result);
         }
@@ -206,10 +213,16 @@ pub(super) async fn commit_alone<T: Send>(
     Ok(output)
 }
 
-async fn commit(env: &Arc<Environment>, group: &mut [Box<dyn Change>]) -> Result<(), LedgerError> {
+/// Makes the changes of a group in one transaction. What is remembered of its batches is used up,
+/// and renewed when the transaction is committed.
+async fn commit(
+    env: &Arc<Environment>,
+    memory: &mut Memory,
+    group: &mut [Box<dyn Change>],
+) -> Result<(), LedgerError> {
     let read = documents_of(group);
     let tx = Arc::new(env.store.begin().await?);
-    let mut changes = locked(env, &tx, read).await?;
+    let mut changes = locked(env, memory, &tx, read).await?;
     for request in group {
         let scope = request.scope().clone();
         let change = changes
@@ -221,7 +234,9 @@ async fn commit(env: &Arc<Environment>, group: &mut [Box<dyn Change>]) -> Result
     for change in changes.values_mut() {
         change.flush().await?;
     }
-    finish(tx, changes.into_values().collect()).await
+    let remembered = finish(tx, changes.into_values().collect()).await?;
+    memory.extend(remembered);
+    Ok(())
 }
 
 /// The batches of a group with the documents that its changes read.
@@ -239,12 +254,15 @@ fn documents_of(group: &[Box<dyn Change>]) -> BTreeMap<BatchId, Vec<BatchDocumen
 /// with their documents.
 async fn locked(
     env: &Arc<Environment>,
+    memory: &mut Memory,
     tx: &Arc<DatabaseTransaction>,
     documents: BTreeMap<BatchId, Vec<BatchDocumentId>>,
 ) -> Result<BTreeMap<BatchId, BatchChange>, LedgerError> {
     let mut changes = BTreeMap::new();
     for (batch, documents) in documents {
-        if let Some(mut change) = BatchChange::begin(env, tx, batch).await? {
+        let remembered = memory.remove(&batch);
+        let change = BatchChange::begin_remembering(env, tx, batch, remembered).await?;
+        if let Some(mut change) = change {
             change.documents.read(tx, &documents).await?;
             changes.insert(batch, change);
         }
@@ -252,18 +270,21 @@ async fn locked(
     Ok(changes)
 }
 
-/// Commits, and wakes the subscribers of what has changed.
+/// Commits, and wakes the subscribers of what has changed; what can be remembered of each batch.
 pub(super) async fn finish(
     tx: Arc<DatabaseTransaction>,
     changes: Vec<BatchChange>,
-) -> Result<(), LedgerError> {
+) -> Result<Memory, LedgerError> {
     let announced: Vec<_> = changes.iter().map(BatchChange::announcement).collect();
-    drop(changes);
+    let remembered = changes
+        .into_iter()
+        .filter_map(|change| Some((change.batch_id(), change.remember()?)))
+        .collect();
     let tx = Arc::try_unwrap(tx)
         .map_err(|_| StoreError::corrupt("a transaction that is still in use"))?;
     tx.commit().await?;
     for announce in announced {
         announce.send();
     }
-    Ok(())
+    Ok(remembered)
 }

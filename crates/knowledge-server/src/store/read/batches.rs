@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use knowledge_domain::{
-    batch::{BatchStage, Extractor, FailurePolicy},
+    batch::{BatchStage, Extractor, FailurePolicy, batch_progress},
     ids::BatchId,
-    workflow::{PROGRESS_UNITS, WorkflowMode},
+    workflow::WorkflowMode,
 };
 use knowledge_tables::batch_execution::{Column, Entity, Model};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -121,19 +121,6 @@ impl Reads {
     }
 }
 
-/// The share that is done. A completed batch is done whatever its failed documents left undone.
-fn progress(stage: BatchStage, units: i64, documents: u32) -> f64 {
-    if stage == BatchStage::Completed {
-        return 1.0;
-    }
-    let whole = f64::from(documents) * f64::from(PROGRESS_UNITS);
-    if whole > 0.0 {
-        (units as f64 / whole).clamp(0.0, 1.0)
-    } else {
-        0.0
-    }
-}
-
 impl TryFrom<Model> for BatchView {
     type Error = StoreError;
 
@@ -149,7 +136,12 @@ impl TryFrom<Model> for BatchView {
             enable_entity_resolution: row.enable_entity_resolution,
             extractor: parse::name("extractor", &row.extractor)?,
             mode: parse::name("workflow mode", &row.mode)?,
-            progress: progress(stage, row.progress_units, total_documents),
+            progress: batch_progress(
+                stage,
+                row.progress_units,
+                total_documents,
+                row.enable_entity_resolution,
+            ),
             total_documents,
             completed_documents: parse::count("document count", row.completed_documents)?,
             failed_documents: parse::count("document count", row.failed_documents)?,
