@@ -75,8 +75,9 @@ const SUBJECT: &[&str] = &[
     "glass making",
 ];
 
-/// Paragraphs of a report: four chunks of it.
-const REPORT: usize = 14;
+/// Paragraphs of a report: four chunks and two batches of mentions, so that each stage's units fit
+/// into its window and both sides of a comparison run as many at a time.
+const REPORT: usize = 6;
 /// Paragraphs of a note: one chunk.
 const NOTE: usize = 1;
 
@@ -85,7 +86,7 @@ pub(crate) fn report(index: usize) -> String {
     text(index, REPORT)
 }
 
-/// A document of about 500 characters.
+/// A document of about 1,100 characters.
 pub(crate) fn note(index: usize) -> String {
     text(index, NOTE)
 }
@@ -115,7 +116,12 @@ fn paragraph(text: &mut String, pick: &mut Pick) {
          in {}. {other}, who was born in {home}, joined {firm} as chief engineer and later became \
          its director. The board, which met in {place} every spring, asked {other} to write a \
          history of the firm. In an interview {other} said that the years in {home} had taught \
-         more about {subject} than any university could.",
+         more about {subject} than any university could. The papers that remain are not complete: \
+         several volumes were lost when the archive was moved, and what is left was bound in the \
+         wrong order, so that a reader has to compare the dates on each page before the story makes \
+         sense. Even so it is clear that the first years were harder than the later accounts admit, \
+         that wages were often late, and that the work went on because those who did it believed \
+         that it was needed.",
         year + 9
     );
 }
@@ -158,7 +164,7 @@ mod tests {
         assert_eq!(notes.len(), 2_000);
         assert_eq!(report(7), report(7));
         assert!(
-            (6_000..9_000).contains(&report(7).len()),
+            (6_000..8_000).contains(&report(7).len()),
             "{}",
             report(7).len()
         );
