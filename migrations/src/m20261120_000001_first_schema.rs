@@ -31,6 +31,7 @@ impl MigrationTrait for Migration {
 /// In the order of creation: a table comes after those that it refers to.
 const TABLES: &[&str] = &[
     "organization",
+    "server",
     "ontology",
     "batch_execution",
     "document",
@@ -54,6 +55,7 @@ const TABLES: &[&str] = &[
 fn tables() -> Vec<TableCreateStatement> {
     vec![
         organization(),
+        server(),
         ontology(),
         batch_execution(),
         document(),
@@ -133,6 +135,13 @@ fn organization() -> TableCreateStatement {
         .to_owned()
 }
 
+fn server() -> TableCreateStatement {
+    table("server")
+        .col(text("owner"))
+        .col(timestamp_with_time_zone("lease_expires_at"))
+        .to_owned()
+}
+
 fn ontology() -> TableCreateStatement {
     owned_table("ontology")
         .col(text("name"))
@@ -175,7 +184,6 @@ fn batch_execution() -> TableCreateStatement {
         .col(timestamp_with_time_zone_null("completed_at"))
         .col(text_null("lease_owner"))
         .col(big_integer("lease_token"))
-        .col(timestamp_with_time_zone_null("lease_expires_at"))
         .col(big_integer("version"))
         .foreign_key(&mut foreign_key(
             "batch_execution",
@@ -534,6 +542,7 @@ fn merge_history() -> TableCreateStatement {
 fn indexes() -> Vec<IndexCreateStatement> {
     vec![
         index("organization", &["slug"], true),
+        index("server", &["owner"], true),
         index("ontology", &["organization_id", "content_hash"], true),
         index(
             "batch_execution",

@@ -21,7 +21,7 @@ use knowledge_server::{
     orchestrator::{NewDocument, Orchestrator, OrchestratorSettings, StartBatch},
     progress::EventHub,
     store::{
-        ExtractionOrigin, Store,
+        ExtractionOrigin, FoundGraph, Store,
         ledger::{DocumentOutcome, Ledger},
     },
 };
@@ -186,6 +186,10 @@ impl Workflow for Scripted {
                 tokens: 7,
                 output: serde_json::json!({}),
                 trailing: None,
+                graph: Some(FoundGraph {
+                    origin: self.origin.clone(),
+                    graph: Arc::new(graph(&self.document)),
+                }),
             })
         })
     }
@@ -198,22 +202,11 @@ fn output_of(stage: WorkflowStage, unit: u32) -> Vec<u8> {
 impl Activities for Scripted {
     fn run<'a>(
         &'a self,
-        context: &'a ActivityContext,
+        _context: &'a ActivityContext,
         call: &'a ActivityCall,
     ) -> BoxFuture<'a, Result<Vec<u8>, ActivityError>> {
         Box::pin(async move {
             self.script.play(&self.document, &call.name).await?;
-            if context.stage == WorkflowStage::Assemble {
-                let store = self.ledger.store();
-                store
-                    .store_graph(
-                        &self.origin,
-                        &graph(&self.document),
-                        self.ledger.clock().now(),
-                    )
-                    .await
-                    .unwrap();
-            }
             Ok(format!("\"output of {}\"", call.name).into_bytes())
         })
     }

@@ -274,5 +274,5 @@ fn wrong_usage_is_told_from_failure() {
         "--database",
         db.url(),
     ]);
-    assert_refused(&output, 1, "concurrency");
+    assert_refused(&output, 2, "concurrency");
 }

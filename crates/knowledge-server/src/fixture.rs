@@ -157,7 +157,6 @@ impl Fixture {
             completed_at: None,
             lease_owner: None,
             lease_token: 0,
-            lease_expires_at: None,
             version: 0,
             created_at: at(),
             updated_at: at(),

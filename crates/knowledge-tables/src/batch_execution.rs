@@ -78,8 +78,6 @@ pub struct Model {
     pub lease_owner: Option<String>,
     /// Grows with every owner; writes of an earlier one are refused.
     pub lease_token: i64,
-    /// When another process may take it over.
-    pub lease_expires_at: Option<DateTimeUtc>,
     /// Grows with every change.
     pub version: i64,
     /// When the row was written.

@@ -20,6 +20,7 @@ pub mod organization;
 pub mod relation;
 pub mod relation_evidence;
 pub mod same_as_link;
+pub mod server;
 pub mod workflow_activity;
 pub mod workflow_execution;
 pub mod workflow_signal;

@@ -1,6 +1,6 @@
 //! The extraction workflow over the store.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use knowledge_domain::{
     Ontology,
@@ -19,7 +19,7 @@ use knowledge_extraction::{
 use crate::{
     engine::{Job, Workflow, Workflows},
     store::{
-        ExtractionOrigin, StoreError,
+        ExtractionOrigin, FoundGraph, StoreError,
         ledger::{DocumentOutcome, Ledger},
     },
     text::chain,
@@ -74,9 +74,9 @@ impl Workflows for ExtractionWorkflows {
                 self.config.clone(),
             );
             let graphs = Arc::new(StoredDocument {
-                ledger: self.ledger.clone(),
                 text,
                 origin: origin(job, &identity, &input),
+                graph: Mutex::new(None),
             });
             let activities = ExtractionActivities::new(
                 Arc::clone(&self.extractor),
@@ -87,7 +87,7 @@ impl Workflows for ExtractionWorkflows {
             );
             let workflow: Arc<dyn Workflow> = Arc::new(ExtractionWorkflow {
                 input,
-                extraction: graphs.origin.extraction(),
+                document: graphs,
                 activities: Arc::new(Blocking(Arc::new(activities))),
             });
             Ok(workflow)
@@ -108,7 +108,7 @@ fn origin(job: &Job, identity: &ExtractorIdentity, input: &ExtractionInput) -> E
 
 struct ExtractionWorkflow {
     input: ExtractionInput,
-    extraction: knowledge_domain::ids::ExtractionId,
+    document: Arc<StoredDocument>,
     activities: Arc<dyn Activities>,
 }
 
@@ -124,12 +124,13 @@ impl Workflow for ExtractionWorkflow {
         Box::pin(async move {
             let summary = extract_document(durable, &self.input).await?;
             Ok(DocumentOutcome {
-                extraction: self.extraction,
+                extraction: self.document.origin.extraction(),
                 entities: summary.entity_count,
                 relations: summary.relation_count,
                 tokens: summary.total_tokens,
                 output: serde_json::json!(summary),
                 trailing: None,
+                graph: self.document.found(),
             })
         })
     }
@@ -164,11 +165,27 @@ impl Activities for Blocking {
     }
 }
 
-/// One document: its text, and where its graph goes.
+/// One document: its text, and its graph until it is stored with the outcome, in the transaction
+/// that makes the document complete.
 struct StoredDocument {
-    ledger: Ledger,
     text: SourceText,
     origin: ExtractionOrigin,
+    graph: Mutex<Option<Arc<DocumentGraph>>>,
+}
+
+impl StoredDocument {
+    fn graph(&self) -> MutexGuard<'_, Option<Arc<DocumentGraph>>> {
+        // A graph is put in or taken out whole.
+        self.graph.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn found(&self) -> Option<FoundGraph> {
+        let graph = self.graph().take()?;
+        Some(FoundGraph {
+            origin: self.origin.clone(),
+            graph,
+        })
+    }
 }
 
 impl DocumentSource for StoredDocument {
@@ -190,13 +207,8 @@ impl GraphSink for StoredDocument {
         _document: DocumentId,
         graph: &'a DocumentGraph,
     ) -> BoxFuture<'a, Result<(), ActivityError>> {
-        Box::pin(async move {
-            self.ledger
-                .store()
-                .store_graph(&self.origin, graph, self.ledger.clock().now())
-                .await
-                .map_err(|error| activity_error(&error))
-        })
+        *self.graph() = Some(Arc::new(graph.clone()));
+        Box::pin(std::future::ready(Ok(())))
     }
 }
 
@@ -205,10 +217,6 @@ fn too_long() -> WorkflowError {
         stage: WorkflowStage::Chunk,
         source: ActivityError::permanent("the document is longer than 4 GiB"),
     }
-}
-
-fn activity_error(error: &StoreError) -> ActivityError {
-    ActivityError::new(error.kind(), chain(error))
 }
 
 fn journal_error(error: &StoreError) -> WorkflowError {

@@ -64,13 +64,13 @@ pub(super) struct Extract {
     #[arg(long, value_name = "URL")]
     pub(super) database: Option<String>,
     /// Documents at a time, 1 to 64.
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(1..=64))]
     pub(super) concurrency: Option<i64>,
     /// What to do about documents that fail.
     #[arg(long, value_enum)]
     pub(super) failure_policy: Option<PolicyArg>,
     /// Rounds over failed documents under retry-failed, 0 to 10.
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..=10))]
     pub(super) max_retries: Option<i64>,
     /// Leave entities as each document has them.
     #[arg(long)]

@@ -35,7 +35,7 @@ impl Display {
             Self::Bars(bars) => bars.show(event),
             Self::Lines => {
                 if let Some(line) = line(event) {
-                    eprintln!("{line}");
+                    super::tell(&line);
                 }
             }
         }

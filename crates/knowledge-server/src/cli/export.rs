@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use knowledge_domain::ids::{BatchId, OrganizationId};
 
 use super::{
@@ -26,7 +26,10 @@ pub(super) async fn run(command: Export, config: Config) -> anyhow::Result<Ended
     {
         bail!("there is no database {path}; name one with --database");
     }
-    let store = Store::connect(&url).await?;
+    if let Some(out) = command.out.as_deref() {
+        check(out)?;
+    }
+    let store = Store::read_only(&url).await?;
     write(
         &store,
         command.batch,
@@ -35,6 +38,26 @@ pub(super) async fn run(command: Export, config: Config) -> anyhow::Result<Ended
     )
     .await?;
     Ok(Ended::Done)
+}
+
+/// Refuses a file that could not be written, before the work for it is done.
+pub(super) fn check(path: &Path) -> anyhow::Result<()> {
+    let folder = folder_of(path);
+    if path.is_dir() || !folder.is_dir() {
+        bail!(
+            "{} cannot be written: it is a folder, or its folder is not there",
+            path.display()
+        );
+    }
+    tempfile::NamedTempFile::new_in(folder)
+        .map(drop)
+        .map_err(|error| anyhow!("{} cannot be written: {}", path.display(), error.kind()))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
 /// Writes a graph to a file, whole or not at all, or to standard output.

@@ -30,6 +30,9 @@ const LEASE_RECHECK: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(command: Extract, config: Config) -> anyhow::Result<Ended> {
     let format = check(&command)?;
+    if let Some(out) = command.out.as_deref() {
+        export::check(out)?;
+    }
     let documents = inputs::read(&command.paths)?;
     let start = request(&command, documents);
     let mut signals = serve::Signals::catch()?;
@@ -144,21 +147,21 @@ async fn finish(
     let out = command.out.as_deref();
     export::write(&app.store, Some(batch.id), format, out).await?;
     if command.json && out.is_some() {
-        println!("{}", totals(batch));
+        super::print(&format!("{}\n", totals(batch)))?;
     }
-    eprintln!(
+    super::tell(&format!(
         "{}: {} of {} documents, {} entities, {} relations",
         batch.id,
         batch.completed_documents,
         batch.total_documents,
         batch.entity_count,
         batch.relation_count
-    );
+    ));
     if batch.failed_documents + batch.skipped_documents > 0 {
-        eprintln!(
+        super::tell(&format!(
             "{} documents failed; the graph names them",
             batch.failed_documents
-        );
+        ));
         return Ok(Ended::SomeDocumentsFailed);
     }
     Ok(Ended::Done)

@@ -12,7 +12,7 @@ mod inputs;
 mod serve;
 mod watch;
 
-use std::process::ExitCode;
+use std::{io::Write, process::ExitCode};
 
 use anyhow::Context;
 use clap::Parser;
@@ -38,7 +38,10 @@ pub fn main() -> ExitCode {
         Ok(Ended::Done) => ExitCode::SUCCESS,
         Ok(Ended::SomeDocumentsFailed) => ExitCode::from(3),
         Err(error) => {
-            eprintln!("error: {}", chain(error.as_ref()).replace('\n', " "));
+            tell(&format!(
+                "error: {}",
+                chain(error.as_ref()).replace('\n', " ")
+            ));
             ExitCode::FAILURE
         }
     }
@@ -47,7 +50,7 @@ pub fn main() -> ExitCode {
 fn run(arguments: Arguments) -> anyhow::Result<Ended> {
     let command = match arguments.command {
         Command::Schema => {
-            print!("{}", graphql::sdl());
+            print(&graphql::sdl())?;
             return Ok(Ended::Done);
         }
         other => other,
@@ -73,6 +76,19 @@ fn run(arguments: Arguments) -> anyhow::Result<Ended> {
             }
         }
     })
+}
+
+/// Writes a result to standard output.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .context("standard output cannot be written")
+}
+
+/// Writes a line for people to standard error. Whoever reads it may have gone; the work goes on.
+fn tell(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 fn init_logs() {

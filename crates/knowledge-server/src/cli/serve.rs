@@ -24,10 +24,11 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(command: &Serve, config: Config) -> anyhow::Result<Ended> {
     if command.print_config {
-        print!("{}", Config::describe(&command.overrides())?);
+        super::print(&Config::describe(&command.overrides())?)?;
         return Ok(Ended::Done);
     }
     let address = loopback_address(&config.listen)?;
+    let signals = Signals::catch()?;
     let listener = TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen on {address}; choose another with --listen"))?;
@@ -44,7 +45,6 @@ pub(super) async fn run(command: &Serve, config: Config) -> anyhow::Result<Ended
         },
     )
     .with_shutdown(shutdown.clone());
-    let signals = Signals::catch()?;
     announce(&listener)?;
     serve(listener, state, &app, shutdown, signals).await
 }

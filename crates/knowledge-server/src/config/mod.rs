@@ -22,6 +22,11 @@ const FILE: &str = "knowledge.toml";
 const ENV_PREFIX: &str = "KNOWLEDGE_";
 const FLAGS: &str = "flag";
 
+const MAX_DOCUMENTS: u64 = 10_000;
+const MAX_BODY_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+const MAX_LEASE_SECONDS: u64 = 24 * 60 * 60;
+const MAX_RETRIES: u64 = 1_000;
+
 /// What flags say.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Overrides {
@@ -112,10 +117,12 @@ pub enum ConfigurationError {
     #[error("`{0}` is not an address to listen on; use HOST:PORT, such as 127.0.0.1:8080")]
     Address(String),
     /// A number out of range.
-    #[error("{key} must be at least 1")]
-    TooSmall {
+    #[error("{key} must be between 1 and {most}")]
+    OutOfRange {
         /// The key.
         key: &'static str,
+        /// The largest value.
+        most: u64,
     },
 }
 
@@ -177,13 +184,29 @@ impl Config {
         if self.extractor != Extractor::Offline {
             return Err(ConfigurationError::Extractor(self.extractor));
         }
-        for (key, zero) in [
-            ("max_documents", self.max_documents == 0),
-            ("max_body_bytes", self.max_body_bytes == 0),
-            ("lease_seconds", self.lease_seconds == 0),
+        for (key, value, most) in [
+            ("max_documents", self.max_documents as u64, MAX_DOCUMENTS),
+            ("max_body_bytes", self.max_body_bytes as u64, MAX_BODY_BYTES),
+            ("lease_seconds", self.lease_seconds, MAX_LEASE_SECONDS),
         ] {
-            if zero {
-                return Err(ConfigurationError::TooSmall { key });
+            if !(1..=most).contains(&value) {
+                return Err(ConfigurationError::OutOfRange { key, most });
+            }
+        }
+        for (key, value, most) in [
+            (
+                "activity_max_retries",
+                u64::from(self.activity_max_retries),
+                MAX_RETRIES,
+            ),
+            (
+                "activity_backoff_ms",
+                self.activity_backoff_ms,
+                MAX_LEASE_SECONDS * 1_000,
+            ),
+        ] {
+            if value > most {
+                return Err(ConfigurationError::OutOfRange { key, most });
             }
         }
         Ok(())

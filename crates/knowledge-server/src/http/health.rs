@@ -17,7 +17,7 @@ pub(super) async fn live() -> Json<Value> {
 
 /// `GET /readyz`: the database answers and its schema is this release's.
 pub(super) async fn ready(State(state): State<AppState>) -> Result<Json<Value>, Problem> {
-    if state.shutdown.is_cancelled() {
+    if state.shutdown.is_cancelled() || !state.orchestrator.is_ready() {
         return Err(Problem::unavailable("the server is draining"));
     }
     match tokio::time::timeout(PATIENCE, state.store.ready()).await {

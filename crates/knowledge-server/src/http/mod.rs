@@ -60,6 +60,7 @@ impl Default for Limits {
 #[derive(Clone)]
 pub struct AppState {
     api: Api,
+    orchestrator: Orchestrator,
     store: Store,
     hub: EventHub,
     limits: Limits,
@@ -71,7 +72,8 @@ impl AppState {
     #[must_use]
     pub fn new(store: Store, orchestrator: Orchestrator, hub: EventHub, limits: Limits) -> Self {
         Self {
-            api: Api::new(store.clone(), orchestrator, hub.clone()),
+            api: Api::new(store.clone(), orchestrator.clone(), hub.clone()),
+            orchestrator,
             store,
             hub,
             limits,

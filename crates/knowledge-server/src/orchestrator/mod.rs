@@ -21,7 +21,7 @@ use crate::{
     engine::Executor,
     store::{
         StoreError,
-        ledger::{Created, Ledger, LedgerError, SteerOutcome},
+        ledger::{Created, Ledger, LedgerError, Owner, SteerOutcome},
     },
 };
 
@@ -37,7 +37,7 @@ struct Shared {
     executor: Arc<dyn Executor>,
     settings: OrchestratorSettings,
     /// Names this process as an owner of leases.
-    owner: String,
+    owner: Owner,
     registry: Registry,
     /// Permits of documents that run, over all batches.
     documents: tokio::sync::Semaphore,
@@ -51,7 +51,10 @@ impl Orchestrator {
         executor: Arc<dyn Executor>,
         settings: OrchestratorSettings,
     ) -> Self {
-        let owner = format!("{}:{}", std::process::id(), ledger.entropy().uuid_v7());
+        let owner = Owner {
+            name: format!("{}:{}", std::process::id(), ledger.entropy().uuid_v7()),
+            ttl: settings.lease,
+        };
         let documents = tokio::sync::Semaphore::new(settings.max_documents);
         Self {
             shared: Arc::new(Shared {
@@ -63,6 +66,12 @@ impl Orchestrator {
                 documents,
             }),
         }
+    }
+
+    /// Whether it takes commands: it does not drain, and what it records is written.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.shared.registry.is_draining() && self.shared.ledger.is_alive()
     }
 
     /// Stores a batch with its documents and sets it going. Idempotent by its key.
@@ -80,7 +89,7 @@ impl Orchestrator {
         let created = self
             .shared
             .ledger
-            .create(&batch, &self.shared.owner, self.shared.settings.lease)
+            .create(&batch, &self.shared.owner)
             .await
             .map_err(start_error)?;
         match created {
@@ -125,12 +134,7 @@ impl Orchestrator {
         let lease = self
             .shared
             .ledger
-            .retry(
-                organization,
-                batch,
-                &self.shared.owner,
-                self.shared.settings.lease,
-            )
+            .retry(organization, batch, &self.shared.owner)
             .await
             .map_err(steer_error)?;
         tracing::info!(batch = %batch, "batch retried");

@@ -16,6 +16,7 @@ use crate::{
 
 const MAX_DOCUMENTS: usize = 100_000;
 const MAX_NAME_CHARS: usize = 1_000;
+const MAX_URI_CHARS: usize = 4_000;
 const MAX_KEY_CHARS: usize = 200;
 
 /// Checks a request and fills in what it leaves out.
@@ -84,9 +85,21 @@ fn check_document(position: usize, document: &NewDocument) -> Result<(), StartBa
             format!("a document's name has between 1 and {MAX_NAME_CHARS} characters"),
         ));
     }
-    for (field, text) in [("name", &document.name), ("text", &document.text)] {
+    let uri = document.source_uri.as_deref().unwrap_or_default();
+    if uri.chars().count() > MAX_URI_CHARS {
+        return Err(invalid(
+            &["documents", &position, "sourceUri"],
+            format!("a document's sourceUri has at most {MAX_URI_CHARS} characters"),
+        ));
+    }
+    for (field, holds_nul) in [
+        ("name", document.name.contains('\0')),
+        ("text", document.text.contains('\0')),
+        ("sourceUri", uri.contains('\0')),
+        ("metadata", json_holds_nul(&document.metadata)),
+    ] {
         // PostgreSQL's text cannot hold it, and no document means it.
-        if text.contains('\0') {
+        if holds_nul {
             return Err(invalid(
                 &["documents", &position, field],
                 format!("a document's {field} must not contain the character U+0000"),
@@ -94,6 +107,17 @@ fn check_document(position: usize, document: &NewDocument) -> Result<(), StartBa
         }
     }
     Ok(())
+}
+
+fn json_holds_nul(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::String(text) => text.contains('\0'),
+        serde_json::Value::Array(items) => items.iter().any(json_holds_nul),
+        serde_json::Value::Object(fields) => fields
+            .iter()
+            .any(|(key, value)| key.contains('\0') || json_holds_nul(value)),
+        _ => false,
+    }
 }
 
 fn check_key(key: Option<&str>) -> Result<(), StartBatchError> {
@@ -188,6 +212,9 @@ mod tests {
         assert_eq!(refused_at(request(&[])), ["documents"]);
         assert_eq!(refused_at(request(&["a", " "])), ["documents", "1", "name"]);
         assert_eq!(refused_at(request(&["a\0"])), ["documents", "0", "name"]);
+        let mut command = request(&["a"]);
+        command.documents[0].metadata = serde_json::json!({ "k": ["a\0b"] });
+        assert_eq!(refused_at(command), ["documents", "0", "metadata"]);
         let mut command = request(&["a"]);
         command.idempotency_key = Some(String::new());
         assert_eq!(refused_at(command), ["idempotencyKey"]);

@@ -18,6 +18,8 @@ pub(super) struct Registry {
     draining: CancellationToken,
     /// Documents in flight are dropped.
     stopped: CancellationToken,
+    /// Nothing is in flight any more.
+    finished: CancellationToken,
 }
 
 struct Entry {
@@ -74,6 +76,17 @@ impl Registry {
         });
     }
 
+    /// Background tasks that go on while documents in flight finish.
+    pub(super) fn spawn_until_stopped<F>(&self, task: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let finished = self.finished.clone();
+        tokio::spawn(async move {
+            finished.run_until_cancelled(task).await;
+        });
+    }
+
     /// Forgets a batch whose task with this token has ended.
     pub(super) fn forget(&self, batch: BatchId, token: i64) {
         let mut running = self.lock();
@@ -109,6 +122,7 @@ impl Registry {
             self.stopped.cancel();
             self.tasks.wait().await;
         }
+        self.finished.cancel();
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<BatchId, Entry>> {

@@ -8,13 +8,17 @@ use knowledge_domain::{
     ids::{BatchId, OntologyId, OrganizationId},
     workflow::WorkflowError,
 };
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use super::Shared;
 use crate::{
     engine::Job,
-    store::ledger::{
-        DocumentOutcome, DocumentRun, FailedDocument, Lease, LedgerError, NextRound, PassOutcome,
+    store::{
+        StoreError,
+        ledger::{
+            DocumentOutcome, DocumentRun, FailedDocument, Lease, LedgerError, NextRound,
+            PassOutcome,
+        },
     },
     text::chain,
 };
@@ -46,13 +50,7 @@ pub(super) async fn adopt(
 ) -> Result<bool, LedgerError> {
     let claimed = shared
         .ledger
-        .claim(
-            organization,
-            batch,
-            &shared.owner,
-            shared.settings.lease,
-            whatever_lease,
-        )
+        .claim(organization, batch, &shared.owner, whatever_lease)
         .await?;
     if let Some(lease) = claimed {
         spawn(shared, lease);
@@ -152,15 +150,21 @@ impl Runner {
                 running.spawn(async move { runner.document(run, &settings).await });
             }
             match running.join_next().await {
-                Some(settled) => settled.map_err(|_| self.lost())??,
+                Some(settled) => settled.map_err(|error| self.lost(&error))??,
                 None => return Ok(()),
             }
         }
     }
 
-    /// A document's task that ended without a result: the process stops.
-    fn lost(&self) -> LedgerError {
-        LedgerError::Fenced(self.lease.batch)
+    /// A document's task that ended without a result: the process stops, or there is a defect,
+    /// which ends the batch rather than leave it hanging.
+    fn lost(&self, error: &JoinError) -> LedgerError {
+        if error.is_cancelled() {
+            return LedgerError::Fenced(self.lease.batch);
+        }
+        LedgerError::Store(StoreError::corrupt(
+            "a document whose task panicked, which is a defect of knowledge; please report it",
+        ))
     }
 
     /// Runs a document until its outcome is recorded; while the store is away, it waits and goes

@@ -29,10 +29,10 @@ pub(super) fn spawn(shared: &Arc<Shared>) {
 pub(super) fn spawn_heartbeat(shared: &Arc<Shared>) {
     let kept = Arc::clone(shared);
     let interval = beat(shared.settings.lease);
-    shared.registry.spawn_background(async move {
+    shared.registry.spawn_until_stopped(async move {
         loop {
             tokio::time::sleep(interval).await;
-            let beat = kept.ledger.heartbeat(&kept.owner, kept.settings.lease);
+            let beat = kept.ledger.heartbeat(&kept.owner);
             if let Err(error) = beat.await {
                 // The lease may pass to another process, whose token then fences this one.
                 tracing::warn!("leases could not be extended: {}", chain(&error));

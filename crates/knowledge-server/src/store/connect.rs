@@ -23,6 +23,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A statement that waits longer for a connection fails as retryable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Parameters of a URL that hold no secret.
+const SHOWN_PARAMETERS: [&str; 6] = ["user", "host", "port", "dbname", "sslmode", "mode"];
+
 /// Where the database is; shown with its password masked.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DatabaseUrl(Kind);
@@ -88,18 +91,31 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
-/// The URL with everything between the user's colon and the last `@` replaced.
+/// The URL without its secrets: everything between the user's colon and the last `@`, and every
+/// parameter but the few that say how to connect.
 fn masked(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return url.chars().take(80).collect();
     };
-    match rest.rsplit_once('@') {
+    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let mut shown = match place.rsplit_once('@') {
         Some((credentials, host)) => {
             let user = credentials.split(':').next().unwrap_or_default();
             format!("{scheme}://{user}:***@{host}")
         }
-        None => url.to_owned(),
+        None => format!("{scheme}://{place}"),
+    };
+    for (index, parameter) in query.split('&').filter(|part| !part.is_empty()).enumerate() {
+        let name = parameter.split('=').next().unwrap_or_default();
+        shown.push(if index == 0 { '?' } else { '&' });
+        if SHOWN_PARAMETERS.contains(&name) {
+            shown.push_str(parameter);
+        } else {
+            shown.push_str(name);
+            shown.push_str("=***");
+        }
     }
+    shown
 }
 
 impl Store {
@@ -117,6 +133,28 @@ impl Store {
         let ensured = store.ensure_default_organization().await;
         ensured.map_err(|error| not_migrated(url, error))?;
         Ok(store)
+    }
+
+    /// Opens the database for reading only: a SQLite file is not written, not even its journal.
+    pub async fn read_only(url: &DatabaseUrl) -> Result<Self, StoreError> {
+        let Some(path) = url.sqlite_path() else {
+            return Self::connect(url).await;
+        };
+        let mut options = ConnectOptions::new(format!("sqlite://{path}?mode=ro"));
+        options
+            .max_connections(SQLITE_READERS)
+            .sqlx_logging(false)
+            .map_sqlx_sqlite_opts(|options| options.busy_timeout(BUSY_TIMEOUT));
+        let pool = Database::connect(options)
+            .await
+            .map_err(|error| StoreError::Open {
+                url: url.to_string(),
+                reason: error.to_string(),
+            })?;
+        Ok(Self {
+            write: pool.clone(),
+            read: pool,
+        })
     }
 
     /// Opens the database as it is.
@@ -232,6 +270,8 @@ mod tests {
         let url: DatabaseUrl = "postgres://me:s3cret@p@db:5432/knowledge".parse().unwrap();
         assert_eq!(url.to_string(), "postgres://me:***@db:5432/knowledge");
         assert!(!format!("{url:?}").contains("s3cret"));
+        let url: DatabaseUrl = "postgres://h/d?password=s3cret&user=u".parse().unwrap();
+        assert_eq!(url.to_string(), "postgres://h/d?password=***&user=u");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Writing one document's graph.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use knowledge_domain::{
     graph::{DocumentGraph, Entity, RelationObject},
@@ -44,50 +46,77 @@ impl ExtractionOrigin {
     }
 }
 
+/// A document's graph with what found it; cheap to clone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FoundGraph {
+    /// What it is of, and what found it.
+    pub origin: ExtractionOrigin,
+    /// The graph.
+    pub graph: Arc<DocumentGraph>,
+}
+
+impl FoundGraph {
+    /// How many rows it has.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        let evidence = self
+            .graph
+            .relations
+            .iter()
+            .map(|relation| relation.evidence.len());
+        self.graph.chunks.len()
+            + self.graph.mentions.len()
+            + self.graph.entities.len()
+            + self.graph.relations.len()
+            + evidence.sum::<usize>()
+    }
+}
+
 impl Store {
-    /// Stores a document's graph in one transaction. Ids are derived from what is stored, so
-    /// storing it again changes nothing.
+    /// Stores a document's graph in a transaction of its own.
     pub async fn store_graph(
         &self,
-        origin: &ExtractionOrigin,
-        graph: &DocumentGraph,
+        found: &FoundGraph,
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let rows = GraphRows {
-            origin,
-            graph,
-            extraction: origin.extraction(),
-            at,
-        };
         let tx = self.begin().await?;
-        insert(&tx, [rows.extraction()]).await?;
-        insert(&tx, rows.chunks()).await?;
-        insert(&tx, rows.entities()?).await?;
-        insert(&tx, rows.mentions()).await?;
-        insert(&tx, rows.relations()).await?;
-        insert(&tx, rows.evidence()).await?;
+        write_graph(&tx, found, at).await?;
         Ok(tx.commit().await?)
     }
 }
 
-async fn insert<A>(
+/// Writes a document's graph. Ids are derived from what is stored, so writing it again changes
+/// nothing.
+pub(super) async fn write_graph(
     tx: &DatabaseTransaction,
-    rows: impl IntoIterator<Item = A>,
-) -> Result<(), StoreError>
+    found: &FoundGraph,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let rows = GraphRows {
+        origin: &found.origin,
+        graph: &found.graph,
+        extraction: found.origin.extraction(),
+        at,
+    };
+    insert(tx, vec![rows.extraction()]).await?;
+    insert(tx, rows.chunks().collect()).await?;
+    insert(tx, rows.entities()?).await?;
+    insert(tx, rows.mentions().collect()).await?;
+    insert(tx, rows.relations().collect()).await?;
+    insert(tx, rows.evidence().collect()).await
+}
+
+async fn insert<A>(tx: &DatabaseTransaction, rows: Vec<A>) -> Result<(), StoreError>
 where
-    A: ActiveModelTrait + Send,
+    A: ActiveModelTrait + Send + Sync,
 {
-    let mut rows = rows.into_iter();
-    loop {
-        let some: Vec<A> = rows.by_ref().take(ROWS_PER_INSERT).collect();
-        if some.is_empty() {
-            return Ok(());
-        }
-        <A::Entity as EntityTrait>::insert_many(some)
+    for rows in rows.chunks(ROWS_PER_INSERT) {
+        <A::Entity as EntityTrait>::insert_many(rows.to_vec())
             .on_conflict(OnConflict::new().do_nothing().to_owned())
             .exec_without_returning(tx)
             .await?;
     }
+    Ok(())
 }
 
 struct GraphRows<'a> {

@@ -19,7 +19,7 @@ use sea_orm::{
 pub use connect::DatabaseUrl;
 pub use document::Content;
 pub use error::StoreError;
-pub use graph::ExtractionOrigin;
+pub use graph::{ExtractionOrigin, FoundGraph};
 
 /// A handle to the database; cheap to clone.
 #[derive(Debug, Clone)]

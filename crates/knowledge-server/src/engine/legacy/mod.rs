@@ -20,8 +20,7 @@ use knowledge_domain::{
 use super::{Executor, Job, Workflows};
 use crate::{
     store::ledger::{
-        Checkpoint, CompletedUnit, DocumentOutcome, DocumentRun, Lease, Ledger, LedgerError,
-        StagedUnit,
+        CompletedUnit, DocumentOutcome, DocumentRun, Lease, Ledger, LedgerError, StagedUnit,
     },
     text::chain,
 };
@@ -65,7 +64,11 @@ impl Executor for LegacyExecutor {
                 retries,
                 deferred: Mutex::new(None),
             }));
-            durable.finish(workflow.define(&durable).await).await
+            let outcome = workflow.define(&durable).await?;
+            Ok(DocumentOutcome {
+                trailing: durable.0.take_deferred(),
+                ..outcome
+            })
         })
     }
 }
@@ -98,38 +101,6 @@ impl Execution {
     fn deferred(&self) -> MutexGuard<'_, Option<StagedUnit>> {
         // A unit is put in or taken out whole.
         self.deferred.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl LegacyDurable {
-    /// Hands the last unit over with the outcome, or records it where there is none.
-    async fn finish(
-        &self,
-        result: Result<DocumentOutcome, WorkflowError>,
-    ) -> Result<DocumentOutcome, WorkflowError> {
-        let execution = &self.0;
-        let last = execution.take_deferred();
-        match (result, last) {
-            (Ok(outcome), trailing) => Ok(DocumentOutcome {
-                trailing,
-                ..outcome
-            }),
-            (Err(error), None) => Err(error),
-            (Err(error), Some((stage, unit))) => {
-                let checkpoint = Checkpoint {
-                    stage,
-                    entered: None,
-                    completed: vec![(stage, unit)],
-                    starting: Vec::new(),
-                };
-                execution
-                    .ledger
-                    .checkpoint(execution.lease, execution.run, checkpoint)
-                    .await
-                    .map_err(|error| journal_error(&error))?;
-                Err(error)
-            }
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! One transaction on one batch.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use knowledge_domain::{
@@ -21,6 +21,7 @@ use sea_orm::{
 use super::{
     documents::Documents,
     journal::JournalWrites,
+    lease::{Owner, register},
     writer::{Environment, Scope},
 };
 use crate::{
@@ -229,11 +230,16 @@ impl BatchChange {
     }
 
     /// Gives the batch to an owner; the new token, which fences every earlier owner.
-    pub(super) fn lease_to(&mut self, owner: String, ttl: Duration) -> i64 {
-        self.row.lease_owner = Some(owner);
-        self.row.lease_expires_at = Some(self.at + ttl);
+    pub(super) async fn lease_to(&mut self, owner: &Owner) -> Result<i64, LedgerError> {
+        register(&self.tx, owner, self.env.entropy.as_ref(), self.at).await?;
+        self.row.lease_owner = Some(owner.name.clone());
         self.row.lease_token += 1;
-        self.row.lease_token
+        Ok(self.row.lease_token)
+    }
+
+    /// From here on the change happens now: what came before took its time.
+    pub(super) fn refresh(&mut self) {
+        self.at = self.env.clock.now();
     }
 
     /// Raises a document's progress to `units`, and the batch's by the difference; never lowers it.
@@ -258,7 +264,6 @@ impl BatchChange {
         if self.stage().is_terminal() {
             self.row.completed_at = Some(self.at);
             self.row.lease_owner = None;
-            self.row.lease_expires_at = None;
             self.row.lease_token += 1;
         } else if self.stage() == BatchStage::Pending {
             self.row.completed_at = None;
@@ -330,7 +335,7 @@ impl BatchChange {
             .await?;
         if documents || self.row != self.original || !self.events.is_empty() {
             self.row.version += 1;
-            write_row(&self.tx, &self.row, &self.original, &self.state, self.at).await?;
+            write_row(&self.tx, &self.row, &self.state, self.at).await?;
             write_events(&self.tx, self.entropy(), &self.row, &self.events).await?;
             self.events.clear();
             self.original = self.row.clone();
@@ -364,11 +369,10 @@ impl Announcement {
 async fn write_row(
     tx: &DatabaseTransaction,
     row: &batch_execution::Model,
-    original: &batch_execution::Model,
     state: &BatchState,
     at: DateTime<Utc>,
 ) -> Result<(), LedgerError> {
-    let mut changed = batch_execution::ActiveModel {
+    let changed = batch_execution::ActiveModel {
         id: Unchanged(row.id),
         state: Set(state.stage().to_string()),
         state_data: Set(convert::to_json(state)?),
@@ -385,16 +389,12 @@ async fn write_row(
         error: Set(row.error.clone()),
         started_at: Set(row.started_at),
         completed_at: Set(row.completed_at),
+        lease_owner: Set(row.lease_owner.clone()),
+        lease_token: Set(row.lease_token),
         version: Set(row.version),
         updated_at: Set(at),
         ..Default::default()
     };
-    // A heartbeat extends the lease without a change of the batch; it must not be taken back.
-    if row.lease_token != original.lease_token {
-        changed.lease_owner = Set(row.lease_owner.clone());
-        changed.lease_token = Set(row.lease_token);
-        changed.lease_expires_at = Set(row.lease_expires_at);
-    }
     batch_execution::Entity::update(changed)
         .exec_without_returning(tx)
         .await?;

@@ -1,6 +1,6 @@
 //! Storing a batch with its documents.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use knowledge_domain::{
     batch::{BatchConfig, BatchEventKind, BatchState},
@@ -14,7 +14,12 @@ use sea_orm::{
     IntoActiveModel, QueryFilter, SqlErr, sea_query::OnConflict,
 };
 
-use super::{Ledger, LedgerError, change::BatchChange, writer::finish};
+use super::{
+    Ledger, LedgerError, Owner,
+    change::BatchChange,
+    lease::register,
+    writer::{finish, persistently},
+};
 use crate::store::{StoreError, convert};
 
 /// Documents that one INSERT writes at most; SQLite binds at most 32,766 values.
@@ -66,17 +71,16 @@ pub enum Created {
 }
 
 impl Ledger {
-    /// Stores a batch, its documents and `BatchCreated`, leased to `owner` for `ttl`.
+    /// Stores a batch, its documents and `BatchCreated`, leased to `owner`.
     pub async fn create(
         &self,
         batch: &PreparedBatch,
-        owner: &str,
-        ttl: Duration,
+        owner: &Owner,
     ) -> Result<Created, LedgerError> {
         if let Some(earlier) = self.earlier(batch).await? {
             return Ok(earlier);
         }
-        match self.insert_batch(batch, owner, ttl).await {
+        match persistently(|| self.insert_batch(batch, owner)).await {
             // Another request with this key was committed in between.
             Err(LedgerError::Store(StoreError::Database(error))) if is_duplicate(&error) => self
                 .earlier(batch)
@@ -108,12 +112,12 @@ impl Ledger {
     async fn insert_batch(
         &self,
         batch: &PreparedBatch,
-        owner: &str,
-        ttl: Duration,
+        owner: &Owner,
     ) -> Result<BatchId, LedgerError> {
         let id = BatchId::from_uuid(self.entropy().uuid_v7());
-        let row = self.batch_row(id, batch, owner, ttl)?;
+        let row = self.batch_row(id, batch, owner)?;
         let tx = Arc::new(self.store().begin().await?);
+        register(&tx, owner, self.entropy(), row.created_at).await?;
         batch_execution::Entity::insert(row.clone().into_active_model().reset_all())
             .exec_without_returning(tx.as_ref())
             .await?;
@@ -129,8 +133,7 @@ impl Ledger {
         &self,
         id: BatchId,
         batch: &PreparedBatch,
-        owner: &str,
-        ttl: Duration,
+        owner: &Owner,
     ) -> Result<batch_execution::Model, StoreError> {
         let now = self.clock().now();
         let state = BatchState::Pending;
@@ -163,9 +166,8 @@ impl Ledger {
             error: None,
             started_at: None,
             completed_at: None,
-            lease_owner: Some(owner.to_owned()),
+            lease_owner: Some(owner.name.clone()),
             lease_token: 1,
-            lease_expires_at: Some(now + ttl),
             version: 1,
             created_at: now,
             updated_at: now,
@@ -178,19 +180,42 @@ impl Ledger {
         batch: BatchId,
         prepared: &PreparedBatch,
     ) -> Result<(), LedgerError> {
+        self.insert_contents(tx, prepared).await?;
         let numbered: Vec<_> = prepared.documents.iter().enumerate().collect();
         for documents in numbered.chunks(DOCUMENTS_PER_INSERT) {
-            let contents = documents
-                .iter()
-                .map(|(_, document)| self.content_row(prepared.organization, document));
-            document::Entity::insert_many(contents)
-                .on_conflict(OnConflict::new().do_nothing().to_owned())
-                .exec_without_returning(tx)
-                .await?;
             let places = documents.iter().map(|(position, document)| {
                 self.place_row(prepared.organization, batch, *position, document)
             });
             batch_document::Entity::insert_many(places)
+                .exec_without_returning(tx)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Each content once and in the order of the ids, so that two batches which share documents
+    /// never wait for each other.
+    async fn insert_contents(
+        &self,
+        tx: &DatabaseTransaction,
+        prepared: &PreparedBatch,
+    ) -> Result<(), LedgerError> {
+        let contents: BTreeMap<DocumentId, &PreparedDocument> = prepared
+            .documents
+            .iter()
+            .rev()
+            .map(|document| {
+                let id = DocumentId::derive(prepared.organization, &document.content_hash);
+                (id, document)
+            })
+            .collect();
+        let contents: Vec<_> = contents.into_values().collect();
+        for documents in contents.chunks(DOCUMENTS_PER_INSERT) {
+            let rows = documents
+                .iter()
+                .map(|document| self.content_row(prepared.organization, document));
+            document::Entity::insert_many(rows)
+                .on_conflict(OnConflict::new().do_nothing().to_owned())
                 .exec_without_returning(tx)
                 .await?;
         }

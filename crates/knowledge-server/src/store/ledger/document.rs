@@ -18,7 +18,10 @@ use super::{
     execution,
     writer::{Scope, commit_alone},
 };
-use crate::store::{StoreError, convert};
+use crate::store::{
+    StoreError, convert,
+    graph::{FoundGraph, write_graph},
+};
 
 /// A document whose turn has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +55,12 @@ pub struct DocumentOutcome {
     pub output: serde_json::Value,
     /// The last unit, where it is not recorded yet.
     pub trailing: Option<StagedUnit>,
+    /// The graph, where it is not stored yet: it becomes visible with the outcome.
+    pub graph: Option<FoundGraph>,
 }
+
+/// A graph of more rows than these is not written in a transaction that others wait for.
+const LARGE_GRAPH_ROWS: usize = 2_000;
 
 /// Why a document failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,10 +103,16 @@ impl Ledger {
         outcome: DocumentOutcome,
     ) -> Result<(), LedgerError> {
         let scope = Scope::owned(lease).document(run.document);
+        let rows = outcome.graph.as_ref().map_or(0, FoundGraph::rows);
+        if rows > LARGE_GRAPH_ROWS {
+            return commit_alone(&self.env, scope, move |change| {
+                Box::pin(complete(change, run, outcome.clone()))
+            })
+            .await;
+        }
         self.writer
             .submit(scope, move |change| {
-                let outcome = outcome.clone();
-                Box::pin(async move { complete(change, run, outcome).await })
+                Box::pin(complete(change, run, outcome.clone()))
             })
             .await
     }
@@ -154,6 +168,10 @@ async fn complete(
     let mut row = change.documents.get(run.document)?;
     if status(&row)? == DocumentStatus::Completed {
         return Ok(());
+    }
+    if let Some(graph) = &outcome.graph {
+        write_graph(&change.tx, graph, change.at).await?;
+        change.refresh();
     }
     if let Some(unit) = outcome.trailing {
         complete_unit(change, &mut row, run, unit);

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use knowledge_domain::{
     ids::{DocumentId, ExecutionId},
-    workflow::{RetryOwner, WorkflowExecutionStatus, WorkflowType},
+    workflow::{RetryOwner, WorkflowActivityStatus, WorkflowExecutionStatus, WorkflowType},
 };
 use knowledge_extraction::WORKFLOW_VERSION;
 use knowledge_tables::{batch_document, workflow_activity, workflow_execution};
@@ -41,7 +41,7 @@ pub(super) async fn begin(
         retry_count: Set(0),
         lease_owner: Set(change.row.lease_owner.clone()),
         lease_token: Set(change.row.lease_token),
-        lease_expires_at: Set(change.row.lease_expires_at),
+        lease_expires_at: Set(None),
         started_at: Set(Some(change.at)),
         completed_at: Set(None),
         version: Set(1),
@@ -87,10 +87,6 @@ pub(super) async fn lease(
             Expr::value(change.row.lease_owner.clone()),
         )
         .col_expr(Column::LeaseToken, Expr::value(change.row.lease_token))
-        .col_expr(
-            Column::LeaseExpiresAt,
-            Expr::value(change.row.lease_expires_at),
-        )
         .col_expr(Column::UpdatedAt, Expr::value(change.at))
         .col_expr(Column::Version, Expr::col(Column::Version).add(1))
         .filter(Column::Id.eq(execution.uuid()));
@@ -124,6 +120,28 @@ pub(super) async fn end(
         .col_expr(Column::UpdatedAt, Expr::value(change.at))
         .col_expr(Column::Version, Expr::col(Column::Version).add(1))
         .filter(Column::Id.eq(execution.uuid()))
+        .exec(change.tx.as_ref())
+        .await?;
+    if status == WorkflowExecutionStatus::Completed {
+        return Ok(());
+    }
+    skip_unfinished(change, execution).await
+}
+
+/// What was in flight when an execution ended is not needed any more.
+async fn skip_unfinished(change: &BatchChange, execution: ExecutionId) -> Result<(), LedgerError> {
+    use workflow_activity::Column;
+    let unfinished = [
+        WorkflowActivityStatus::Pending,
+        WorkflowActivityStatus::Running,
+    ];
+    let skipped = WorkflowActivityStatus::Skipped.to_string();
+    workflow_activity::Entity::update_many()
+        .col_expr(Column::Status, Expr::value(skipped))
+        .col_expr(Column::CompletedAt, Expr::value(change.at))
+        .col_expr(Column::UpdatedAt, Expr::value(change.at))
+        .filter(Column::ExecutionId.eq(execution.uuid()))
+        .filter(Column::Status.is_in(unfinished.iter().map(ToString::to_string)))
         .exec(change.tx.as_ref())
         .await?;
     Ok(())

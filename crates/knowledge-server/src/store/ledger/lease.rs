@@ -1,14 +1,26 @@
 //! Who runs a batch.
+//!
+//! A batch names its owner and a token; how long the owner's leases hold is one row of the owner's
+//! own, in `server`.
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use knowledge_domain::{
+    Entropy,
     batch::{BatchConfig, BatchStage},
     ids::{BatchId, OntologyId, OrganizationId},
 };
-use knowledge_tables::batch_execution::{Column, Entity};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr};
+use knowledge_tables::{
+    batch_execution::{Column, Entity},
+    server,
+};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, Select, sea_query::OnConflict,
+};
 use strum::IntoEnumIterator;
+use uuid::Uuid;
 
 use super::{
     Lease, Ledger, LedgerError,
@@ -16,6 +28,15 @@ use super::{
     writer::{Scope, commit_alone},
 };
 use crate::store::convert;
+
+/// A process that runs batches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// Names it; no two processes have the same.
+    pub name: String,
+    /// How long its leases hold after it said that it is alive.
+    pub ttl: Duration,
+}
 
 fn unfinished() -> Condition {
     let names = BatchStage::iter()
@@ -25,34 +46,36 @@ fn unfinished() -> Condition {
 }
 
 impl Ledger {
-    /// Unfinished batches that nobody runs: their lease has run out, was given up, or, with
-    /// `whatever_lease`, is of a process that cannot be alive (SQLite's file lock is ours).
+    /// Unfinished batches that nobody runs: they have no owner, or one whose leases have run out,
+    /// or, with `whatever_lease`, one that cannot be alive (SQLite's file lock is ours).
     pub async fn orphans(
         &self,
         whatever_lease: bool,
     ) -> Result<Vec<(OrganizationId, BatchId)>, LedgerError> {
         let mut condition = unfinished();
         if !whatever_lease {
+            let alive = alive(self.clock().now()).into_query();
             condition = condition.add(
                 Condition::any()
-                    .add(Column::LeaseExpiresAt.is_null())
-                    .add(Column::LeaseExpiresAt.lt(self.clock().now())),
+                    .add(Column::LeaseOwner.is_null())
+                    .add(Column::LeaseOwner.not_in_subquery(alive)),
             );
         }
-        let rows = Entity::find()
+        let rows: Vec<(Uuid, Uuid)> = Entity::find()
+            .select_only()
+            .columns([Column::OrganizationId, Column::Id])
             .filter(condition)
             .order_by_asc(Column::Id)
+            .into_tuple()
             .all(self.store().read())
             .await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| {
-                (
-                    OrganizationId::from_uuid(row.organization_id),
-                    BatchId::from_uuid(row.id),
-                )
-            })
-            .collect())
+        let ids = rows.into_iter().map(|(organization, batch)| {
+            (
+                OrganizationId::from_uuid(organization),
+                BatchId::from_uuid(batch),
+            )
+        });
+        Ok(ids.collect())
     }
 
     /// Takes a batch that nobody runs; `None` when somebody does, or when it has ended.
@@ -60,18 +83,12 @@ impl Ledger {
         &self,
         organization: OrganizationId,
         batch: BatchId,
-        owner: &str,
-        ttl: Duration,
+        owner: &Owner,
         whatever_lease: bool,
     ) -> Result<Option<Lease>, LedgerError> {
         let token = commit_alone(&self.env, Scope::of(organization, batch), |change| {
-            let owner = owner.to_owned();
-            Box::pin(std::future::ready(Ok(take(
-                change,
-                owner,
-                ttl,
-                whatever_lease,
-            ))))
+            let owner = owner.clone();
+            Box::pin(async move { take(change, &owner, whatever_lease).await })
         })
         .await?;
         Ok(token.map(|token| Lease {
@@ -94,29 +111,21 @@ impl Ledger {
         Ok((config, row.ontology_id.map(OntologyId::from_uuid)))
     }
 
-    /// Extends every lease of `owner`; the number of batches that it runs.
-    pub async fn heartbeat(&self, owner: &str, ttl: Duration) -> Result<u64, LedgerError> {
-        let now = self.clock().now();
+    /// Says that `owner` is alive: all its leases hold for another while.
+    ///
+    /// One row of its own, so that it waits for no batch and no batch waits for it.
+    pub async fn heartbeat(&self, owner: &Owner) -> Result<(), LedgerError> {
         let tx = self.store().begin().await?;
-        let updated = Entity::update_many()
-            .col_expr(Column::LeaseExpiresAt, Expr::value(now + ttl))
-            .filter(unfinished().add(Column::LeaseOwner.eq(owner)))
-            .exec(&tx)
-            .await?;
+        register(&tx, owner, self.entropy(), self.clock().now()).await?;
         tx.commit().await?;
-        Ok(updated.rows_affected)
+        Ok(())
     }
 
     /// Gives every lease of `owner` up, so that another process can take over at once.
-    pub async fn release(&self, owner: &str) -> Result<(), LedgerError> {
+    pub async fn release(&self, owner: &Owner) -> Result<(), LedgerError> {
         let tx = self.store().begin().await?;
-        Entity::update_many()
-            .col_expr(
-                Column::LeaseExpiresAt,
-                Expr::value(None::<chrono::DateTime<chrono::Utc>>),
-            )
-            .col_expr(Column::LeaseOwner, Expr::value(None::<String>))
-            .filter(unfinished().add(Column::LeaseOwner.eq(owner)))
+        server::Entity::delete_many()
+            .filter(server::Column::Owner.eq(&owner.name))
             .exec(&tx)
             .await?;
         tx.commit().await?;
@@ -124,16 +133,54 @@ impl Ledger {
     }
 }
 
-/// Takes a batch for `owner`, if nobody else has it; the new token.
-fn take(
+/// Takes a batch for `owner`, if nobody alive has it; the new token.
+async fn take(
     change: &mut BatchChange,
-    owner: String,
-    ttl: Duration,
+    owner: &Owner,
     whatever_lease: bool,
-) -> Option<i64> {
-    let held = change.row.lease_owner.as_deref().is_some_and(|holder| {
-        holder == owner || (!whatever_lease && change.row.lease_expires_at > Some(change.at))
-    });
-    let free = !held && !change.stage().is_terminal();
-    free.then(|| change.lease_to(owner, ttl))
+) -> Result<Option<i64>, LedgerError> {
+    if change.stage().is_terminal() {
+        return Ok(None);
+    }
+    if let Some(holder) = &change.row.lease_owner {
+        let alive = alive(change.at).filter(server::Column::Owner.eq(holder));
+        let alive: Option<String> = alive.into_tuple().one(change.tx.as_ref()).await?;
+        let held = !whatever_lease && alive.is_some();
+        if held || *holder == owner.name {
+            return Ok(None);
+        }
+    }
+    change.lease_to(owner).await.map(Some)
+}
+
+/// The owners whose leases hold.
+fn alive(now: DateTime<Utc>) -> Select<server::Entity> {
+    server::Entity::find()
+        .select_only()
+        .column(server::Column::Owner)
+        .filter(server::Column::LeaseExpiresAt.gt(now))
+}
+
+/// Writes that an owner is alive.
+pub(super) async fn register(
+    tx: &DatabaseTransaction,
+    owner: &Owner,
+    entropy: &dyn Entropy,
+    now: DateTime<Utc>,
+) -> Result<(), LedgerError> {
+    let row = server::ActiveModel {
+        id: Set(entropy.uuid_v7()),
+        owner: Set(owner.name.clone()),
+        lease_expires_at: Set(now + owner.ttl),
+        created_at: Set(now),
+        updated_at: Set(now),
+    };
+    let again = OnConflict::column(server::Column::Owner)
+        .update_columns([server::Column::LeaseExpiresAt, server::Column::UpdatedAt])
+        .to_owned();
+    server::Entity::insert(row)
+        .on_conflict(again)
+        .exec_without_returning(tx)
+        .await?;
+    Ok(())
 }

@@ -14,6 +14,7 @@ mod execution;
 mod finish;
 mod journal;
 mod lease;
+mod links;
 mod resolve;
 mod round;
 mod steer;
@@ -28,6 +29,7 @@ pub use document::{DocumentOutcome, DocumentRun, FailedDocument};
 pub use finish::PassOutcome;
 pub use journal::{CompletedUnit, FailedUnit, JournaledUnit, StagedUnit, UnitKey};
 use knowledge_domain::{Clock, Entropy};
+pub use lease::Owner;
 pub use round::NextRound;
 pub use steer::SteerOutcome;
 use writer::{Environment, Writer};
@@ -62,6 +64,12 @@ impl Ledger {
         });
         let writer = Writer::start(Arc::clone(&env));
         Self { env, writer }
+    }
+
+    /// Whether its writer runs.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.writer.is_alive()
     }
 
     /// The store that it writes to.

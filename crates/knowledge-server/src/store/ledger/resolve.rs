@@ -6,17 +6,15 @@ use knowledge_domain::{
     batch::{BatchEventKind, BatchTrigger},
     document::DocumentStatus,
     graph::Confidence,
-    ids::{ClusterId, EntityId, OrganizationId},
+    ids::EntityId,
 };
-use knowledge_resolution::{Candidate, Cluster, cluster_key, resolve};
+use knowledge_resolution::{Candidate, cluster_key, resolve};
 use knowledge_tables::{
-    batch_document, cluster_member, entity, entity_cluster, mention_record, merge_history,
-    organization, same_as_link,
+    batch_document, cluster_member, entity, entity_cluster, mention_record, organization, relation,
 };
 use sea_orm::{
-    ActiveValue::Set,
     ColumnTrait, EntityTrait, QueryFilter, QuerySelect,
-    sea_query::{Expr, OnConflict},
+    sea_query::{Expr, LockType},
 };
 use uuid::Uuid;
 
@@ -24,21 +22,13 @@ use super::{
     Lease, Ledger, LedgerError,
     change::BatchChange,
     document::of_status,
+    links::Links,
     writer::{Scope, commit_alone},
 };
 use crate::store::convert;
 
 /// Ids that one statement names at most; SQLite binds at most 32,766 values.
 const IDS_PER_STATEMENT: usize = 1_000;
-
-/// Why exact names link: the database's and the wire's word for it.
-const EXACT_NAME: &str = "exact_name";
-
-#[derive(Debug, Default)]
-struct Counts {
-    merges: u32,
-    links: u32,
-}
 
 impl Ledger {
     /// Resolves the entities of a batch that is `Resolving`, and completes it.
@@ -54,20 +44,24 @@ impl Ledger {
 }
 
 async fn resolve_batch(change: &mut BatchChange) -> Result<(), LedgerError> {
+    // Not the lock that foreign keys to the organisation wait for.
     organization::Entity::find_by_id(change.row.organization_id)
-        .lock_exclusive()
+        .lock(LockType::NoKeyUpdate)
         .one(change.tx.as_ref())
         .await?;
     let extractions = extractions(change).await?;
     let entities = entities_of(change, &extractions).await?;
-    let counts = attach(change, &entities).await?;
+    let links = attach(change, &entities).await?;
     link_mentions(change, &extractions).await?;
     let clusters = faces(change, &extractions).await?;
+    let relations = folded_relations(change, &extractions).await?;
+    change.refresh();
     change.row.entity_count = convert::count(clusters);
+    change.row.relation_count = convert::count(relations);
     change.record(BatchEventKind::ResolutionCompleted {
         cluster_count: u32::try_from(clusters).unwrap_or(u32::MAX),
-        merge_count: counts.merges,
-        same_as_count: counts.links,
+        merge_count: u32::try_from(links.merges.len()).unwrap_or(u32::MAX),
+        same_as_count: u32::try_from(links.same_as.len()).unwrap_or(u32::MAX),
     });
     let totals = change.totals();
     change.apply(BatchTrigger::Complete { totals })
@@ -106,26 +100,28 @@ async fn entities_of(
 }
 
 /// Attaches entities to the organisation's clusters, or opens clusters for them.
-async fn attach(change: &BatchChange, entities: &[entity::Model]) -> Result<Counts, LedgerError> {
-    let keys: HashMap<Uuid, String> = entities
+async fn attach(change: &BatchChange, entities: &[entity::Model]) -> Result<Links, LedgerError> {
+    let keys: Vec<String> = entities.iter().map(key_of).collect::<Result<_, _>>()?;
+    let existing = existing_clusters(change, keys).await?;
+    let clusters: Vec<Uuid> = existing.values().map(|cluster| cluster.id).collect();
+    let members = members_of(change, &clusters).await?;
+    let clustered: HashSet<Uuid> = members.iter().map(|member| member.id).collect();
+    let joining = entities.iter().filter(|row| !clustered.contains(&row.id));
+    let faces: HashMap<Uuid, Uuid> = members
         .iter()
-        .map(|row| Ok((row.id, key_of(row)?)))
-        .collect::<Result<_, LedgerError>>()?;
-    let existing = existing_clusters(change, keys.values()).await?;
-    let members = members_of(change, existing.values().map(|cluster| cluster.id)).await?;
-    let known: HashSet<Uuid> = members.iter().map(|member| member.id).collect();
-    let candidates = entities
-        .iter()
-        .filter(|row| !known.contains(&row.id))
+        .chain(entities)
+        .map(|row| (row.id, row.canonical_id))
+        .collect();
+    let candidates = joining
         .chain(&members)
         .map(candidate)
         .collect::<Result<Vec<_>, LedgerError>>()?;
-    let mut counts = Counts::default();
+    let mut links = Links::default();
     for cluster in resolve(&candidates) {
-        let before = existing.get(&cluster.key);
-        write_cluster(change, &cluster, before, &known, &mut counts).await?;
+        links.attach(&cluster, existing.get(&cluster.key), &clustered, &faces);
     }
-    Ok(counts)
+    links.write(change).await?;
+    Ok(links)
 }
 
 fn key_of(row: &entity::Model) -> Result<String, LedgerError> {
@@ -148,16 +144,15 @@ fn candidate(row: &entity::Model) -> Result<Candidate, LedgerError> {
 
 async fn existing_clusters(
     change: &BatchChange,
-    keys: impl Iterator<Item = &String>,
+    mut keys: Vec<String>,
 ) -> Result<HashMap<String, entity_cluster::Model>, LedgerError> {
-    let mut keys: Vec<&String> = keys.collect();
     keys.sort_unstable();
     keys.dedup();
     let mut clusters = HashMap::new();
     for keys in keys.chunks(IDS_PER_STATEMENT) {
         let rows = entity_cluster::Entity::find()
             .filter(entity_cluster::Column::OrganizationId.eq(change.row.organization_id))
-            .filter(entity_cluster::Column::ClusterKey.is_in(keys.iter().copied()))
+            .filter(entity_cluster::Column::ClusterKey.is_in(keys.iter().cloned()))
             .all(change.tx.as_ref())
             .await?;
         clusters.extend(rows.into_iter().map(|row| (row.cluster_key.clone(), row)));
@@ -167,9 +162,8 @@ async fn existing_clusters(
 
 async fn members_of(
     change: &BatchChange,
-    clusters: impl Iterator<Item = Uuid>,
+    clusters: &[Uuid],
 ) -> Result<Vec<entity::Model>, LedgerError> {
-    let clusters: Vec<Uuid> = clusters.collect();
     let mut members = Vec::new();
     for ids in clusters.chunks(IDS_PER_STATEMENT) {
         let of_clusters = cluster_member::Entity::find()
@@ -186,179 +180,6 @@ async fn members_of(
         );
     }
     Ok(members)
-}
-
-async fn write_cluster(
-    change: &BatchChange,
-    cluster: &Cluster,
-    before: Option<&entity_cluster::Model>,
-    known: &HashSet<Uuid>,
-    counts: &mut Counts,
-) -> Result<(), LedgerError> {
-    let joined: Vec<EntityId> = cluster
-        .members
-        .iter()
-        .copied()
-        .filter(|id| !known.contains(&id.uuid()))
-        .collect();
-    if joined.is_empty() {
-        return Ok(());
-    }
-    let organization = OrganizationId::from_uuid(change.row.organization_id);
-    let id = ClusterId::derive(organization, &cluster.key);
-    upsert_cluster(change, id, cluster, before).await?;
-    insert_members(change, id, &joined).await?;
-    if cluster.members.len() > 1 {
-        point_at_face(change, cluster).await?;
-        counts.links += write_links(change, cluster).await?;
-        counts.merges += write_history(change, cluster, &joined).await?;
-    }
-    Ok(())
-}
-
-async fn upsert_cluster(
-    change: &BatchChange,
-    id: ClusterId,
-    cluster: &Cluster,
-    before: Option<&entity_cluster::Model>,
-) -> Result<(), LedgerError> {
-    use entity_cluster::Column;
-    let row = entity_cluster::ActiveModel {
-        id: Set(id.uuid()),
-        organization_id: Set(change.row.organization_id),
-        cluster_key: Set(cluster.key.clone()),
-        canonical_entity_id: Set(cluster.canonical.uuid()),
-        member_count: Set(convert::count(cluster.members.len())),
-        cohesion: Set(1.0),
-        shared_types: Set(convert::to_json(&cluster.shared_types)?),
-        version: Set(before.map_or(1, |row| row.version + 1)),
-        created_at: Set(change.at),
-        updated_at: Set(change.at),
-    };
-    let changed = [
-        Column::CanonicalEntityId,
-        Column::MemberCount,
-        Column::SharedTypes,
-        Column::Version,
-        Column::UpdatedAt,
-    ];
-    entity_cluster::Entity::insert(row)
-        .on_conflict(
-            OnConflict::column(Column::Id)
-                .update_columns(changed)
-                .to_owned(),
-        )
-        .exec_without_returning(change.tx.as_ref())
-        .await?;
-    Ok(())
-}
-
-async fn insert_members(
-    change: &BatchChange,
-    cluster: ClusterId,
-    joined: &[EntityId],
-) -> Result<(), LedgerError> {
-    for entities in joined.chunks(IDS_PER_STATEMENT) {
-        let rows = entities.iter().map(|entity| cluster_member::ActiveModel {
-            id: Set(change.entropy().uuid_v7()),
-            organization_id: Set(change.row.organization_id),
-            cluster_id: Set(cluster.uuid()),
-            entity_id: Set(entity.uuid()),
-            created_at: Set(change.at),
-            updated_at: Set(change.at),
-        });
-        cluster_member::Entity::insert_many(rows)
-            .exec_without_returning(change.tx.as_ref())
-            .await?;
-    }
-    Ok(())
-}
-
-/// Points every member, and its mentions, at the cluster's face.
-async fn point_at_face(change: &BatchChange, cluster: &Cluster) -> Result<(), LedgerError> {
-    for members in cluster.members.chunks(IDS_PER_STATEMENT) {
-        let ids = || members.iter().map(|member| member.uuid());
-        entity::Entity::update_many()
-            .col_expr(
-                entity::Column::CanonicalId,
-                Expr::value(cluster.canonical.uuid()),
-            )
-            .filter(entity::Column::Id.is_in(ids()))
-            .exec(change.tx.as_ref())
-            .await?;
-        mention_record::Entity::update_many()
-            .col_expr(
-                mention_record::Column::ResolvedEntityId,
-                Expr::value(cluster.canonical.uuid()),
-            )
-            .filter(mention_record::Column::EntityId.is_in(ids()))
-            .exec(change.tx.as_ref())
-            .await?;
-    }
-    Ok(())
-}
-
-/// Writes one link from the face to every other member, in place of those of an earlier face.
-async fn write_links(change: &BatchChange, cluster: &Cluster) -> Result<u32, LedgerError> {
-    use same_as_link::Column;
-    for members in cluster.members.chunks(IDS_PER_STATEMENT) {
-        same_as_link::Entity::delete_many()
-            .filter(Column::MemberId.is_in(members.iter().map(|member| member.uuid())))
-            .exec(change.tx.as_ref())
-            .await?;
-    }
-    let others: Vec<EntityId> = cluster
-        .members
-        .iter()
-        .copied()
-        .filter(|member| *member != cluster.canonical)
-        .collect();
-    for members in others.chunks(IDS_PER_STATEMENT) {
-        let rows = members.iter().map(|member| same_as_link::ActiveModel {
-            id: Set(change.entropy().uuid_v7()),
-            organization_id: Set(change.row.organization_id),
-            canonical_id: Set(cluster.canonical.uuid()),
-            member_id: Set(member.uuid()),
-            confidence: Set(1.0),
-            reason: Set(EXACT_NAME.to_owned()),
-            created_at: Set(change.at),
-            updated_at: Set(change.at),
-        });
-        same_as_link::Entity::insert_many(rows)
-            .exec_without_returning(change.tx.as_ref())
-            .await?;
-    }
-    Ok(u32::try_from(others.len()).unwrap_or(u32::MAX))
-}
-
-async fn write_history(
-    change: &BatchChange,
-    cluster: &Cluster,
-    joined: &[EntityId],
-) -> Result<u32, LedgerError> {
-    let merged: Vec<EntityId> = joined
-        .iter()
-        .copied()
-        .filter(|member| *member != cluster.canonical)
-        .collect();
-    for members in merged.chunks(IDS_PER_STATEMENT) {
-        let rows = members.iter().map(|member| merge_history::ActiveModel {
-            id: Set(change.entropy().uuid_v7()),
-            organization_id: Set(change.row.organization_id),
-            source_entity_id: Set(member.uuid()),
-            target_entity_id: Set(cluster.canonical.uuid()),
-            reason: Set(EXACT_NAME.to_owned()),
-            confidence: Set(1.0),
-            merged_by: Set(change.batch_id().to_string()),
-            merged_at: Set(change.at),
-            created_at: Set(change.at),
-            updated_at: Set(change.at),
-        });
-        merge_history::Entity::insert_many(rows)
-            .exec_without_returning(change.tx.as_ref())
-            .await?;
-    }
-    Ok(u32::try_from(merged.len()).unwrap_or(u32::MAX))
 }
 
 /// Mentions of entities that nothing merged resolve to their own entity.
@@ -391,4 +212,34 @@ async fn faces(change: &BatchChange, extractions: &[Uuid]) -> Result<usize, Ledg
         );
     }
     Ok(faces.len())
+}
+
+/// How many relations the batch has when those that say the same of the same entities are one.
+async fn folded_relations(
+    change: &BatchChange,
+    extractions: &[Uuid],
+) -> Result<usize, LedgerError> {
+    let mut faces = HashMap::new();
+    let mut folded = HashSet::new();
+    for ids in extractions.chunks(IDS_PER_STATEMENT) {
+        let rows: Vec<(Uuid, Uuid)> = entity::Entity::find()
+            .select_only()
+            .columns([entity::Column::Id, entity::Column::CanonicalId])
+            .filter(entity::Column::ExtractionId.is_in(ids.iter().copied()))
+            .into_tuple()
+            .all(change.tx.as_ref())
+            .await?;
+        faces.extend(rows);
+        let rows = relation::Entity::find()
+            .filter(relation::Column::ExtractionId.is_in(ids.iter().copied()))
+            .all(change.tx.as_ref())
+            .await?;
+        let face = |id: Uuid| faces.get(&id).copied().unwrap_or(id);
+        folded.extend(rows.into_iter().map(|row| {
+            let literal = row.literal_value.map(|value| value.to_ascii_lowercase());
+            let object = row.object_id.map(face);
+            (face(row.subject_id), row.predicate, object, literal)
+        }));
+    }
+    Ok(folded.len())
 }

@@ -1,7 +1,5 @@
 //! What users do to a batch while or after it runs.
 
-use std::time::Duration;
-
 use knowledge_domain::{
     batch::{BatchStage, BatchTrigger},
     document::DocumentStatus,
@@ -11,12 +9,13 @@ use knowledge_tables::batch_document;
 use sea_orm::{QuerySelect, prelude::Expr, sea_query::ExprTrait};
 
 use super::{
-    Lease, Ledger, LedgerError,
+    Lease, Ledger, LedgerError, Owner,
     change::BatchChange,
     document::{of_status, skip_unfinished},
     round::requeue_unfinished,
     writer::{Scope, commit_alone},
 };
+use crate::store::convert;
 
 /// What became of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,14 +44,13 @@ impl Ledger {
         &self,
         organization: OrganizationId,
         batch: BatchId,
-        owner: &str,
-        ttl: Duration,
+        owner: &Owner,
     ) -> Result<Lease, LedgerError> {
         let token = commit_alone(&self.env, Scope::of(organization, batch), |change| {
-            let owner = owner.to_owned();
+            let owner = owner.clone();
             Box::pin(async move {
                 retry(change).await?;
-                Ok(change.lease_to(owner, ttl))
+                change.lease_to(&owner).await
             })
         })
         .await?;
@@ -79,21 +77,26 @@ async fn cancel(change: &mut BatchChange) -> Result<SteerOutcome, LedgerError> {
 async fn retry(change: &mut BatchChange) -> Result<(), LedgerError> {
     if change.stage().is_terminal() && change.stage() != BatchStage::Cancelled {
         requeue_unfinished(change).await?;
-        change.row.entity_count = document_entities(change).await?;
+        let (entities, relations) = document_counts(change).await?;
+        change.row.entity_count = entities;
+        change.row.relation_count = relations;
     }
     change.apply(BatchTrigger::Retry)
 }
 
-/// Entities of the completed documents, before resolution.
-async fn document_entities(change: &BatchChange) -> Result<i32, LedgerError> {
-    let sum: Option<Option<i64>> = of_status(change, &[DocumentStatus::Completed])
+/// Entities and relations of the completed documents, before resolution.
+async fn document_counts(change: &BatchChange) -> Result<(i32, i32), LedgerError> {
+    use batch_document::Column;
+    let sums: Option<(Option<i64>, Option<i64>)> = of_status(change, &[DocumentStatus::Completed])
         .select_only()
-        .column_as(
-            Expr::col(batch_document::Column::EntityCount).sum(),
-            "entities",
-        )
+        .column_as(Expr::col(Column::EntityCount).sum(), "entities")
+        .column_as(Expr::col(Column::RelationCount).sum(), "relations")
         .into_tuple()
         .one(change.tx.as_ref())
         .await?;
-    Ok(i32::try_from(sum.flatten().unwrap_or(0)).unwrap_or(i32::MAX))
+    let (entities, relations) = sums.unwrap_or_default();
+    Ok((
+        convert::count(entities.unwrap_or(0)),
+        convert::count(relations.unwrap_or(0)),
+    ))
 }

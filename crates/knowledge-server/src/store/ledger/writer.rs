@@ -4,7 +4,9 @@
 //! commits a change at once, a busy one writes many with a handful of statements and one flush to
 //! disk. Each change is acknowledged only when it is durable.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc};
+
+use futures::FutureExt;
 
 use knowledge_domain::{
     Clock, Entropy,
@@ -28,6 +30,9 @@ const QUEUE: usize = 1_024;
 
 /// Changes that share a transaction at most.
 const GROUP: usize = 256;
+
+/// Times that a change of a user is tried before it is answered with the database's error.
+const TRIES: u32 = 3;
 
 /// What the last group left of each batch that still runs.
 type Memory = BTreeMap<BatchId, Remembered>;
@@ -143,8 +148,19 @@ impl Writer {
     /// Starts the writer's task on the current runtime.
     pub(super) fn start(env: Arc<Environment>) -> Self {
         let (queue, requests) = mpsc::channel(QUEUE);
-        tokio::spawn(write_groups(env, requests));
+        tokio::spawn(async move {
+            let written = AssertUnwindSafe(write_groups(env, requests)).catch_unwind();
+            if written.await.is_err() {
+                // Without a writer every batch would stall in silence; a restart resumes them all.
+                tracing::error!("the writer panicked, which is a defect of knowledge; stopping");
+                std::process::exit(1);
+            }
+        });
         Self { queue }
+    }
+
+    pub(super) fn is_alive(&self) -> bool {
+        !self.queue.is_closed()
     }
 
     /// Makes a change together with others, and returns when it is durable.
@@ -203,14 +219,49 @@ pub(super) async fn commit_alone<T: Send>(
     scope: Scope,
     mut command: impl for<'c> FnMut(&'c mut BatchChange) -> BoxFuture<'c, Result<T, LedgerError>> + Send,
 ) -> Result<T, LedgerError> {
+    let mut tries = 1;
+    loop {
+        match attempt_alone(env, &scope, &mut command).await {
+            Err(error) if error.kind().is_retryable() && tries < TRIES => tries += 1,
+            result => return result,
+        }
+    }
+}
+
+async fn attempt_alone<T: Send>(
+    env: &Arc<Environment>,
+    scope: &Scope,
+    command: &mut (
+             impl for<'c> FnMut(&'c mut BatchChange) -> BoxFuture<'c, Result<T, LedgerError>> + Send
+         ),
+) -> Result<T, LedgerError> {
     let tx = Arc::new(env.store.begin().await?);
     let found = BatchChange::begin(env, &tx, scope.batch).await?;
     let mut change = found.ok_or(LedgerError::NotFound(scope.batch))?;
-    change.admit(&scope)?;
+    change.admit(scope)?;
+    change
+        .documents
+        .read(&tx, scope.document.as_slice())
+        .await?;
     let output = command(&mut change).await?;
     change.flush().await?;
     finish(tx, vec![change]).await?;
     Ok(output)
+}
+
+/// Does something again while the database rolls it back for a reason that passes: a deadlock, a
+/// broken connection.
+pub(super) async fn persistently<T, F>(work: impl Fn() -> F) -> Result<T, LedgerError>
+where
+    F: Future<Output = Result<T, LedgerError>>,
+{
+    let mut tries = 1;
+    loop {
+        match work().await {
+            Err(error) if error.kind().is_retryable() && tries < TRIES => tries += 1,
+            result => return result,
+        }
+    }
 }
 
 /// Makes the changes of a group in one transaction. What is remembered of its batches is used up,
