@@ -1,5 +1,6 @@
 //! Development tasks: `cargo xtask --help` lists them.
 
+mod bench;
 mod demo;
 mod eval;
 mod generated;
@@ -42,6 +43,8 @@ enum Task {
         #[arg(long)]
         json: bool,
     },
+    /// Measure the engine, in release mode
+    Bench(bench::Arguments),
     /// Check and test everything, on SQLite and on a PostgreSQL of its own
     Test(test::Arguments),
 }
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Task::Docs(arguments) => generated::docs(&arguments),
         Task::Demo(arguments) => demo::run(&arguments),
         Task::Eval { data, json } => eval::run(&data, json),
+        Task::Bench(arguments) => bench::run(&arguments),
         Task::Test(arguments) => test::run(&arguments),
     };
     match result {

@@ -1,0 +1,112 @@
+//! `cargo xtask bench`: what the engine costs, beside what it is compared with.
+//!
+//! Every measurement is a process of its own with an empty database of its own; the cases of a
+//! part take turns, so that what disturbs one round disturbs all of them. Only ratios within a
+//! round, and medians over rounds, mean anything on a machine that others use.
+
+mod case;
+mod database;
+mod plan;
+mod program;
+mod report;
+mod sample;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use self::{
+    case::{Case, Figures},
+    database::Databases,
+    plan::Part,
+    program::Programs,
+    report::Report,
+};
+use crate::process::stop_with_signals;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Measure the engine: overhead, workflows a second, cost by size of the batch
+    Engine(Engine),
+}
+
+/// What is measured, and how often.
+#[derive(Debug, clap::Args)]
+struct Engine {
+    /// Workflows of each measurement of part b
+    #[arg(long, default_value_t = 2000)]
+    workflows: usize,
+    /// Times that every measurement is taken
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Documents of each measurement of part a
+    #[arg(long, default_value_t = 128)]
+    corpus: usize,
+    /// Documents of the batches of part c
+    #[arg(long, value_delimiter = ',', default_values_t = [100, 1_000, 10_000])]
+    documents: Vec<usize>,
+    /// Only one part; all of them when absent
+    #[arg(long)]
+    only: Option<Part>,
+    /// A URL whose user may create databases, `provision` for a cluster of our own, or `none`
+    #[arg(long, default_value = "provision")]
+    postgres: String,
+    /// Leave out what durare takes for the load of part b
+    #[arg(long)]
+    without_durare: bool,
+    /// Print JSON instead of tables
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let Command::Engine(engine) = &arguments.command;
+    stop_with_signals();
+    let programs = Programs::build(!engine.without_durare && engine.wants(Part::B))?;
+    let databases = Databases::provide(&engine.postgres)?;
+    let mut report = Report::default();
+    for part in Part::ALL.into_iter().filter(|part| engine.wants(*part)) {
+        let cases = plan::cases(part, engine, &databases);
+        report.add(part, measure(&cases, engine.rounds, &programs, &databases)?);
+    }
+    if engine.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        print!("{report}");
+    }
+    Ok(())
+}
+
+impl Engine {
+    fn wants(&self, part: Part) -> bool {
+        self.only.is_none_or(|only| only == part)
+    }
+}
+
+/// Takes every measurement once a round, in an order that turns with every round.
+fn measure(
+    cases: &[Case],
+    rounds: usize,
+    programs: &Programs,
+    databases: &Databases,
+) -> Result<Vec<Figures>> {
+    let mut figures: Vec<Figures> = cases.iter().map(Figures::of).collect();
+    for round in 0..rounds {
+        let mut order: Vec<usize> = (0..cases.len()).collect();
+        if round % 2 == 1 {
+            order.reverse();
+        }
+        for position in order {
+            let case = &cases[position];
+            let sample = databases.with_fresh(case.database, |url| programs.run(case, url))?;
+            eprintln!("round {}: {case}: {sample}", round + 1);
+            figures[position].samples.push(sample);
+        }
+    }
+    Ok(figures)
+}
