@@ -90,6 +90,27 @@ struct Settings {
     ontology: Option<OntologyId>,
 }
 
+/// One pass over a batch's documents.
+struct Pass {
+    /// Documents whose turn has come, and that do not run yet.
+    next: VecDeque<DocumentRun>,
+    tasks: JoinSet<Turn>,
+    /// Documents that run.
+    running: u32,
+    /// Whether more documents are being started.
+    starting: bool,
+    /// Whether documents may still wait for their turn.
+    waiting: bool,
+}
+
+/// What a task of a pass came to.
+enum Turn {
+    /// A document has its outcome.
+    Settled(Result<(), LedgerError>),
+    /// More documents have their turn; none, when none waits.
+    Started(Result<Vec<DocumentRun>, LedgerError>),
+}
+
 impl Runner {
     /// Passes over the documents, rounds over those that failed, then the end.
     ///
@@ -128,32 +149,63 @@ impl Runner {
     }
 
     /// Runs what was left running and every waiting document, up to the batch's concurrency at a
-    /// time, each as a task of its own: one that waits for the store never keeps another from
-    /// going on.
+    /// time. Documents, and the start of the next ones, are tasks of their own: one that waits for
+    /// the store never keeps another from going on.
     async fn pass(self: &Arc<Self>, settings: &Arc<Settings>) -> Result<(), LedgerError> {
         let ledger = &self.shared.ledger;
         let left = self.stored(|| ledger.resume_documents(self.lease)).await?;
-        let mut next = VecDeque::from(left);
-        let mut running = JoinSet::new();
-        let mut waiting = true;
+        let mut pass = Pass {
+            next: VecDeque::from(left),
+            tasks: JoinSet::new(),
+            running: 0,
+            starting: false,
+            waiting: true,
+        };
         loop {
-            let free = settings.config.concurrency.saturating_sub(count(&running));
-            if waiting && next.is_empty() && free > 0 && !self.shared.registry.is_draining() {
-                next.extend(
-                    self.stored(|| ledger.start_documents(self.lease, free))
-                        .await?,
-                );
-                waiting = !next.is_empty();
-            }
-            for run in next.drain(..next.len().min(free as usize)) {
-                let (runner, settings) = (Arc::clone(self), Arc::clone(settings));
-                running.spawn(async move { runner.document(run, &settings).await });
-            }
-            match running.join_next().await {
-                Some(settled) => settled.map_err(|error| self.lost(&error))??,
-                None => return Ok(()),
+            self.fill(&mut pass, settings);
+            let Some(turn) = pass.tasks.join_next().await else {
+                return Ok(());
+            };
+            match turn.map_err(|error| self.lost(&error))? {
+                Turn::Settled(result) => {
+                    pass.running -= 1;
+                    result?;
+                }
+                Turn::Started(result) => {
+                    let runs = result?;
+                    pass.starting = false;
+                    pass.waiting = !runs.is_empty();
+                    pass.next.extend(runs);
+                }
             }
         }
+    }
+
+    /// Runs the documents whose turn has come, and asks for more where there is room.
+    fn fill(self: &Arc<Self>, pass: &mut Pass, settings: &Arc<Settings>) {
+        let window = settings.config.concurrency;
+        while pass.running < window
+            && let Some(run) = pass.next.pop_front()
+        {
+            let (runner, settings) = (Arc::clone(self), Arc::clone(settings));
+            let document = async move { Turn::Settled(runner.document(run, &settings).await) };
+            pass.tasks.spawn(document);
+            pass.running += 1;
+        }
+        let free = window - pass.running;
+        let draining = self.shared.registry.is_draining();
+        if free > 0 && pass.waiting && !pass.starting && !draining {
+            let runner = Arc::clone(self);
+            pass.tasks
+                .spawn(async move { Turn::Started(runner.start(free).await) });
+            pass.starting = true;
+        }
+    }
+
+    async fn start(&self, limit: u32) -> Result<Vec<DocumentRun>, LedgerError> {
+        let ledger = &self.shared.ledger;
+        self.stored(|| ledger.start_documents(self.lease, limit))
+            .await
     }
 
     /// A document's task that ended without a result: the process stops, or there is a defect,
@@ -264,10 +316,6 @@ impl Runner {
             tracing::error!(batch = %self.lease.batch, "its failure was not recorded: {}", chain(&error));
         }
     }
-}
-
-fn count<T>(running: &JoinSet<T>) -> u32 {
-    u32::try_from(running.len()).unwrap_or(u32::MAX)
 }
 
 fn store_backoff(failures: usize) -> Duration {
