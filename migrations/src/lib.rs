@@ -7,6 +7,7 @@ use sea_orm_migration::{MigrationTrait, async_trait};
 pub use sea_orm_migration::{MigratorTrait, prelude::DbErr};
 
 mod m20261120_000001_first_schema;
+mod m20261121_012822_add_pruned_at;
 
 /// The migrations in their order.
 pub struct Migrator;
@@ -14,6 +15,9 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261120_000001_first_schema::Migration)]
+        vec![
+            Box::new(m20261120_000001_first_schema::Migration),
+            Box::new(m20261121_012822_add_pruned_at::Migration),
+        ]
     }
 }

@@ -1,6 +1,6 @@
 //! Databases that come and go with a test.
 
-use std::{env, thread};
+use std::{env, fs, thread, time::Duration};
 
 use knowledge_server::store::{DatabaseUrl, Store};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbErr};
@@ -44,25 +44,32 @@ impl TestDatabase {
     /// When PostgreSQL is required and not there, or refuses to create a database.
     #[must_use]
     pub fn create(backend: Backend) -> Option<Self> {
+        let created = Self::named(backend)?;
+        if let Some(admin) = &created.admin {
+            admin.execute(&format!("CREATE DATABASE \"{}\"", admin.name));
+        }
+        Some(created)
+    }
+
+    /// A name that no other database has.
+    fn named(backend: Backend) -> Option<Self> {
         let folder = temporary_folder();
-        match backend {
-            Backend::Sqlite => Some(Self {
-                backend,
-                url: format!("sqlite://{}", folder.path().join("knowledge.db").display()),
-                admin: None,
-                folder,
-            }),
+        let (url, admin) = match backend {
+            Backend::Sqlite => {
+                let path = folder.path().join("knowledge.db");
+                (format!("sqlite://{}", path.display()), None)
+            }
             Backend::Postgres => {
                 let admin = Admin::new(postgres_url()?, &folder);
-                admin.execute(&format!("CREATE DATABASE \"{}\"", admin.name));
-                Some(Self {
-                    backend,
-                    url: admin.database_url(),
-                    admin: Some(admin),
-                    folder,
-                })
+                (admin.database_url(), Some(admin))
             }
-        }
+        };
+        Some(Self {
+            backend,
+            url,
+            admin,
+            folder,
+        })
     }
 
     /// Another empty database of the same kind.
@@ -72,6 +79,33 @@ impl TestDatabase {
     #[must_use]
     pub fn another(&self) -> Self {
         Self::create(self.backend).expect("this one could be created")
+    }
+
+    /// A database with the same content; nothing may be connected to this one.
+    ///
+    /// # Panics
+    /// When it cannot be copied, or something still is connected after a while.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let copy = Self::named(self.backend).expect("this one could be created");
+        match (&self.admin, &copy.admin) {
+            (Some(template), Some(admin)) => admin.insist(&format!(
+                "CREATE DATABASE \"{}\" TEMPLATE \"{}\"",
+                admin.name, template.name
+            )),
+            _ => self.copy_files(&copy),
+        }
+        copy
+    }
+
+    /// The file, and its log where a process that died has left one.
+    fn copy_files(&self, copy: &Self) {
+        for name in ["knowledge.db", "knowledge.db-wal"] {
+            let file = self.folder.path().join(name);
+            if file.exists() {
+                fs::copy(file, copy.folder.path().join(name)).expect("a file can be copied");
+            }
+        }
     }
 
     /// The kind.
@@ -154,6 +188,17 @@ impl Admin {
     fn execute(&self, sql: &str) {
         self.try_execute(sql.to_owned())
             .unwrap_or_else(|error| panic!("PostgreSQL refused `{sql}`: {error}"));
+    }
+
+    /// As [`Self::execute`], again and again while connections that were closed still end.
+    fn insist(&self, sql: &str) {
+        for _ in 0..100 {
+            if self.try_execute(sql.to_owned()).is_ok() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        self.execute(sql);
     }
 
     /// Runs on a thread of its own, so that it works within a runtime and outside of one.

@@ -3,6 +3,7 @@
 //! Owns databases that come and go with a test, the running binary as its users meet it, and the
 //! rules that every log of events obeys. Owns no test: those are in `tests/tests`.
 
+pub mod batches;
 pub mod client;
 pub mod database;
 pub mod documents;
@@ -11,10 +12,12 @@ pub mod introspection;
 pub mod rows;
 pub mod scripted;
 pub mod server;
+mod verify;
 
 pub use client::Client;
 pub use database::{Backend, TestDatabase};
 pub use server::TestServer;
+pub use verify::verify;
 
 use std::{
     path::{Path, PathBuf},

@@ -10,6 +10,7 @@ use std::{
 use knowledge_domain::{
     Clock, Entropy,
     graph::{CharSpan, Chunk, Confidence, DocumentGraph, Entity, Mention},
+    ids::{BatchId, OrganizationId},
     workflow::{
         Activities, ActivityCall, ActivityContext, ActivityError, BoxFuture, Durable, RetryPolicy,
         StageCall, WorkflowError, WorkflowStage,
@@ -21,7 +22,7 @@ use knowledge_server::{
     orchestrator::{NewDocument, Orchestrator, OrchestratorSettings, StartBatch},
     progress::EventHub,
     store::{
-        ExtractionOrigin, FoundGraph, Store,
+        DatabaseUrl, ExtractionOrigin, FoundGraph, Store,
         ledger::{DocumentOutcome, Ledger},
     },
 };
@@ -137,7 +138,8 @@ impl Workflows for ScriptedWorkflows {
             let workflow = Scripted {
                 script: Arc::clone(&self.script),
                 ledger: self.ledger.clone(),
-                document: content.text,
+                // The text is longer than the spans of `graph`; its first line is the name.
+                document: content.text.lines().next().unwrap_or_default().to_owned(),
                 origin: ExtractionOrigin {
                     organization: job.lease.organization,
                     document: job.run.content,
@@ -278,7 +280,7 @@ impl ScriptedApp {
     }
 }
 
-/// A batch of documents whose text is their name.
+/// A batch of documents whose text begins with their name, in a line of its own.
 #[must_use]
 pub fn batch_of(names: &[&str]) -> StartBatch {
     StartBatch {
@@ -286,11 +288,44 @@ pub fn batch_of(names: &[&str]) -> StartBatch {
             .iter()
             .map(|name| NewDocument {
                 name: (*name).to_owned(),
-                text: (*name).to_owned(),
+                text: format!("{name}\nS"),
                 source_uri: None,
                 metadata: serde_json::json!({}),
             })
             .collect(),
         ..StartBatch::default()
     }
+}
+
+/// Starts a batch in a process of its own, as far as the store can tell, which dies while an
+/// attempt hangs.
+///
+/// # Panics
+/// When the batch does not start or nothing hangs.
+pub async fn die_while_hanging(
+    url: DatabaseUrl,
+    script: &Arc<Script>,
+    command: StartBatch,
+) -> BatchId {
+    let script = Arc::clone(script);
+    let died = tokio::task::spawn_blocking(move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let batch = runtime.block_on(async {
+            let app = ScriptedApp::new(Store::open(&url).await.unwrap(), &script);
+            let started = app.orchestrator.start(OrganizationId::DEFAULT, command);
+            let batch = started.await.unwrap();
+            let hangs = script.hanging.notified();
+            tokio::time::timeout(Duration::from_mins(1), hangs)
+                .await
+                .expect("the unit begins");
+            batch
+        });
+        runtime.shutdown_timeout(Duration::from_secs(10));
+        batch
+    });
+    died.await.unwrap()
 }

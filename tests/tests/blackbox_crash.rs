@@ -30,6 +30,7 @@ async fn assert_as_if_nothing_happened(db: &TestDatabase, id: &str, expected: &s
     assert_event_log(&server.client().events_over_sse(id, None).await);
     assert!(server.terminate().success());
     assert_eq!(server::export(db.url(), id), expected);
+    knowledge_tests::verify(db).await;
 }
 
 each_database! {
@@ -41,6 +42,7 @@ each_database! {
         let id = server.client().start(&documents, json!({ "concurrency": 2 })).await;
         server.client().wait_for(&id, |event| kind(event) == "DocumentCompleted").await;
         server.kill9();
+        knowledge_tests::verify(&db).await;
         let before = completed_activities(&db).await;
         let (completed, total) = completed_documents(&db).await;
         assert!(0 < completed && completed < total, "killed at {completed} of {total}");
@@ -64,6 +66,7 @@ each_database! {
             };
             server.client().wait_for(&id, reached).await;
             server.kill9();
+            knowledge_tests::verify(&db).await;
             let after = completed_activities(&db).await;
             assert_kept(&before, &after);
             before = after;

@@ -343,6 +343,7 @@ each_database! {
         // Only what it had in flight could end, and the journal refuses it.
         app.orchestrator.drain(Duration::ZERO).await;
         assert_counters(other.ledger.store(), batch).await;
+        knowledge_tests::verify(&db).await;
     }
 
     async fn a_drain_leaves_a_batch_that_is_resumed_at_once(db: TestDatabase) {
@@ -360,6 +361,7 @@ each_database! {
         let events = events_to_end(&next, batch).await;
         assert_eq!(kind(events.last().unwrap()), "BatchCompleted");
         next.orchestrator.drain(PATIENCE).await;
+        knowledge_tests::verify(&db).await;
     }
 
     async fn a_crash_in_any_activity_costs_that_activity_alone(db: TestDatabase) {
@@ -439,6 +441,7 @@ async fn crash_at(db: &TestDatabase, unit: &str, undisturbed: &[Value]) {
     );
     assert_counters(&store, batch).await;
     app.orchestrator.drain(PATIENCE).await;
+    knowledge_tests::verify(&database).await;
 }
 
 /// A process of its own as far as the store can tell: its runtime ends in the middle of its work.

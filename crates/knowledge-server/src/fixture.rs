@@ -312,6 +312,7 @@ impl Fixture {
             duration_ms: Some(5),
             started_at: Some(at()),
             completed_at: Some(at()),
+            pruned_at: None,
             created_at: at(),
             updated_at: at(),
         })

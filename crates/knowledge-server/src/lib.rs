@@ -20,3 +20,4 @@ pub mod orchestrator;
 pub mod progress;
 pub mod store;
 pub mod text;
+pub mod verify;

@@ -50,6 +50,8 @@ pub struct Model {
     pub started_at: Option<DateTimeUtc>,
     /// When it completed or failed for good.
     pub completed_at: Option<DateTimeUtc>,
+    /// When its input and output were removed; the output of a completed one is lost without it.
+    pub pruned_at: Option<DateTimeUtc>,
     /// When the row was written.
     pub created_at: DateTimeUtc,
     /// When the row was last changed.

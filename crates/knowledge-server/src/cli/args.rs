@@ -26,6 +26,10 @@ pub(super) enum Command {
     Extract(Extract),
     /// Write the graph of a batch, or of everything.
     Export(Export),
+    /// Check that the database keeps its promises; changes nothing.
+    Verify(Verify),
+    /// Remove what finished work kept to be resumed; the graph and the events stay.
+    Prune(Prune),
     /// Print the GraphQL schema.
     Schema,
 }
@@ -98,6 +102,32 @@ pub(super) struct Export {
     pub(super) database: Option<String>,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct Verify {
+    /// `sqlite://PATH` or `postgres://USER:PASSWORD@HOST:PORT/NAME`.
+    #[arg(long, value_name = "URL")]
+    pub(super) database: Option<String>,
+    /// Print the report as JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Prune {
+    /// Only what finished more than so many days ago.
+    #[arg(long, value_name = "DAYS")]
+    pub(super) older_than: u32,
+    /// `sqlite://PATH` or `postgres://USER:PASSWORD@HOST:PORT/NAME`.
+    #[arg(long, value_name = "URL")]
+    pub(super) database: Option<String>,
+    /// Count what would be removed, and remove nothing.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Print the counts as JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
 /// A format that graphs are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
@@ -157,11 +187,28 @@ impl Extract {
     }
 }
 
+/// What a command says that takes nothing from the configuration but the database.
+fn of_database(database: Option<&String>) -> Overrides {
+    Overrides {
+        database_url: database.cloned(),
+        ..Overrides::default()
+    }
+}
+
 impl Export {
     pub(super) fn overrides(&self) -> Overrides {
-        Overrides {
-            database_url: self.database.clone(),
-            ..Overrides::default()
-        }
+        of_database(self.database.as_ref())
+    }
+}
+
+impl Verify {
+    pub(super) fn overrides(&self) -> Overrides {
+        of_database(self.database.as_ref())
+    }
+}
+
+impl Prune {
+    pub(super) fn overrides(&self) -> Overrides {
+        of_database(self.database.as_ref())
     }
 }

@@ -12,20 +12,12 @@ use knowledge_domain::ids::{BatchId, OrganizationId};
 use super::{
     Ended,
     args::{Export, Format},
+    existing_database,
 };
-use crate::{
-    config::Config,
-    export,
-    store::{DatabaseUrl, Store},
-};
+use crate::{config::Config, export, store::Store};
 
 pub(super) async fn run(command: Export, config: Config) -> anyhow::Result<Ended> {
-    let url: DatabaseUrl = config.database_url.parse()?;
-    if let Some(path) = url.sqlite_path()
-        && !Path::new(path).exists()
-    {
-        bail!("there is no database {path}; name one with --database");
-    }
+    let url = existing_database(&config)?;
     if let Some(out) = command.out.as_deref() {
         check(out)?;
     }

@@ -9,16 +9,18 @@ mod bars;
 mod export;
 mod extract;
 mod inputs;
+mod prune;
 mod serve;
+mod verify;
 mod watch;
 
-use std::{io::Write, process::ExitCode};
+use std::{io::Write, path::Path, process::ExitCode};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Parser;
 
 use self::args::{Arguments, Command};
-use crate::{config::Config, graphql, text::chain};
+use crate::{config::Config, graphql, store::DatabaseUrl, text::chain};
 
 /// How a command ended without an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +76,14 @@ fn run(arguments: Arguments) -> anyhow::Result<Ended> {
                 let config = Config::load(&command.overrides())?;
                 export::run(command, config).await
             }
+            Command::Verify(command) => {
+                let config = Config::load(&command.overrides())?;
+                verify::run(&command, &config).await
+            }
+            Command::Prune(command) => {
+                let config = Config::load(&command.overrides())?;
+                prune::run(&command, &config).await
+            }
         }
     })
 }
@@ -89,6 +99,17 @@ fn print(text: &str) -> anyhow::Result<()> {
 /// Writes a line for people to standard error. Whoever reads it may have gone; the work goes on.
 fn tell(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Where the database is, for commands that must not create one.
+fn existing_database(config: &Config) -> anyhow::Result<DatabaseUrl> {
+    let url: DatabaseUrl = config.database_url.parse()?;
+    if let Some(path) = url.sqlite_path()
+        && !Path::new(path).exists()
+    {
+        bail!("there is no database {path}; name one with --database");
+    }
+    Ok(url)
 }
 
 fn init_logs() {

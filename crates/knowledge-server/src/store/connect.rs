@@ -16,10 +16,10 @@ use sea_orm::{
 
 use super::{Store, StoreError};
 
-const SQLITE_READERS: u32 = 4;
+pub(super) const SQLITE_READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 16;
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A statement that waits longer for a connection fails as retryable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -133,28 +133,6 @@ impl Store {
         let ensured = store.ensure_default_organization().await;
         ensured.map_err(|error| not_migrated(url, error))?;
         Ok(store)
-    }
-
-    /// Opens the database for reading only: a SQLite file is not written, not even its journal.
-    pub async fn read_only(url: &DatabaseUrl) -> Result<Self, StoreError> {
-        let Some(path) = url.sqlite_path() else {
-            return Self::connect(url).await;
-        };
-        let mut options = ConnectOptions::new(format!("sqlite://{path}?mode=ro"));
-        options
-            .max_connections(SQLITE_READERS)
-            .sqlx_logging(false)
-            .map_sqlx_sqlite_opts(|options| options.busy_timeout(BUSY_TIMEOUT));
-        let pool = Database::connect(options)
-            .await
-            .map_err(|error| StoreError::Open {
-                url: url.to_string(),
-                reason: error.to_string(),
-            })?;
-        Ok(Self {
-            write: pool.clone(),
-            read: pool,
-        })
     }
 
     /// Opens the database as it is.

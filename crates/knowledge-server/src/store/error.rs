@@ -28,6 +28,14 @@ pub enum StoreError {
         /// The file.
         path: String,
     },
+    /// The schema is older than this release, and the command must not change it.
+    #[error(
+        "the database's schema lacks {pending} migrations of this release; start `knowledge serve` on it once to bring it up to date"
+    )]
+    Outdated {
+        /// How many.
+        pending: usize,
+    },
     /// The schema could not be brought up to date.
     #[error("the database cannot be migrated")]
     Migrate(#[source] DbErr),
@@ -51,6 +59,7 @@ impl StoreError {
             Self::Url { .. }
             | Self::Open { .. }
             | Self::InUse { .. }
+            | Self::Outdated { .. }
             | Self::Migrate(_)
             | Self::Database(_)
             | Self::Corrupt { .. } => ErrorKind::Permanent,

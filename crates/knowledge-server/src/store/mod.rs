@@ -7,19 +7,22 @@ mod connect;
 mod convert;
 mod document;
 mod error;
+mod existing;
 mod graph;
 pub mod ledger;
+mod prune;
 pub mod read;
 
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
+    AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, IsolationLevel,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
 pub use connect::DatabaseUrl;
 pub use document::Content;
 pub use error::StoreError;
 pub use graph::{ExtractionOrigin, FoundGraph};
+pub use prune::{Pruned, Pruning};
 
 /// A handle to the database; cheap to clone.
 #[derive(Debug, Clone)]
@@ -54,6 +57,24 @@ impl Store {
             ..TransactionOptions::default()
         };
         Ok(self.write.begin_with_options(options).await?)
+    }
+
+    /// Begins a transaction that sees one state of the database and cannot change it. It waits for
+    /// no writer, and no writer waits for it.
+    pub async fn snapshot(&self) -> Result<DatabaseTransaction, StoreError> {
+        let options = match self.backend() {
+            // SQLite in WAL mode: the first read fixes what the transaction sees.
+            DbBackend::Sqlite => TransactionOptions {
+                sqlite_transaction_mode: Some(SqliteTransactionMode::Deferred),
+                ..TransactionOptions::default()
+            },
+            _ => TransactionOptions {
+                isolation_level: Some(IsolationLevel::RepeatableRead),
+                access_mode: Some(AccessMode::ReadOnly),
+                ..TransactionOptions::default()
+            },
+        };
+        Ok(self.read.begin_with_options(options).await?)
     }
 
     /// Closes every connection; what is committed stays.

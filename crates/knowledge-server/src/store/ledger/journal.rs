@@ -221,6 +221,7 @@ impl Template<'_> {
             duration_ms: Set(None),
             started_at: Set(Some(self.at)),
             completed_at: Set(None),
+            pruned_at: Set(None),
             created_at: Set(self.at),
             updated_at: Set(self.at),
         }
