@@ -380,13 +380,18 @@ impl Clause<'_, '_> {
         comma && named && goes_on
     }
 
-    /// The position after the last colon or semicolon before the word.
+    /// The position after the last colon or semicolon before the word; one in brackets is none.
     fn after_sign(&self) -> usize {
-        let start = self.sentence.tokens.start;
-        (start..self.at)
-            .rev()
-            .find(|at| self.token(*at).sign(":") || self.token(*at).sign(";"))
-            .map_or(0, |at| at + 1)
+        let (mut depth, mut after) = (0_u32, 0);
+        for at in self.sentence.tokens.start..self.at {
+            match self.token(at).text {
+                "(" => depth += 1,
+                ")" => depth = depth.saturating_sub(1),
+                ":" | ";" if depth == 0 => after = at + 1,
+                _ => {}
+            }
+        }
+        after
     }
 
     /// Where the clause of the word starts: after `;`, at a relative pronoun, after `, and he`.

@@ -96,7 +96,10 @@ fn start(scene: &Scene<'_>, sentence: &Sentence, at: usize) -> usize {
         .take_while(|before| {
             let token = &scene.tokens[*before];
             (token.shape == Shape::Lower && !token.is(WordClass::FUNCTION))
-                || matches!(token.text, "own" | "first" | "late" | "two" | "three")
+                || matches!(
+                    token.text,
+                    "own" | "first" | "second" | "third" | "late" | "two" | "three"
+                )
                 || token.is_dash()
         })
         .last()
@@ -239,7 +242,13 @@ impl Noun<'_, '_> {
                 }
                 continue;
             }
-            let word = matches!(token.text, "the" | "a" | "an" | "The" | ".")
+            let also = token.text == "and"
+                && ahead > at
+                && self
+                    .token(ahead + 1)
+                    .is_some_and(|next| next.is(WordClass::PERSON_NOUN));
+            let word = also
+                || matches!(token.text, "the" | "a" | "an" | "The" | ".")
                 || token.is(WordClass::TITLE)
                 || (token.shape == Shape::Lower && !token.is(WordClass::FUNCTION));
             if !word {
@@ -310,12 +319,29 @@ impl Noun<'_, '_> {
             word = self.token(at)?;
         }
         let holder = match word.text {
-            "," => self.ending(at.checked_sub(1)?),
+            "," => self
+                .ending(at.checked_sub(1)?)
+                .filter(|item| self.fits_holder(*item))
+                .or_else(|| self.leading().filter(|_| self.sense.is_family())),
             "and" => last_holder,
             "is" | "was" | "are" | "were" | "became" | "becomes" | "remains" => self.subject_of(at),
             _ => None,
         }?;
         self.fits_holder(holder).then_some(holder)
+    }
+
+    /// Whom the sentence starts with.
+    fn leading(&self) -> Option<usize> {
+        let start = self.sentence.tokens.start;
+        let word = self.token(start)?;
+        if matches!(word.text, "He" | "She") {
+            return self
+                .scene
+                .meant(self.sentence, start, word.text, self.sense.kinds().0);
+        }
+        self.scene
+            .item_at(self.sentence, start)
+            .filter(|item| self.scene.item(*item).last() < self.at)
     }
 
     /// The subject of the verb at `at`: a pronoun or name before it, else the sentence's first.

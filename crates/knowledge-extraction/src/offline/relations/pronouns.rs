@@ -144,5 +144,12 @@ impl Scene<'_> {
         self.only_organization(sentence)
             .or(sentence.thing)
             .filter(|item| self.item(*item).kind == kind)
+            .or_else(|| {
+                // A newspaper is a firm as well as a work.
+                let either = |kind| matches!(kind, Kind::Organization | Kind::Work);
+                sentence
+                    .thing
+                    .filter(|item| either(kind) && either(self.item(*item).kind))
+            })
     }
 }
