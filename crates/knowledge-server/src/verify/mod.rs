@@ -5,7 +5,7 @@
 //! causes no false alarm. Nothing is written, locked or kept in memory but the findings and one
 //! batch's row: what counts is counted by the database, logs are streamed.
 //!
-//! To add an invariant, add a [`rule::Rule`] to a table, or a function to [`BATCH_CHECKS`]; its
+//! To add an invariant, add a `rule::Rule` to a table, or a function to `BATCH_CHECKS`; its
 //! code needs a corruption in `tests/tests/verify.rs`.
 
 mod batches;
