@@ -330,7 +330,9 @@ each_database! {
     async fn two_owners_never_run_one_batch(db: TestDatabase) {
         let script = Arc::new(Script::new().with("a", "chunk/0", &[Act::Hang]));
         let app = ScriptedApp::new(db.open().await, &script);
-        let batch = start(&app, batch_of(&["a", "b"])).await;
+        // One at a time, so that nothing but the hanging unit is in flight.
+        let command = with_policy(batch_of(&["a", "b"]), FailurePolicy::ContinueOnFailure);
+        let batch = start(&app, command).await;
         script.hanging.notified().await;
         let other = ScriptedApp::new(db.open().await, &script);
         assert!(!other.orchestrator.resume(ORG, batch, false).await.unwrap(), "the lease holds");
