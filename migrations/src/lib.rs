@@ -8,6 +8,7 @@ pub use sea_orm_migration::{MigratorTrait, prelude::DbErr};
 
 mod m20261120_000001_first_schema;
 mod m20261121_012822_add_pruned_at;
+mod m20261121_031000_add_suspension;
 
 /// The migrations in their order.
 pub struct Migrator;
@@ -18,6 +19,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261120_000001_first_schema::Migration),
             Box::new(m20261121_012822_add_pruned_at::Migration),
+            Box::new(m20261121_031000_add_suspension::Migration),
         ]
     }
 }

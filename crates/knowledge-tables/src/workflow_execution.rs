@@ -52,6 +52,14 @@ pub struct Model {
     pub lease_token: i64,
     /// When another process may take it over.
     pub lease_expires_at: Option<DateTimeUtc>,
+    /// Why it waits: `breaker_open`, `over_budget`, `rate_limited` or `paused`; none, when it does not.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub suspend_reason: Option<String>,
+    /// When it goes on by itself.
+    pub resume_at: Option<DateTimeUtc>,
+    /// What a user has asked of it that it has not done yet: `pause`.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub requested: Option<String>,
     /// When it first began.
     pub started_at: Option<DateTimeUtc>,
     /// When it ended.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use super::BatchStage;
 use crate::{
     ids::{BatchDocumentId, BatchId, ExecutionId},
-    workflow::{DocumentProgress, StageStatus, WorkflowStage},
+    workflow::{DocumentProgress, StageStatus, SuspendReason, WorkflowStage},
 };
 
 /// How far a batch was at the moment of an event.
@@ -95,6 +95,22 @@ pub enum BatchEventKind {
     },
     /// A document got on within a stage.
     StageProgress(StageReport),
+    /// A document waits for something outside, and holds no place meanwhile.
+    DocumentSuspended {
+        /// The document.
+        document_id: BatchDocumentId,
+        /// Why.
+        reason: SuspendReason,
+        /// What it waits for and what to do.
+        message: String,
+        /// When it goes on by itself; only by a command, when absent.
+        until: Option<DateTime<Utc>>,
+    },
+    /// A suspended document goes on.
+    DocumentResumed {
+        /// The document.
+        document_id: BatchDocumentId,
+    },
     /// A document's graph is stored.
     DocumentCompleted {
         /// The document.
@@ -162,6 +178,8 @@ impl BatchEventKind {
         match self {
             Self::DocumentStarted { document_id, .. }
             | Self::StageProgress(StageReport { document_id, .. })
+            | Self::DocumentSuspended { document_id, .. }
+            | Self::DocumentResumed { document_id }
             | Self::DocumentCompleted { document_id, .. }
             | Self::DocumentFailed { document_id, .. }
             | Self::DocumentSkipped { document_id } => Some(*document_id),
@@ -234,6 +252,13 @@ mod tests {
                 document_index: 0,
             },
             BatchEventKind::StageProgress(report),
+            BatchEventKind::DocumentSuspended {
+                document_id,
+                reason: SuspendReason::BreakerOpen,
+                message: "why".to_owned(),
+                until: Some(DateTime::UNIX_EPOCH),
+            },
+            BatchEventKind::DocumentResumed { document_id },
             BatchEventKind::DocumentCompleted {
                 document_id,
                 entity_count: 1,

@@ -7,7 +7,7 @@
 
 use std::{pin::Pin, time::Duration};
 
-use super::WorkflowStage;
+use super::{Suspension, WorkflowStage};
 use crate::ErrorKind;
 
 /// A boxed future that may move between threads.
@@ -76,6 +76,7 @@ pub trait Activities: Send + Sync {
 pub struct ActivityError {
     kind: ErrorKind,
     message: String,
+    suspension: Option<Suspension>,
 }
 
 impl ActivityError {
@@ -84,6 +85,18 @@ impl ActivityError {
         Self {
             kind,
             message: message.into(),
+            suspension: None,
+        }
+    }
+
+    /// Not a failure: the activity cannot go on before something outside changes. An executor
+    /// suspends the workflow and counts no attempt; one that cannot suspend tries again later.
+    #[must_use]
+    pub fn suspended(suspension: Suspension) -> Self {
+        Self {
+            kind: ErrorKind::Retryable,
+            message: suspension.message.clone(),
+            suspension: Some(suspension),
         }
     }
 
@@ -111,6 +124,12 @@ impl ActivityError {
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
+
+    /// What the activity waits for, when it did not fail.
+    #[must_use]
+    pub fn suspension(&self) -> Option<&Suspension> {
+        self.suspension.as_ref()
+    }
 }
 
 /// Why a workflow ended without a result.
@@ -135,6 +154,9 @@ pub enum WorkflowError {
     /// The run was cancelled, or another process has taken it over.
     #[error("the workflow was cancelled")]
     Cancelled,
+    /// The workflow waits for something outside; it goes on from its checkpoints.
+    #[error("the workflow is suspended")]
+    Suspended,
 }
 
 impl WorkflowError {
@@ -144,7 +166,7 @@ impl WorkflowError {
         match self {
             Self::Activity { source, .. } => source.kind(),
             Self::Journal { kind, .. } => *kind,
-            Self::Cancelled => ErrorKind::Cancelled,
+            Self::Cancelled | Self::Suspended => ErrorKind::Cancelled,
         }
     }
 
@@ -153,7 +175,7 @@ impl WorkflowError {
     pub fn stage(&self) -> Option<WorkflowStage> {
         match self {
             Self::Activity { stage, .. } => Some(*stage),
-            Self::Journal { .. } | Self::Cancelled => None,
+            Self::Journal { .. } | Self::Cancelled | Self::Suspended => None,
         }
     }
 }

@@ -3,6 +3,7 @@
 mod durable;
 mod stage;
 mod status;
+mod suspension;
 
 pub use durable::{
     Activities, ActivityCall, ActivityContext, ActivityError, BoxFuture, Durable, StageCall,
@@ -13,3 +14,4 @@ pub use status::{
     RetryOwner, StageStatus, WorkflowActivityStatus, WorkflowExecutionStatus, WorkflowMode,
     WorkflowType,
 };
+pub use suspension::{SuspendReason, Suspension, WorkflowSignal};

@@ -94,6 +94,15 @@ impl Bars {
                 // A line that cannot be drawn is lost with the terminal that it was for.
                 let _ = self.all.println(format!("{document_id} failed: {error}"));
             }
+            BatchEventKind::DocumentSuspended {
+                document_id,
+                message,
+                ..
+            } => {
+                if let Some(bar) = self.documents.get(document_id) {
+                    bar.set_message(format!("waits: {message}"));
+                }
+            }
             BatchEventKind::DocumentCompleted { document_id, .. }
             | BatchEventKind::DocumentSkipped { document_id } => self.end(*document_id),
             BatchEventKind::ResolutionStarted {} => self.batch.set_message("resolving entities"),
@@ -151,6 +160,16 @@ fn line(event: &BatchEvent) -> Option<String> {
             document_id, error, ..
         } => format!("{document_id} failed: {error}"),
         BatchEventKind::DocumentSkipped { document_id } => format!("{document_id} skipped"),
+        BatchEventKind::DocumentSuspended {
+            document_id,
+            message,
+            until,
+            ..
+        } => match until {
+            Some(until) => format!("{document_id} waits until {until}: {message}"),
+            None => format!("{document_id} waits: {message}"),
+        },
+        BatchEventKind::DocumentResumed { document_id } => format!("{document_id} goes on"),
         BatchEventKind::ResolutionStarted {} => "resolving entities".to_owned(),
         BatchEventKind::ResolutionCompleted {
             cluster_count,

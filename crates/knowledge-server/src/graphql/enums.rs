@@ -108,6 +108,32 @@ pub(crate) enum StageStatus {
     Failed,
 }
 
+/// Why a workflow waits.
+#[derive(Enum, Copy, Clone, PartialEq, Eq)]
+#[graphql(remote = "knowledge_domain::workflow::SuspendReason")]
+pub(crate) enum SuspendReason {
+    /// The provider's circuit breaker is open.
+    BreakerOpen,
+    /// The batch's token budget is spent.
+    OverBudget,
+    /// The provider asks to wait longer than a call may take.
+    RateLimited,
+    /// A user asked for it.
+    Paused,
+}
+
+/// What a user tells one workflow.
+#[derive(Enum, Copy, Clone, PartialEq, Eq)]
+#[graphql(remote = "knowledge_domain::workflow::WorkflowSignal")]
+pub(crate) enum WorkflowSignal {
+    /// Finish what is in flight, then wait.
+    Pause,
+    /// Go on.
+    Resume,
+    /// Drop what is in flight, for good.
+    Cancel,
+}
+
 /// What a batch does about documents that fail.
 #[derive(Enum, Copy, Clone, PartialEq, Eq)]
 #[graphql(remote = "knowledge_domain::batch::FailurePolicy")]

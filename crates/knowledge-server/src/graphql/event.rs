@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use knowledge_domain::batch::{self, BatchEventKind, StageReport};
 
 use super::{
-    enums::{BatchStage, StageStatus, WorkflowStage},
+    enums::{BatchStage, StageStatus, SuspendReason, WorkflowStage},
     scalar::{Long, int},
 };
 
@@ -117,6 +117,22 @@ events! {
         /// Relations found so far, once known.
         relation_count: Option<i32>,
     }
+    /// A document waits for something outside, and holds no place meanwhile.
+    DocumentSuspended {
+        /// The document.
+        document_id: ID,
+        /// Why.
+        reason: SuspendReason,
+        /// What it waits for and what to do.
+        message: String,
+        /// When it goes on by itself; only by a command, when absent.
+        until: Option<DateTime<Utc>>,
+    }
+    /// A suspended document goes on.
+    DocumentResumed {
+        /// The document.
+        document_id: ID,
+    }
     /// A document's graph is stored.
     DocumentCompleted {
         /// The document.
@@ -198,6 +214,16 @@ impl From<batch::BatchEvent> for BatchEvent {
                 document_index,
             } => DocumentStarted::new(head, document_id.into(), int(document_index)).into(),
             BatchEventKind::StageProgress(report) => stage_progress(head, &report).into(),
+            BatchEventKind::DocumentSuspended {
+                document_id,
+                reason,
+                message,
+                until,
+            } => DocumentSuspended::new(head, document_id.into(), reason.into(), message, until)
+                .into(),
+            BatchEventKind::DocumentResumed { document_id } => {
+                DocumentResumed::new(head, document_id.into()).into()
+            }
             BatchEventKind::DocumentCompleted {
                 document_id,
                 entity_count,

@@ -28,6 +28,7 @@ enum Phase {
     #[default]
     Waiting,
     Started,
+    Suspended,
     Completed,
     Failed,
     Skipped,
@@ -123,7 +124,9 @@ impl Life {
         let fits = match (self.phase, kind) {
             (Phase::Waiting | Phase::Failed, "DocumentStarted" | "DocumentSkipped") => true,
             (Phase::Skipped, "DocumentStarted" | "DocumentSkipped") => later,
-            (Phase::Started, "DocumentStarted") => false,
+            (Phase::Started, "DocumentStarted" | "DocumentResumed") => false,
+            (Phase::Suspended, "DocumentResumed" | "DocumentSkipped") => !later,
+            (Phase::Suspended, _) => false,
             (Phase::Started, _) => !later,
             _ => false,
         };
@@ -133,7 +136,8 @@ impl Life {
         }
         self.run = run;
         self.phase = match kind {
-            "DocumentStarted" => Phase::Started,
+            "DocumentStarted" | "DocumentResumed" => Phase::Started,
+            "DocumentSuspended" => Phase::Suspended,
             "DocumentCompleted" => Phase::Completed,
             "DocumentFailed" => Phase::Failed,
             "DocumentSkipped" => Phase::Skipped,
@@ -143,13 +147,13 @@ impl Life {
     }
 
     fn finish(self, ends: &[i64], findings: &mut Findings) {
-        if self.phase == Phase::Started && ends.len() > self.run {
+        if matches!(self.phase, Phase::Started | Phase::Suspended) && ends.len() > self.run {
             let detail = "its run ended before it did".to_owned();
             self.found("order", detail, findings);
         }
         let agrees = match self.status.as_str() {
             "queued" => self.phase == Phase::Waiting,
-            "processing" => self.phase == Phase::Started,
+            "processing" => matches!(self.phase, Phase::Started | Phase::Suspended),
             "completed" => self.phase == Phase::Completed,
             "failed" | "abandoned" => self.phase == Phase::Failed,
             "retry" => matches!(self.phase, Phase::Failed | Phase::Skipped),
