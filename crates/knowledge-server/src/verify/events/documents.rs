@@ -124,10 +124,12 @@ impl Life {
         let fits = match (self.phase, kind) {
             (Phase::Waiting | Phase::Failed, "DocumentStarted" | "DocumentSkipped") => true,
             (Phase::Skipped, "DocumentStarted" | "DocumentSkipped") => later,
-            (Phase::Started, "DocumentStarted" | "DocumentResumed") => false,
-            (Phase::Suspended, "DocumentResumed" | "DocumentSkipped") => !later,
-            (Phase::Suspended, _) => false,
-            (Phase::Started, _) => !later,
+            (Phase::Started, kind) => {
+                !later && !matches!(kind, "DocumentStarted" | "DocumentResumed")
+            }
+            (Phase::Suspended, kind) => {
+                !later && matches!(kind, "DocumentResumed" | "DocumentSkipped")
+            }
             _ => false,
         };
         if !fits {
