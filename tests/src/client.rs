@@ -121,6 +121,21 @@ impl Client {
         data["startBatch"].take()
     }
 
+    /// The payload of `startBatch`; none when the server ends before it answers.
+    pub async fn try_start_batch(&self, input: Value) -> Option<Value> {
+        let mut data = self.try_graphql(START, json!({ "input": input })).await?;
+        Some(data["startBatch"].take())
+    }
+
+    /// The data of a GraphQL request; none when the server ends before it answers, or answers with
+    /// an error.
+    pub async fn try_graphql(&self, query: &str, variables: Value) -> Option<Value> {
+        let request = self.http.post(self.url("/graphql")).timeout(PATIENCE);
+        let request = request.json(&json!({ "query": query, "variables": variables }));
+        let mut body: Value = request.send().await.ok()?.json().await.ok()?;
+        body["errors"].is_null().then(|| body["data"].take())
+    }
+
     /// Starts a batch and gives its id.
     ///
     /// # Panics
@@ -137,6 +152,12 @@ impl Client {
     pub async fn batch(&self, id: &str) -> Value {
         let mut data = self.graphql(BATCH, json!({ "id": id })).await;
         data["batch"].take()
+    }
+
+    /// Sends a steering mutation to a server that may end before it answers.
+    pub async fn try_steer(&self, mutation: &str, id: &str) -> Option<Value> {
+        let query = format!("mutation($id: ID!) {{ {mutation}(id: $id) {{ {BATCH_PAYLOAD} }} }}");
+        self.try_graphql(&query, json!({ "id": id })).await
     }
 
     /// The payload of `cancelBatch`.

@@ -8,6 +8,7 @@ pub mod client;
 pub mod database;
 pub mod documents;
 pub mod events;
+pub mod faults;
 pub mod introspection;
 pub mod rows;
 pub mod scripted;

@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read},
+    os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::{Arc, Mutex, OnceLock, PoisonError, mpsc},
@@ -13,6 +14,8 @@ use crate::{Client, cargo, workspace};
 
 /// Where the binary is, when it is not beside the tests.
 pub const BINARY: &str = "KNOWLEDGE_TEST_BINARY";
+/// SIGKILL.
+const KILLED: i32 = 9;
 /// How long a server may take until it is ready, or until it has stopped.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -40,24 +43,27 @@ impl TestServer {
     /// When it does not listen in time; its log is in the message.
     #[must_use]
     pub fn start_with(database: &str, environment: &[(&str, &str)]) -> Self {
-        let mut child = knowledge()
-            .args(["serve", "--listen", "127.0.0.1:0", "--database", database])
-            .envs(environment.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary can be started");
+        let (mut server, lines) = Self::of_child(serve(database, environment));
+        server.client = Client::new(server.address(&lines));
+        server
+    }
+
+    /// Starts a server that ends by SIGKILL of its own accord, and waits for that.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn run_until_killed(database: &str, environment: &[(&str, &str)]) {
+        let child = serve(database, environment);
+        Self::of_child(child).0.wait_until_killed();
+    }
+
+    /// A server whose process runs, with the lines of its standard output.
+    fn of_child(mut child: Child) -> (Self, mpsc::Receiver<String>) {
         let log = Arc::default();
         collect(child.stderr.take().expect("standard error is piped"), &log);
         let lines = lines(child.stdout.take().expect("standard output is piped"));
-        let mut server = Self {
-            child,
-            client: Client::new(""),
-            log,
-        };
-        server.client = Client::new(server.address(&lines));
-        server
+        let client = Client::new("");
+        (Self { child, client, log }, lines)
     }
 
     /// The address of the line `listening on http://…`.
@@ -100,17 +106,43 @@ impl TestServer {
         self.child.wait().expect("the server can be waited for");
     }
 
+    /// Waits until it ends by SIGKILL, at a failure point.
+    ///
+    /// # Panics
+    /// When it ends otherwise, or does not end in time.
+    pub fn wait_until_killed(mut self) {
+        let status = self.wait();
+        assert_eq!(
+            status.signal(),
+            Some(KILLED),
+            "ended otherwise:\n{}",
+            self.log()
+        );
+    }
+
+    /// Sends a signal, by its name: `STOP`, `CONT`, `TERM`.
+    ///
+    /// # Panics
+    /// When the server is gone.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args([format!("-{name}"), self.child.id().to_string()])
+            .status()
+            .expect("kill can be started");
+        assert!(sent.success(), "the server was gone already");
+    }
+
     /// Sends SIGTERM and waits for the end.
     ///
     /// # Panics
     /// When it does not stop in time.
     #[must_use]
     pub fn terminate(mut self) -> ExitStatus {
-        let sent = Command::new("kill")
-            .args(["-TERM", &self.child.id().to_string()])
-            .status()
-            .expect("kill can be started");
-        assert!(sent.success(), "the server was gone already");
+        self.signal("TERM");
+        self.wait()
+    }
+
+    fn wait(&mut self) -> ExitStatus {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
             if let Some(status) = self.child.try_wait().expect("the server can be waited for") {
@@ -130,6 +162,17 @@ impl Drop for TestServer {
             eprintln!("--- the server's log ---\n{}", self.log());
         }
     }
+}
+
+fn serve(database: &str, environment: &[(&str, &str)]) -> Child {
+    knowledge()
+        .args(["serve", "--listen", "127.0.0.1:0", "--database", database])
+        .envs(environment.iter().copied())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary can be started")
 }
 
 /// The binary with no setting from outside.

@@ -11,6 +11,7 @@ pub mod config;
 pub mod engine;
 pub mod environment;
 pub mod export;
+pub mod faults;
 #[cfg(test)]
 mod fixture;
 pub mod graphql;

@@ -18,6 +18,7 @@ use knowledge_extraction::{
 
 use crate::{
     engine::{Job, Workflow, Workflows},
+    faults,
     store::{
         ExtractionOrigin, FoundGraph, StoreError,
         ledger::{DocumentOutcome, Ledger},
@@ -85,10 +86,11 @@ impl Workflows for ExtractionWorkflows {
                 Arc::clone(&graphs) as Arc<dyn DocumentSource>,
                 Arc::clone(&graphs) as Arc<dyn GraphSink>,
             );
+            let activities = Arc::new(Blocking(Arc::new(activities)));
             let workflow: Arc<dyn Workflow> = Arc::new(ExtractionWorkflow {
                 input,
+                activities: faults::watched(job, graphs.text.as_str(), activities),
                 document: graphs,
-                activities: Arc::new(Blocking(Arc::new(activities))),
             });
             Ok(workflow)
         })

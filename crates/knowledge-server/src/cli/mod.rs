@@ -20,7 +20,7 @@ use anyhow::{Context, bail};
 use clap::Parser;
 
 use self::args::{Arguments, Command};
-use crate::{config::Config, graphql, store::DatabaseUrl, text::chain};
+use crate::{config::Config, faults, graphql, store::DatabaseUrl, text::chain};
 
 /// How a command ended without an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +36,10 @@ enum Ended {
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     init_logs();
+    if let Err(error) = faults::check() {
+        tell(&format!("error: {error}"));
+        return ExitCode::from(2);
+    }
     match run(arguments) {
         Ok(Ended::Done) => ExitCode::SUCCESS,
         Ok(Ended::SomeDocumentsFailed) => ExitCode::from(3),

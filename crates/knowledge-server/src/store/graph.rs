@@ -17,6 +17,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{Store, StoreError, convert};
+use crate::faults::{FailurePoint, hit};
 
 /// Rows that one INSERT writes at most; SQLite binds at most 32,766 values, a row up to 20.
 const ROWS_PER_INSERT: usize = 1_000;
@@ -101,6 +102,7 @@ pub(super) async fn write_graph(
     insert(tx, vec![rows.extraction()]).await?;
     insert(tx, rows.chunks().collect()).await?;
     insert(tx, rows.entities()?).await?;
+    hit(FailurePoint::GraphHalfWritten);
     insert(tx, rows.mentions().collect()).await?;
     insert(tx, rows.relations().collect()).await?;
     insert(tx, rows.evidence().collect()).await

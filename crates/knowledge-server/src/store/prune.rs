@@ -23,6 +23,7 @@ use strum::IntoEnumIterator;
 use uuid::Uuid;
 
 use super::{Store, StoreError};
+use crate::faults::{FailurePoint, hit};
 
 /// Executions that are looked at together.
 const EXECUTIONS_A_PAGE: u64 = 200;
@@ -143,7 +144,13 @@ impl Store {
                 .exec(&tx)
                 .await?;
         }
+        if !payloads.is_empty() {
+            hit(FailurePoint::PruneBeforeCommit);
+        }
         tx.commit().await?;
+        if !payloads.is_empty() {
+            hit(FailurePoint::PruneAfterCommit);
+        }
         Ok(payloads)
     }
 }

@@ -18,7 +18,10 @@ use super::{
     DocumentRun, FailedUnit, Lease, Ledger, LedgerError, StagedUnit, UnitKey, change::BatchChange,
     writer::Scope,
 };
-use crate::store::convert;
+use crate::{
+    faults::{FailurePoint, hit},
+    store::convert,
+};
 
 /// A stage that a document enters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,9 +57,12 @@ impl Ledger {
         self.writer
             .submit(scope, move |change| {
                 let result = record(change, run, &checkpoint);
+                hit(FailurePoint::CheckpointBeforeCommit);
                 Box::pin(std::future::ready(result))
             })
-            .await
+            .await?;
+        hit(FailurePoint::CheckpointAfterCommit);
+        Ok(())
     }
 
     /// Records a failed attempt of a unit.
@@ -71,7 +77,9 @@ impl Ledger {
                 let unit = unit.clone();
                 Box::pin(async move { fail_unit(change, run, &unit).await })
             })
-            .await
+            .await?;
+        hit(FailurePoint::UnitFailureAfterCommit);
+        Ok(())
     }
 }
 
@@ -206,5 +214,6 @@ async fn fail_unit(
         .filter(Column::InputHash.eq(&unit.key.input_hash))
         .exec(change.tx.as_ref())
         .await?;
+    hit(FailurePoint::UnitFailureBeforeCommit);
     Ok(())
 }

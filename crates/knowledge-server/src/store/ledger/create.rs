@@ -20,7 +20,10 @@ use super::{
     lease::register,
     writer::{finish, persistently},
 };
-use crate::store::{StoreError, convert};
+use crate::{
+    faults::{FailurePoint, hit},
+    store::{StoreError, convert},
+};
 
 /// Documents that one INSERT writes at most; SQLite binds at most 32,766 values.
 const DOCUMENTS_PER_INSERT: usize = 200;
@@ -125,7 +128,9 @@ impl Ledger {
         let mut change = BatchChange::of_row(&self.env, &tx, row)?;
         change.record(BatchEventKind::BatchCreated {});
         change.flush().await?;
+        hit(FailurePoint::CreateBeforeCommit);
         finish(tx, vec![change]).await?;
+        hit(FailurePoint::CreateAfterCommit);
         Ok(id)
     }
 

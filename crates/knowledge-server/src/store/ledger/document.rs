@@ -18,9 +18,12 @@ use super::{
     execution,
     writer::{Scope, commit_alone},
 };
-use crate::store::{
-    StoreError, convert,
-    graph::{FoundGraph, write_graph},
+use crate::{
+    faults::{FailurePoint, hit},
+    store::{
+        StoreError, convert,
+        graph::{FoundGraph, write_graph},
+    },
 };
 
 /// A document whose turn has come.
@@ -76,10 +79,12 @@ pub struct FailedDocument {
 impl Ledger {
     /// Documents that an earlier owner left running; they go on where they were.
     pub async fn resume_documents(&self, lease: Lease) -> Result<Vec<DocumentRun>, LedgerError> {
-        commit_alone(&self.env, Scope::owned(lease), |change| {
+        let runs = commit_alone(&self.env, Scope::owned(lease), |change| {
             Box::pin(resume_all(change))
         })
-        .await
+        .await?;
+        hit(FailurePoint::ResumeAfterCommit);
+        Ok(runs)
     }
 
     /// Gives the next documents that wait their turn, at most `limit`.
@@ -88,11 +93,14 @@ impl Ledger {
         lease: Lease,
         limit: u32,
     ) -> Result<Vec<DocumentRun>, LedgerError> {
-        self.writer
+        let runs = self
+            .writer
             .submit(Scope::owned(lease), move |change| {
                 Box::pin(start_some(change, limit))
             })
-            .await
+            .await?;
+        hit(FailurePoint::StartAfterCommit);
+        Ok(runs)
     }
 
     /// Records that a document's graph is stored. Recording it again changes nothing.
@@ -105,16 +113,19 @@ impl Ledger {
         let scope = Scope::owned(lease).document(run.document);
         let rows = outcome.graph.as_ref().map_or(0, FoundGraph::rows);
         if rows > LARGE_GRAPH_ROWS {
-            return commit_alone(&self.env, scope, move |change| {
+            commit_alone(&self.env, scope, move |change| {
                 Box::pin(complete(change, run, outcome.clone()))
             })
-            .await;
+            .await?;
+        } else {
+            self.writer
+                .submit(scope, move |change| {
+                    Box::pin(complete(change, run, outcome.clone()))
+                })
+                .await?;
         }
-        self.writer
-            .submit(scope, move |change| {
-                Box::pin(complete(change, run, outcome.clone()))
-            })
-            .await
+        hit(FailurePoint::CompletionAfterCommit);
+        Ok(())
     }
 
     /// Records that a document failed, and does what the policy says: leaves it to a later round,
@@ -131,7 +142,9 @@ impl Ledger {
                 let failure = failure.clone();
                 Box::pin(async move { fail(change, run, &failure).await })
             })
-            .await
+            .await?;
+        hit(FailurePoint::DocumentFailureAfterCommit);
+        Ok(())
     }
 }
 
@@ -142,6 +155,9 @@ async fn resume_all(change: &mut BatchChange) -> Result<Vec<DocumentRun>, Ledger
     let mut runs = Vec::with_capacity(rows.len());
     for row in rows {
         runs.push(resume(change, &row).await?);
+    }
+    if !runs.is_empty() {
+        hit(FailurePoint::ResumeBeforeCommit);
     }
     Ok(runs)
 }
@@ -157,6 +173,9 @@ async fn start_some(change: &mut BatchChange, limit: u32) -> Result<Vec<Document
     for row in rows {
         runs.push(start(change, row).await?);
     }
+    if !runs.is_empty() {
+        hit(FailurePoint::StartBeforeCommit);
+    }
     Ok(runs)
 }
 
@@ -170,7 +189,9 @@ async fn complete(
         return Ok(());
     }
     if let Some(graph) = &outcome.graph {
+        hit(FailurePoint::GraphBeforeWrite);
         write_graph(&change.tx, graph, change.at).await?;
+        hit(FailurePoint::GraphWritten);
         change.refresh();
     }
     if let Some(unit) = outcome.trailing {
@@ -195,7 +216,9 @@ async fn complete(
     });
     change.documents.put(row);
     let completed = WorkflowExecutionStatus::Completed;
-    execution::end(change, run.execution, completed, Some(outcome.output), None).await
+    execution::end(change, run.execution, completed, Some(outcome.output), None).await?;
+    hit(FailurePoint::CompletionBeforeCommit);
+    Ok(())
 }
 
 async fn fail(
@@ -218,6 +241,7 @@ async fn fail(
     if change.config().failure_policy == FailurePolicy::AbortAll {
         abort(change, run, &name, failure).await?;
     }
+    hit(FailurePoint::DocumentFailureBeforeCommit);
     Ok(())
 }
 

@@ -11,6 +11,7 @@ use super::{
     document::skip_unfinished,
     writer::{Scope, commit_alone},
 };
+use crate::faults::{FailurePoint, hit};
 
 /// What follows when every document is settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,10 +27,14 @@ pub enum PassOutcome {
 impl Ledger {
     /// Ends the run, or enters `Resolving`, once every document is settled.
     pub async fn settle(&self, lease: Lease) -> Result<PassOutcome, LedgerError> {
-        commit_alone(&self.env, Scope::owned(lease), |change| {
-            Box::pin(std::future::ready(settle(change)))
+        let outcome = commit_alone(&self.env, Scope::owned(lease), |change| {
+            let outcome = settle(change);
+            hit(FailurePoint::SettleBeforeCommit);
+            Box::pin(std::future::ready(outcome))
         })
-        .await
+        .await?;
+        hit(FailurePoint::SettleAfterCommit);
+        Ok(outcome)
     }
 
     /// Ends the run as failed for a reason that no document is to blame for.

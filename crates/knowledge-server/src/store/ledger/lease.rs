@@ -27,7 +27,10 @@ use super::{
     change::BatchChange,
     writer::{Scope, commit_alone},
 };
-use crate::store::convert;
+use crate::{
+    faults::{FailurePoint, hit},
+    store::convert,
+};
 
 /// A process that runs batches.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +94,9 @@ impl Ledger {
             Box::pin(async move { take(change, &owner, whatever_lease).await })
         })
         .await?;
+        if token.is_some() {
+            hit(FailurePoint::TakeoverAfterCommit);
+        }
         Ok(token.map(|token| Lease {
             organization,
             batch,
@@ -117,7 +123,9 @@ impl Ledger {
     pub async fn heartbeat(&self, owner: &Owner) -> Result<(), LedgerError> {
         let tx = self.store().begin().await?;
         register(&tx, owner, self.entropy(), self.clock().now()).await?;
+        hit(FailurePoint::HeartbeatBeforeCommit);
         tx.commit().await?;
+        hit(FailurePoint::HeartbeatAfterCommit);
         Ok(())
     }
 
@@ -128,7 +136,9 @@ impl Ledger {
             .filter(server::Column::Owner.eq(&owner.name))
             .exec(&tx)
             .await?;
+        hit(FailurePoint::ReleaseBeforeCommit);
         tx.commit().await?;
+        hit(FailurePoint::ReleaseAfterCommit);
         Ok(())
     }
 }
@@ -150,7 +160,9 @@ async fn take(
             return Ok(None);
         }
     }
-    change.lease_to(owner).await.map(Some)
+    let token = change.lease_to(owner).await?;
+    hit(FailurePoint::TakeoverBeforeCommit);
+    Ok(Some(token))
 }
 
 /// The owners whose leases hold.

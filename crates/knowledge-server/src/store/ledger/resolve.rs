@@ -25,7 +25,10 @@ use super::{
     links::Links,
     writer::{Scope, commit_alone},
 };
-use crate::store::convert;
+use crate::{
+    faults::{FailurePoint, hit},
+    store::convert,
+};
 
 /// Ids that one statement names at most; SQLite binds at most 32,766 values.
 const IDS_PER_STATEMENT: usize = 1_000;
@@ -39,7 +42,9 @@ impl Ledger {
         commit_alone(&self.env, Scope::owned(lease), |change| {
             Box::pin(resolve_batch(change))
         })
-        .await
+        .await?;
+        hit(FailurePoint::ResolutionAfterCommit);
+        Ok(())
     }
 }
 
@@ -52,6 +57,7 @@ async fn resolve_batch(change: &mut BatchChange) -> Result<(), LedgerError> {
     let extractions = extractions(change).await?;
     let entities = entities_of(change, &extractions).await?;
     let links = attach(change, &entities).await?;
+    hit(FailurePoint::ResolutionHalfWritten);
     link_mentions(change, &extractions).await?;
     let clusters = faces(change, &extractions).await?;
     let relations = folded_relations(change, &extractions).await?;
@@ -64,7 +70,9 @@ async fn resolve_batch(change: &mut BatchChange) -> Result<(), LedgerError> {
         same_as_count: u32::try_from(links.same_as.len()).unwrap_or(u32::MAX),
     });
     let totals = change.totals();
-    change.apply(BatchTrigger::Complete { totals })
+    change.apply(BatchTrigger::Complete { totals })?;
+    hit(FailurePoint::ResolutionBeforeCommit);
+    Ok(())
 }
 
 /// The extractions of the batch's completed documents, each once.

@@ -18,6 +18,7 @@ use super::{
     documents::move_to,
     writer::{Scope, commit_alone},
 };
+use crate::faults::{FailurePoint, hit};
 
 /// What follows a pass over the documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,10 +37,14 @@ impl Ledger {
         lease: Lease,
         waits: RetryPolicy,
     ) -> Result<NextRound, LedgerError> {
-        commit_alone(&self.env, Scope::owned(lease), move |change| {
+        let next = commit_alone(&self.env, Scope::owned(lease), move |change| {
             Box::pin(plan(change, waits))
         })
-        .await
+        .await?;
+        if next != NextRound::None {
+            hit(FailurePoint::RoundPlanAfterCommit);
+        }
+        Ok(next)
     }
 
     /// Queues the documents of the planned round.
@@ -47,7 +52,9 @@ impl Ledger {
         commit_alone(&self.env, Scope::owned(lease), |change| {
             Box::pin(begin(change))
         })
-        .await
+        .await?;
+        hit(FailurePoint::RoundBeginAfterCommit);
+        Ok(())
     }
 }
 
@@ -61,6 +68,7 @@ async fn plan(change: &mut BatchChange, waits: RetryPolicy) -> Result<NextRound,
     }
     let at = change.at + waits.backoff(round, change.entropy().unit());
     change.row.next_round_at = Some(at);
+    hit(FailurePoint::RoundPlanBeforeCommit);
     Ok(NextRound::At(at))
 }
 
@@ -76,6 +84,7 @@ async fn begin(change: &mut BatchChange) -> Result<(), LedgerError> {
     }
     change.row.retry_round += 1;
     change.row.next_round_at = None;
+    hit(FailurePoint::RoundBeginBeforeCommit);
     Ok(())
 }
 

@@ -15,7 +15,10 @@ use super::{
     round::requeue_unfinished,
     writer::{Scope, commit_alone},
 };
-use crate::store::convert;
+use crate::{
+    faults::{FailurePoint, hit},
+    store::convert,
+};
 
 /// What became of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,10 +36,12 @@ impl Ledger {
         organization: OrganizationId,
         batch: BatchId,
     ) -> Result<SteerOutcome, LedgerError> {
-        commit_alone(&self.env, Scope::of(organization, batch), |change| {
+        let outcome = commit_alone(&self.env, Scope::of(organization, batch), |change| {
             Box::pin(cancel(change))
         })
-        .await
+        .await?;
+        hit(FailurePoint::CancelAfterCommit);
+        Ok(outcome)
     }
 
     /// Queues what an ended batch left without a graph, as a new run leased to `owner`.
@@ -50,10 +55,13 @@ impl Ledger {
             let owner = owner.clone();
             Box::pin(async move {
                 retry(change).await?;
-                change.lease_to(&owner).await
+                let token = change.lease_to(&owner).await?;
+                hit(FailurePoint::RetryBeforeCommit);
+                Ok(token)
             })
         })
         .await?;
+        hit(FailurePoint::RetryAfterCommit);
         Ok(Lease {
             organization,
             batch,
@@ -71,6 +79,7 @@ async fn cancel(change: &mut BatchChange) -> Result<SteerOutcome, LedgerError> {
     }
     let totals = change.totals();
     change.apply(BatchTrigger::Cancel { totals })?;
+    hit(FailurePoint::CancelBeforeCommit);
     Ok(SteerOutcome::Changed)
 }
 

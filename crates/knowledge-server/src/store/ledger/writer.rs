@@ -21,6 +21,7 @@ use super::{
     change::{BatchChange, Remembered},
 };
 use crate::{
+    faults::{FailurePoint, hit},
     progress::EventHub,
     store::{Store, StoreError},
 };
@@ -285,7 +286,9 @@ async fn commit(
     for change in changes.values_mut() {
         change.flush().await?;
     }
+    hit(FailurePoint::GroupBeforeCommit);
     let remembered = finish(tx, changes.into_values().collect()).await?;
+    hit(FailurePoint::GroupAfterCommit);
     memory.extend(remembered);
     Ok(())
 }
