@@ -160,6 +160,12 @@ impl Client {
         self.try_graphql(&query, json!({ "id": id })).await
     }
 
+    /// The batch with its documents; none when the server ends before it answers.
+    pub async fn try_batch(&self, id: &str) -> Option<Value> {
+        let mut data = self.try_graphql(BATCH, json!({ "id": id })).await?;
+        Some(data["batch"].take())
+    }
+
     /// The payload of `cancelBatch`.
     pub async fn cancel(&self, id: &str) -> Value {
         self.steer("cancelBatch", id).await
@@ -255,12 +261,18 @@ impl Client {
     /// # Panics
     /// When the server does not answer.
     pub async fn sse(&self, id: &str, last_event_id: Option<u64>) -> Response {
+        let response = self.try_sse(id, last_event_id).await;
+        response.expect("the server answers")
+    }
+
+    /// As [`Client::sse`]; none when the server ends before it answers.
+    pub async fn try_sse(&self, id: &str, last_event_id: Option<u64>) -> Option<Response> {
         let url = self.url(&format!("/api/knowledge/extraction/progress/{id}"));
         let mut request = self.http.get(url).header("Accept", "text/event-stream");
         if let Some(last) = last_event_id {
             request = request.header("Last-Event-ID", last.to_string());
         }
-        request.send().await.expect("the server answers")
+        request.send().await.ok()
     }
 
     /// Every event after `last_event_id` over SSE, until the server ends the stream.
@@ -316,17 +328,28 @@ impl EventStream {
     /// # Panics
     /// When nothing comes in time, or an event's fields and its data disagree.
     pub async fn next(&mut self) -> Option<Value> {
+        self.try_next().await.expect("the stream is not broken")
+    }
+
+    /// As [`EventStream::next`], but the server may end.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    ///
+    /// # Panics
+    /// As [`EventStream::next`].
+    pub async fn try_next(&mut self) -> reqwest::Result<Option<Value>> {
         loop {
             if let Some(block) = self.block() {
                 if let Some(event) = event_of(&block) {
-                    return Some(event);
+                    return Ok(Some(event));
                 }
                 continue;
             }
-            let chunk = timeout(PATIENCE, self.response.chunk())
-                .await
-                .expect("the stream goes on in time")
-                .expect("the stream is not broken")?;
+            let chunk = timeout(PATIENCE, self.response.chunk());
+            let Some(chunk) = chunk.await.expect("the stream goes on in time")? else {
+                return Ok(None);
+            };
             self.buffer.extend_from_slice(&chunk);
         }
     }

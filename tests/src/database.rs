@@ -12,7 +12,7 @@ pub const POSTGRES_URL: &str = "KNOWLEDGE_TEST_POSTGRES_URL";
 pub const REQUIRE_POSTGRES: &str = "KNOWLEDGE_REQUIRE_POSTGRES";
 
 /// A kind of database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Backend {
     /// A file.
     Sqlite,
@@ -49,6 +49,23 @@ impl TestDatabase {
             admin.execute(&format!("CREATE DATABASE \"{}\"", admin.name));
         }
         Some(created)
+    }
+
+    /// A fresh database in the cluster of this URL.
+    ///
+    /// # Panics
+    /// When the cluster refuses to create it.
+    #[must_use]
+    pub fn in_cluster(cluster: &str) -> Self {
+        let folder = temporary_folder();
+        let admin = Admin::new(cluster.to_owned(), &folder);
+        admin.execute(&format!("CREATE DATABASE \"{}\"", admin.name));
+        Self {
+            backend: Backend::Postgres,
+            url: admin.database_url(),
+            admin: Some(admin),
+            folder,
+        }
     }
 
     /// A name that no other database has.

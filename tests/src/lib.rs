@@ -5,14 +5,17 @@
 
 pub mod batches;
 pub mod client;
+pub mod cluster;
 pub mod database;
 pub mod documents;
 pub mod events;
 pub mod faults;
 pub mod introspection;
+pub mod proxy;
 pub mod rows;
 pub mod scripted;
 pub mod server;
+pub mod storm;
 mod verify;
 
 pub use client::Client;

@@ -43,9 +43,23 @@ impl TestServer {
     /// When it does not listen in time; its log is in the message.
     #[must_use]
     pub fn start_with(database: &str, environment: &[(&str, &str)]) -> Self {
+        let server = Self::try_start(database, environment);
+        server.expect("the server is not killed before it listens")
+    }
+
+    /// As [`TestServer::start_with`]; none when it is killed before it listens.
+    ///
+    /// # Panics
+    /// When it ends otherwise before it listens, or does not listen in time.
+    #[must_use]
+    pub fn try_start(database: &str, environment: &[(&str, &str)]) -> Option<Self> {
         let (mut server, lines) = Self::of_child(serve(database, environment));
-        server.client = Client::new(server.address(&lines));
-        server
+        let Some(address) = server.address(&lines) else {
+            server.wait_until_killed();
+            return None;
+        };
+        server.client = Client::new(address);
+        Some(server)
     }
 
     /// Starts a server that ends by SIGKILL of its own accord, and waits for that.
@@ -66,17 +80,21 @@ impl TestServer {
         (Self { child, client, log }, lines)
     }
 
-    /// The address of the line `listening on http://…`.
-    fn address(&mut self, lines: &mpsc::Receiver<String>) -> String {
+    /// The address of the line `listening on http://…`; none when it ends before.
+    fn address(&mut self, lines: &mpsc::Receiver<String>) -> Option<String> {
         let deadline = Instant::now() + PATIENCE;
         while let Ok(line) = lines.recv_timeout(deadline.saturating_duration_since(Instant::now()))
         {
             if let Some(address) = line.trim().strip_prefix("listening on ") {
-                return address.trim_end_matches('/').to_owned();
+                return Some(address.trim_end_matches('/').to_owned());
             }
         }
-        let status = self.child.try_wait();
-        panic!("the server does not listen ({status:?}):\n{}", self.log());
+        assert!(
+            Instant::now() < deadline,
+            "the server does not listen:\n{}",
+            self.log()
+        );
+        None
     }
 
     /// A client of it.
@@ -104,6 +122,15 @@ impl TestServer {
         );
         self.child.kill().expect("the server can be killed");
         self.child.wait().expect("the server can be waited for");
+    }
+
+    /// Whether its process has ended.
+    ///
+    /// # Panics
+    /// When the system cannot say.
+    pub fn has_ended(&mut self) -> bool {
+        let status = self.child.try_wait();
+        status.expect("the server can be waited for").is_some()
     }
 
     /// Waits until it ends by SIGKILL, at a failure point.

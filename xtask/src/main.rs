@@ -7,6 +7,7 @@ mod generated;
 mod migrate;
 mod postgres;
 mod process;
+mod storm;
 mod test;
 mod tools;
 mod web;
@@ -45,6 +46,8 @@ enum Task {
     },
     /// Measure the engine, in release mode
     Bench(bench::Arguments),
+    /// Kill servers at random moments and named points, and compare what becomes of their batches
+    Storm(storm::Arguments),
     /// Check and test everything, on SQLite and on a PostgreSQL of its own
     Test(test::Arguments),
 }
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Task::Demo(arguments) => demo::run(&arguments),
         Task::Eval { data, json } => eval::run(&data, json),
         Task::Bench(arguments) => bench::run(&arguments),
+        Task::Storm(arguments) => storm::run(&arguments),
         Task::Test(arguments) => test::run(&arguments),
     };
     match result {

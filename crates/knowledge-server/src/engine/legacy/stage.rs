@@ -7,7 +7,7 @@ use std::{
 
 use knowledge_domain::{
     ErrorKind,
-    workflow::{ActivityCall, StageCall, WorkflowError, WorkflowStage},
+    workflow::{ActivityCall, ActivityError, StageCall, WorkflowError, WorkflowStage},
 };
 use sha2::{Digest, Sha256};
 use tokio::task::{JoinError, JoinSet};
@@ -114,6 +114,10 @@ impl Execution {
             let unit = unit(progress.stage, index, call, &mut journal);
             match unit {
                 Replay::Journaled(output) => progress.outputs[index] = Some(output),
+                Replay::Failed(source) => {
+                    let stage = progress.stage;
+                    return Err(WorkflowError::Activity { stage, source });
+                }
                 Replay::ToRun(unit) => progress.waiting.push_back(unit),
             }
         }
@@ -158,6 +162,7 @@ impl Execution {
 
 enum Replay {
     Journaled(Vec<u8>),
+    Failed(ActivityError),
     ToRun(Unit),
 }
 
@@ -177,6 +182,10 @@ fn unit(
             output: Some(output),
             ..
         }) => return Replay::Journaled(output),
+        Some(JournaledUnit {
+            failed: Some(error),
+            ..
+        }) => return Replay::Failed(error),
         Some(unit) => (unit.failures, unit.attempt, unit.next_attempt_at),
         None => (0, 0, None),
     };

@@ -7,6 +7,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use knowledge_domain::{
+    ErrorKind,
     ids::ExecutionId,
     workflow::{ActivityError, WorkflowActivityStatus, WorkflowStage},
 };
@@ -23,6 +24,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{Ledger, LedgerError, writer::Environment};
+use crate::store::StoreError;
 
 /// Rows that one statement writes at most; SQLite binds at most 32,766 values, a row has 19.
 const ROWS_PER_STATEMENT: usize = 500;
@@ -68,6 +70,8 @@ pub struct FailedUnit {
 pub struct JournaledUnit {
     /// The output, once completed.
     pub output: Option<Vec<u8>>,
+    /// The failure that ended it, until its document is started again.
+    pub failed: Option<ActivityError>,
     /// Failed attempts since the document was last started.
     pub failures: u32,
     /// Times the body was started.
@@ -88,14 +92,22 @@ impl Ledger {
             .filter(Column::ActivityType.eq(stage.to_string()))
             .all(self.store().read())
             .await?;
-        Ok(rows.into_iter().map(journaled).collect())
+        rows.into_iter().map(journaled).collect()
     }
 }
 
-fn journaled(row: workflow_activity::Model) -> (UnitKey, JournaledUnit) {
+/// # Errors
+/// When a completed unit has lost its output: running it again would pay for it twice.
+fn journaled(row: workflow_activity::Model) -> Result<(UnitKey, JournaledUnit), LedgerError> {
+    let failed = failure(&row);
     let completed = row.status == WorkflowActivityStatus::Completed.to_string();
+    if completed && row.output.is_none() {
+        let name = &row.activity_name;
+        return Err(StoreError::corrupt(format!("no output of the completed {name}")).into());
+    }
     let unit = JournaledUnit {
-        output: completed.then(|| row.output.unwrap_or_default()),
+        output: row.output.filter(|_| completed),
+        failed,
         failures: u32::try_from(row.failure_count).unwrap_or_default(),
         attempt: u32::try_from(row.attempt).unwrap_or_default(),
         next_attempt_at: row.next_attempt_at,
@@ -104,7 +116,18 @@ fn journaled(row: workflow_activity::Model) -> (UnitKey, JournaledUnit) {
         name: row.activity_name,
         input_hash: row.input_hash,
     };
-    (key, unit)
+    Ok((key, unit))
+}
+
+/// The failure of a unit that is not to be tried again.
+fn failure(row: &workflow_activity::Model) -> Option<ActivityError> {
+    let failed = row.status == WorkflowActivityStatus::Failed.to_string();
+    if !failed || row.failure_count == 0 || row.next_attempt_at.is_some() {
+        return None;
+    }
+    let kind = ErrorKind::from_name(row.error_kind.as_deref().unwrap_or_default());
+    let message = row.error.clone().unwrap_or_default();
+    Some(ActivityError::new(kind, message))
 }
 
 /// What is to be written of the journal. A unit is begun in an earlier transaction than it

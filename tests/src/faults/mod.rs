@@ -1,6 +1,10 @@
 //! Processes that end or stop at a failure point, and what must hold of their batches after.
 
+mod scenarios;
+
 use serde_json::{Value, json};
+
+pub use scenarios::{die_at, needs_a_scenario};
 
 use crate::{TestDatabase, TestServer, documents::document, server};
 
