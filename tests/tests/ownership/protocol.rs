@@ -1,0 +1,504 @@
+//! The protocol: who may do what when, and what must hold whatever happens.
+
+use stateright::{Model, Property};
+
+use super::world::{Budget, Process, Stage, Status, Step, World};
+
+/// A rule of the protocol. Each can be taken out, to see what it is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rule {
+    /// A write of a document carries the token that the document was taken with.
+    DocumentToken,
+    /// A write carries the epoch of the run that it belongs to.
+    Epoch,
+    /// Nothing is taken from an owner whose leases hold.
+    Liveness,
+    /// What the owner of run-out leases has begun is taken over.
+    TakeOver,
+    /// An owner looks for what it was given without hearing of it.
+    OwnDocuments,
+    /// A document is claimed if it still waits for its turn.
+    Waiting,
+    /// A unit that the journal holds is not reported again.
+    UnitOnce,
+    /// A run ends when every document is settled.
+    AllSettled,
+    /// A round is planned when every document is settled.
+    FullPass,
+    /// A round begins if it is still planned.
+    RoundOnce,
+}
+
+/// What follows a failed document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Policy {
+    Continue,
+    Abort,
+    /// So many rounds.
+    Rounds(u8),
+}
+
+/// `W` processes and one batch of `D` documents.
+#[derive(Debug, Clone)]
+pub(crate) struct Protocol<const W: usize, const D: usize> {
+    pub(crate) policy: Policy,
+    pub(crate) budget: Budget,
+    /// The rule that is taken out.
+    pub(crate) without: Option<Rule>,
+}
+
+/// Whether a process hears that its commit was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Heard,
+    Lost,
+}
+
+/// One step: a transaction, a fault, or time that passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// A process begins to take part in the batch's present run.
+    Join(usize),
+    /// A process takes a document whose turn has come.
+    Claim(usize, usize, Answer),
+    /// A process takes a document from an owner whose leases have run out.
+    TakeOver(usize, usize),
+    /// A process goes on with a document that is its own and that it does not work on.
+    Resume(usize, usize),
+    /// A process records the document's unit.
+    Record(usize, usize, Answer),
+    /// A process records that the document completed.
+    Complete(usize, usize, Answer),
+    /// A process records that the document failed.
+    Fail(usize, usize),
+    /// A process sees that a round is to follow, and decides when.
+    PlanRound(usize),
+    /// A process begins the round that it waited for.
+    BeginRound(usize),
+    /// A process ends the pass.
+    Settle(usize),
+    /// A process resolves the batch's entities.
+    Resolve(usize),
+    /// A process extends its leases.
+    Beat(usize),
+    /// A user cancels the batch.
+    Cancel,
+    /// A user retries what did not complete.
+    Retry,
+    /// A process dies.
+    Crash(usize),
+    /// A process stops for a while.
+    Pause(usize),
+    /// It goes on.
+    Wake(usize),
+    /// The leases of a process run out.
+    Expire(usize),
+}
+
+impl Action {
+    /// Whether the protocol does it by itself, or time: no fault, no user, no process that may
+    /// sleep for ever.
+    fn is_progress(self) -> bool {
+        !matches!(
+            self,
+            Self::Cancel | Self::Retry | Self::Crash(_) | Self::Pause(_) | Self::Wake(_)
+        )
+    }
+}
+
+impl<const W: usize, const D: usize> Protocol<W, D> {
+    fn keeps(&self, rule: Rule) -> bool {
+        self.without != Some(rule)
+    }
+
+    /// Whether the writes of the process' hold on the document are admitted.
+    fn admits(&self, world: &World<W, D>, worker: usize, document: usize) -> bool {
+        let Some(held) = world.workers[worker].held[document] else {
+            return false;
+        };
+        let epoch = held.epoch == world.batch.epoch && !world.batch.stage.is_terminal();
+        let token = held.token == world.documents[document].token;
+        (epoch || !self.keeps(Rule::Epoch)) && (token || !self.keeps(Rule::DocumentToken))
+    }
+
+    /// Whether failed documents get another round.
+    fn round_is_due(&self, world: &World<W, D>) -> bool {
+        match self.policy {
+            Policy::Rounds(rounds) => world.batch.round < rounds && world.has(Status::Failed),
+            Policy::Continue | Policy::Abort => false,
+        }
+    }
+
+    fn can_claim(&self, world: &World<W, D>, worker: usize, document: usize) -> bool {
+        let waits = world.documents[document].status == Status::Queued;
+        let works = world.works_on(worker, document);
+        let mistaken = !self.keeps(Rule::Waiting)
+            && world.documents[document].status == Status::Processing
+            && !works;
+        waits || mistaken
+    }
+
+    fn can_take_over(&self, world: &World<W, D>, worker: usize, document: usize) -> bool {
+        let row = &world.documents[document];
+        let Some(owner) = row.owner.filter(|owner| *owner != worker) else {
+            return false;
+        };
+        self.keeps(Rule::TakeOver)
+            && row.status == Status::Processing
+            && !(self.keeps(Rule::Liveness) && world.alive[owner])
+    }
+
+    fn can_resume(&self, world: &World<W, D>, worker: usize, document: usize) -> bool {
+        self.keeps(Rule::OwnDocuments)
+            && world.documents[document].status == Status::Processing
+            && world.documents[document].owner == Some(worker)
+            && !world.works_on(worker, document)
+    }
+
+    fn can_settle(&self, world: &World<W, D>) -> bool {
+        let settled = world.all_settled() || !self.keeps(Rule::AllSettled);
+        world.batch.stage == Stage::Running && settled && !self.round_is_due(world)
+    }
+
+    fn can_plan(&self, world: &World<W, D>, worker: usize) -> bool {
+        let settled = world.all_settled() || !self.keeps(Rule::FullPass);
+        self.round_is_due(world) && settled && !world.workers[worker].waits_for_round
+    }
+
+    /// What a process may do with a document.
+    fn work(&self, world: &World<W, D>, worker: usize, document: usize, actions: &mut Vec<Action>) {
+        let answers = if world.left.lost > 0 {
+            &[Answer::Heard, Answer::Lost][..]
+        } else {
+            &[Answer::Heard]
+        };
+        if world.takes_part(worker) {
+            if self.can_claim(world, worker, document) {
+                actions.extend(
+                    answers
+                        .iter()
+                        .map(|answer| Action::Claim(worker, document, *answer)),
+                );
+            }
+            if self.can_take_over(world, worker, document) {
+                actions.push(Action::TakeOver(worker, document));
+            }
+            if self.can_resume(world, worker, document) {
+                actions.push(Action::Resume(worker, document));
+            }
+        }
+        match world.workers[worker].held[document].map(|held| held.step) {
+            None => {}
+            Some(Step::Unit) => {
+                actions.extend(
+                    answers
+                        .iter()
+                        .map(|answer| Action::Record(worker, document, *answer)),
+                );
+            }
+            Some(Step::Outcome) => {
+                actions.extend(
+                    answers
+                        .iter()
+                        .map(|answer| Action::Complete(worker, document, *answer)),
+                );
+                if world.left.failures > 0 {
+                    actions.push(Action::Fail(worker, document));
+                }
+            }
+        }
+    }
+
+    /// What a process may do with the batch.
+    fn lead(&self, world: &World<W, D>, worker: usize, actions: &mut Vec<Action>) {
+        if !world.batch.stage.is_terminal() && !world.takes_part(worker) {
+            actions.push(Action::Join(worker));
+        }
+        if !world.takes_part(worker) {
+            return;
+        }
+        if self.can_plan(world, worker) {
+            actions.push(Action::PlanRound(worker));
+        }
+        if world.workers[worker].waits_for_round {
+            actions.push(Action::BeginRound(worker));
+        }
+        if self.can_settle(world) {
+            actions.push(Action::Settle(worker));
+        }
+        if world.batch.stage == Stage::Resolving {
+            actions.push(Action::Resolve(worker));
+        }
+    }
+
+    /// What may happen to a process.
+    fn faults(world: &World<W, D>, worker: usize, actions: &mut Vec<Action>) {
+        let others = (0..W).any(|other| other != worker && world.is_up(other));
+        match world.workers[worker].process {
+            Process::Up => {
+                if !world.alive[worker] {
+                    actions.push(Action::Beat(worker));
+                } else if world.left.late > 0 {
+                    actions.push(Action::Expire(worker));
+                }
+                // One process stays alive.
+                if others && world.left.crashes > 0 {
+                    actions.push(Action::Crash(worker));
+                }
+                if others && world.left.pauses > 0 {
+                    actions.push(Action::Pause(worker));
+                }
+            }
+            Process::Paused => {
+                actions.push(Action::Wake(worker));
+                if world.alive[worker] {
+                    actions.push(Action::Expire(worker));
+                }
+            }
+            Process::Dead if world.alive[worker] => actions.push(Action::Expire(worker)),
+            Process::Dead => {}
+        }
+    }
+
+    fn record(&self, world: &mut World<W, D>, worker: usize, document: usize, answer: Answer) {
+        if !self.admits(world, worker, document) {
+            world.workers[worker].held[document] = None;
+            return;
+        }
+        world.stray |= world.batch.stage.is_terminal()
+            || world.documents[document].status != Status::Processing;
+        let token = world.workers[worker].held[document].map(|held| held.token);
+        let row = &mut world.documents[document];
+        world.second_commit |= row.journaled.is_some() && row.journaled != token;
+        if row.journaled.is_none() || !self.keeps(Rule::UnitOnce) {
+            row.journaled = token;
+            row.reports += 1;
+        }
+        if let (Answer::Heard, Some(held)) = (answer, &mut world.workers[worker].held[document]) {
+            held.step = Step::Outcome;
+        }
+    }
+
+    fn outcome(&self, world: &mut World<W, D>, worker: usize, document: usize, status: Status) {
+        if !self.admits(world, worker, document) || world.documents[document].status.is_settled() {
+            return;
+        }
+        world.stray |= world.documents[document].status != Status::Processing;
+        world.settle_document(document, status);
+        world.documents[document].outcomes += 1;
+        if status == Status::Failed && self.policy == Policy::Abort {
+            world.skip_unfinished();
+            world.enter(Stage::Failed);
+        }
+    }
+
+    fn begin_round(&self, world: &mut World<W, D>, worker: usize) {
+        world.workers[worker].waits_for_round = false;
+        if world.batch.planned || !self.keeps(Rule::RoundOnce) {
+            world.early_round |= !world.all_settled();
+            world.queue(|status| status == Status::Failed);
+            world.batch.round += 1;
+            world.batch.planned = false;
+        }
+    }
+
+    fn spend(world: &mut World<W, D>, answer: Answer) {
+        if answer == Answer::Lost {
+            world.left.lost -= 1;
+        }
+    }
+}
+
+fn settle<const W: usize, const D: usize>(world: &mut World<W, D>) {
+    let stage = if world.has(Status::Completed) {
+        Stage::Resolving
+    } else {
+        Stage::Failed
+    };
+    world.enter(stage);
+}
+
+fn can_retry<const W: usize, const D: usize>(world: &World<W, D>) -> bool {
+    match world.batch.stage {
+        Stage::Failed => true,
+        Stage::Completed => world.has(Status::Failed),
+        Stage::Running | Stage::Resolving | Stage::Cancelled => false,
+    }
+}
+
+impl<const W: usize, const D: usize> Model for Protocol<W, D> {
+    type State = World<W, D>;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<Self::State> {
+        vec![World::new(self.budget)]
+    }
+
+    fn actions(&self, world: &Self::State, actions: &mut Vec<Self::Action>) {
+        for worker in 0..W {
+            if world.is_up(worker) {
+                self.lead(world, worker, actions);
+                for document in 0..D {
+                    self.work(world, worker, document, actions);
+                }
+            }
+            Self::faults(world, worker, actions);
+        }
+        if world.left.cancels > 0 && !world.batch.stage.is_terminal() {
+            actions.push(Action::Cancel);
+        }
+        if world.left.retries > 0 && can_retry(world) {
+            actions.push(Action::Retry);
+        }
+    }
+
+    fn next_state(&self, world: &Self::State, action: Self::Action) -> Option<Self::State> {
+        let mut next = world.clone();
+        let world = &mut next;
+        match action {
+            Action::Join(worker) => {
+                world.workers[worker].joined = Some(world.batch.epoch);
+                world.workers[worker].waits_for_round = false;
+                world.alive[worker] = true;
+            }
+            Action::Claim(worker, document, answer) => {
+                world.documents[document].status = Status::Processing;
+                world.documents[document].attempts += 1;
+                world.give(worker, document, answer == Answer::Heard);
+                Self::spend(world, answer);
+            }
+            Action::TakeOver(worker, document) | Action::Resume(worker, document) => {
+                // Whoever takes over says that it is alive: two whose leases have run out would take
+                // a document from each other for ever.
+                world.alive[worker] = true;
+                world.give(worker, document, true);
+            }
+            Action::Record(worker, document, answer) => {
+                self.record(world, worker, document, answer);
+                Self::spend(world, answer);
+            }
+            Action::Complete(worker, document, answer) => {
+                self.outcome(world, worker, document, Status::Completed);
+                if answer == Answer::Heard {
+                    world.workers[worker].held[document] = None;
+                }
+                Self::spend(world, answer);
+            }
+            Action::Fail(worker, document) => {
+                world.left.failures -= 1;
+                self.outcome(world, worker, document, Status::Failed);
+                world.workers[worker].held[document] = None;
+            }
+            Action::PlanRound(worker) => {
+                world.batch.planned = true;
+                world.workers[worker].waits_for_round = true;
+            }
+            Action::BeginRound(worker) => self.begin_round(world, worker),
+            Action::Settle(_) => settle(world),
+            Action::Resolve(_) => world.enter(Stage::Completed),
+            Action::Beat(worker) => world.alive[worker] = true,
+            Action::Cancel => {
+                world.left.cancels -= 1;
+                world.skip_unfinished();
+                world.enter(Stage::Cancelled);
+            }
+            Action::Retry => {
+                world.left.retries -= 1;
+                world.queue(|status| status != Status::Completed);
+                world.batch.round = 0;
+                world.batch.epoch += 1;
+                world.batch.stage = Stage::Running;
+            }
+            Action::Crash(worker) => {
+                world.left.crashes -= 1;
+                world.workers[worker].process = Process::Dead;
+                world.workers[worker].held = [None; D];
+                world.workers[worker].joined = None;
+                world.workers[worker].waits_for_round = false;
+            }
+            Action::Pause(worker) => {
+                world.left.pauses -= 1;
+                world.workers[worker].process = Process::Paused;
+            }
+            Action::Wake(worker) => world.workers[worker].process = Process::Up,
+            Action::Expire(worker) => {
+                if world.is_up(worker) {
+                    world.left.late -= 1;
+                }
+                world.workers[worker].late = true;
+                world.alive[worker] = false;
+            }
+        }
+        Some(next)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::always("a unit is committed once", |_, world: &World<W, D>| {
+                !world.second_commit
+            }),
+            Property::always("a unit is reported once", |_, world: &World<W, D>| {
+                world.documents.iter().all(|document| document.reports <= 1)
+            }),
+            Property::always("a turn has one outcome", |_, world: &World<W, D>| {
+                let mut documents = world.documents.iter();
+                documents.all(|document| document.outcomes <= document.attempts)
+            }),
+            Property::always(
+                "nothing is written of what has ended",
+                |_, world: &World<W, D>| !world.stray,
+            ),
+            Property::always(
+                "a batch ends with its documents",
+                |_, world: &World<W, D>| !world.batch.stage.is_terminal() || world.all_settled(),
+            ),
+            Property::always("a document runs in one place", |_, world: &World<W, D>| {
+                (0..D).all(|document| places(world, document) <= 1)
+            }),
+            Property::always(
+                "a round follows a whole pass",
+                |model: &Self, world: &World<W, D>| {
+                    let rounds = match model.policy {
+                        Policy::Rounds(rounds) => rounds,
+                        Policy::Continue | Policy::Abort => 0,
+                    };
+                    !world.early_round && world.batch.round <= rounds
+                },
+            ),
+            Property::always(
+                "work never stops before the end",
+                |model: &Self, world: &World<W, D>| {
+                    let mut actions = Vec::new();
+                    model.actions(world, &mut actions);
+                    let ended = world.batch.stage.is_terminal() && world.all_settled();
+                    ended || actions.into_iter().any(Action::is_progress)
+                },
+            ),
+            Property::sometimes("a former owner is refused", |_, world: &World<W, D>| {
+                (0..W).any(|worker| (0..D).any(|document| is_former(world, worker, document)))
+            }),
+            Property::sometimes("the batch completes", |_, world: &World<W, D>| {
+                world.batch.stage == Stage::Completed && !world.has(Status::Failed)
+            }),
+        ]
+    }
+}
+
+/// Processes whose leases never ran out and that work on a document.
+fn places<const W: usize, const D: usize>(world: &World<W, D>, document: usize) -> usize {
+    let working = (0..W).filter(|&worker| {
+        world.is_up(worker) && !world.workers[worker].late && world.works_on(worker, document)
+    });
+    working.count()
+}
+
+/// Whether a process is about to write of a document that has passed to another.
+fn is_former<const W: usize, const D: usize>(
+    world: &World<W, D>,
+    worker: usize,
+    document: usize,
+) -> bool {
+    let held = world.workers[worker].held[document];
+    let passed = |token| token < world.documents[document].token;
+    world.is_up(worker) && held.is_some_and(|held| passed(held.token))
+}
