@@ -10,7 +10,7 @@ use std::{
 use knowledge_domain::{
     Clock, Entropy,
     graph::{CharSpan, Chunk, Confidence, DocumentGraph, Entity, Mention},
-    ids::{BatchId, OrganizationId},
+    ids::{BatchId, DocumentId, ExecutionId, OrganizationId},
     workflow::{
         Activities, ActivityCall, ActivityContext, ActivityError, BoxFuture, Durable, RetryPolicy,
         StageCall, WorkflowError, WorkflowStage,
@@ -140,14 +140,7 @@ impl Workflows for ScriptedWorkflows {
                 ledger: self.ledger.clone(),
                 // The text is longer than the spans of `graph`; its first line is the name.
                 document: content.text.lines().next().unwrap_or_default().to_owned(),
-                origin: ExtractionOrigin {
-                    organization: job.lease.organization,
-                    document: job.run.content,
-                    execution: job.run.execution,
-                    ontology: None,
-                    fingerprint: "scripted".to_owned(),
-                    extractor: "scripted 1".to_owned(),
-                },
+                origin: origin(job.lease.organization, job.run.content, job.run.execution),
             };
             Ok(Arc::new(workflow) as Arc<dyn Workflow>)
         })
@@ -188,10 +181,7 @@ impl Workflow for Scripted {
                 tokens: 7,
                 output: serde_json::json!({}),
                 trailing: None,
-                graph: Some(FoundGraph {
-                    origin: self.origin.clone(),
-                    graph: Arc::new(graph(&self.document)),
-                }),
+                graph: Some(found_graph(self.origin.clone(), &self.document)),
             })
         })
     }
@@ -214,7 +204,32 @@ impl Activities for Scripted {
     }
 }
 
-/// A graph of two entities: one that every document has, and one of its own.
+/// What a scripted graph is of.
+#[must_use]
+pub fn origin(
+    organization: OrganizationId,
+    document: DocumentId,
+    execution: ExecutionId,
+) -> ExtractionOrigin {
+    ExtractionOrigin {
+        organization,
+        document,
+        execution,
+        ontology: None,
+        fingerprint: "scripted".to_owned(),
+        extractor: "scripted 1".to_owned(),
+    }
+}
+
+/// A graph of two entities: one that every document has, and one of its own, of this name.
+#[must_use]
+pub fn found_graph(origin: ExtractionOrigin, name: &str) -> FoundGraph {
+    FoundGraph {
+        origin,
+        graph: Arc::new(graph(name)),
+    }
+}
+
 fn graph(document: &str) -> DocumentGraph {
     let mention = |start: u32, text: &str| Mention {
         span: CharSpan::new(start, start + 1).unwrap(),
