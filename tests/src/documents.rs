@@ -18,6 +18,14 @@ pub fn documents(count: usize) -> Vec<Value> {
     (0..count).map(document).collect()
 }
 
+/// The first `count` documents, of one paragraph each.
+#[must_use]
+pub fn short_documents(count: usize) -> Vec<Value> {
+    (0..count)
+        .map(|index| json!({ "name": format!("line-{index:04}.txt"), "text": text(index, 1) }))
+        .collect()
+}
+
 /// The first `count` documents with so many paragraphs that a batch of them can be interrupted.
 #[must_use]
 pub fn long_documents(count: usize) -> Vec<Value> {

@@ -11,6 +11,10 @@ pub mod documents;
 pub mod events;
 pub mod faults;
 pub mod introspection;
+<<<<<<< HEAD
+=======
+pub mod node;
+>>>>>>> 4048b43 (Serve a thousand subscribers from one read of the log)
 pub mod proxy;
 pub mod rows;
 pub mod scripted;

@@ -97,6 +97,12 @@ impl TestServer {
         None
     }
 
+    /// The id of its process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// A client of it.
     #[must_use]
     pub fn client(&self) -> &Client {

@@ -37,7 +37,7 @@ async fn events_to_end(app: &ScriptedApp, batch: BatchId) -> Vec<Value> {
         .await
         .expect("the batch ends")
         .into_iter()
-        .map(|event| serde_json::to_value(event.unwrap()).unwrap())
+        .map(|event| serde_json::to_value(&**event.unwrap()).unwrap())
         .collect();
     assert_event_log(&events);
     events

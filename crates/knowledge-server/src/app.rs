@@ -13,7 +13,7 @@ use crate::{
     engine::legacy::LegacyExecutor,
     environment::{SystemClock, SystemEntropy},
     orchestrator::Orchestrator,
-    progress::EventHub,
+    progress::{EventHub, Listener},
     store::{DatabaseUrl, Store, StoreError, ledger::Ledger},
 };
 
@@ -25,6 +25,8 @@ pub struct App {
     pub hub: EventHub,
     /// The commands.
     pub orchestrator: Orchestrator,
+    /// Hears the commits of other servers on the same PostgreSQL.
+    _listener: Option<Listener>,
     /// Held while this process may write to a SQLite file.
     lock: Option<DatabaseLock>,
 }
@@ -39,11 +41,13 @@ impl App {
         let lock = DatabaseLock::acquire(&url)?;
         let store = Store::open(&url).await?;
         let hub = EventHub::default();
+        let listener = Listener::start(&store, &hub);
         let orchestrator = orchestrator(&store, &hub, config);
         Ok(Self {
             store,
             hub,
             orchestrator,
+            _listener: listener,
             lock,
         })
     }

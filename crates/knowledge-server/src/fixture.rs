@@ -478,6 +478,20 @@ impl Fixture {
         transaction.commit().await.unwrap();
     }
 
+    /// Makes an event one that no release can read.
+    pub(crate) async fn spoil(&self, batch: BatchId, sequence: i64) {
+        use knowledge_tables::batch_event::Column;
+        let transaction = self.store.begin().await.unwrap();
+        batch_event::Entity::update_many()
+            .col_expr(Column::Payload, Expr::value(json!({ "type": "Unknown" })))
+            .filter(Column::BatchId.eq(batch.uuid()))
+            .filter(Column::Sequence.eq(sequence))
+            .exec(&transaction)
+            .await
+            .unwrap();
+        transaction.commit().await.unwrap();
+    }
+
     pub(crate) async fn enter(&self, batch: BatchId, stage: BatchStage) {
         let transaction = self.store.begin().await.unwrap();
         batch_execution::ActiveModel {

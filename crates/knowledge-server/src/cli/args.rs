@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use knowledge_domain::{
-    batch::{Extractor, FailurePolicy},
+    batch::{BatchStage, Extractor, FailurePolicy},
     ids::BatchId,
 };
 
@@ -24,6 +24,8 @@ pub(super) enum Command {
     Serve(Serve),
     /// Extract the graph of files and folders, in this process.
     Extract(Extract),
+    /// Start, watch and steer batches of a running server.
+    Batch(BatchArguments),
     /// Write the graph of a batch, or of everything.
     Export(Export),
     /// Check that the database keeps its promises; changes nothing.
@@ -85,6 +87,143 @@ pub(super) struct Extract {
     /// Print the totals as JSON (with --out).
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BatchArguments {
+    #[command(subcommand)]
+    pub(super) command: BatchCommand,
+    /// Where the server is.
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "KNOWLEDGE_SERVER",
+        default_value = "http://127.0.0.1:8080"
+    )]
+    pub(super) server: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum BatchCommand {
+    /// Start a batch from files and folders.
+    Start(BatchStart),
+    /// Show a batch.
+    Status {
+        /// The batch.
+        batch: BatchId,
+        /// Print it as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Watch a batch to its end; reconnects by itself.
+    Watch {
+        /// The batch.
+        batch: BatchId,
+        /// Print every event as a line of JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Cancel a batch, promptly and for good.
+    Cancel {
+        /// The batch.
+        batch: BatchId,
+        /// Print it as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Try the failed and skipped documents of an ended batch again.
+    Retry {
+        /// The batch.
+        batch: BatchId,
+        /// Watch it to its end.
+        #[arg(long)]
+        watch: bool,
+        /// Print it as JSON; with --watch every event as a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// List batches, the newest first.
+    List {
+        /// Only those that are so far.
+        #[arg(long, value_enum)]
+        stage: Option<StageArg>,
+        /// At most so many.
+        #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+        limit: u32,
+        /// Print each as a line of JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BatchStart {
+    /// Files and folders: .txt, .md, .html, .jsonl.
+    #[arg(required = true, value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+    /// An ontology that the server knows.
+    #[arg(long, value_name = "ID")]
+    pub(super) ontology_id: Option<String>,
+    /// Names the request: sent again, it gives the same batch.
+    #[arg(long, value_name = "KEY")]
+    pub(super) idempotency_key: Option<String>,
+    /// Documents at a time, 1 to 64.
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(1..=64))]
+    pub(super) concurrency: Option<i64>,
+    /// What to do about documents that fail.
+    #[arg(long, value_enum)]
+    pub(super) failure_policy: Option<PolicyArg>,
+    /// Rounds over failed documents under retry-failed, 0 to 10.
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..=10))]
+    pub(super) max_retries: Option<i64>,
+    /// Leave entities as each document has them.
+    #[arg(long)]
+    pub(super) no_resolution: bool,
+    /// What extracts.
+    #[arg(long, value_enum)]
+    pub(super) extractor: Option<ExtractorArg>,
+    /// The most tokens that model calls may use.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
+    pub(super) token_budget: Option<i64>,
+    /// Watch the batch to its end.
+    #[arg(long)]
+    pub(super) watch: bool,
+    /// Print the batch as JSON; with --watch every event as a line.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// How far a batch is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum StageArg {
+    Pending,
+    Chunking,
+    ExtractingMentions,
+    ExtractingEntities,
+    ExtractingRelations,
+    Assembling,
+    Resolving,
+    Completed,
+    Failed,
+    Cancelled,
+}
+
+impl From<StageArg> for BatchStage {
+    fn from(argument: StageArg) -> Self {
+        match argument {
+            StageArg::Pending => Self::Pending,
+            StageArg::Chunking => Self::Chunking,
+            StageArg::ExtractingMentions => Self::ExtractingMentions,
+            StageArg::ExtractingEntities => Self::ExtractingEntities,
+            StageArg::ExtractingRelations => Self::ExtractingRelations,
+            StageArg::Assembling => Self::Assembling,
+            StageArg::Resolving => Self::Resolving,
+            StageArg::Completed => Self::Completed,
+            StageArg::Failed => Self::Failed,
+            StageArg::Cancelled => Self::Cancelled,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@
 
 mod args;
 mod bars;
+mod batch;
 mod export;
 mod extract;
 mod inputs;
@@ -80,6 +81,7 @@ fn run(arguments: Arguments) -> anyhow::Result<Ended> {
                 let config = Config::load(&command.overrides())?;
                 export::run(command, config).await
             }
+            Command::Batch(arguments) => batch::run(arguments).await,
             Command::Verify(command) => {
                 let config = Config::load(&command.overrides())?;
                 verify::run(&command, &config).await

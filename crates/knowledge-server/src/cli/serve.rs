@@ -1,6 +1,6 @@
 //! `knowledge serve`.
 
-use std::{future::IntoFuture, io::Write, time::Duration};
+use std::{io::Write, time::Duration};
 
 use anyhow::Context;
 use tokio::{
@@ -41,6 +41,8 @@ pub(super) async fn run(command: &Serve, config: Config) -> anyhow::Result<Ended
         app.hub.clone(),
         http::Limits {
             max_body_bytes: config.max_body_bytes,
+            retry: Duration::from_millis(config.stream_retry_ms),
+            query_timeout: Duration::from_secs(config.query_timeout_seconds),
             ..http::Limits::default()
         },
     )
@@ -66,10 +68,8 @@ async fn serve(
     shutdown: CancellationToken,
     mut signals: Signals,
 ) -> anyhow::Result<Ended> {
-    let told = shutdown.clone();
-    let server =
-        axum::serve(listener, http::router(state)).with_graceful_shutdown(told.cancelled_owned());
-    let server = tokio::spawn(server.into_future());
+    let router = http::router(state);
+    let server = tokio::spawn(http::serve(listener, router, shutdown.clone()));
     signals.next().await;
     tracing::info!("draining: no new work is begun");
     tokio::select! {
@@ -78,9 +78,7 @@ async fn serve(
     }
     shutdown.cancel();
     if let Ok(ended) = tokio::time::timeout(CLOSE_PATIENCE, server).await {
-        ended
-            .context("the server ended unexpectedly")?
-            .context("the server failed")?;
+        ended.context("the server ended unexpectedly")?;
     }
     Ok(Ended::Done)
 }

@@ -25,7 +25,7 @@ pub(super) async fn to_end(app: &App, batch: BatchId) -> anyhow::Result<()> {
     let events = batch_events(&app.store, &app.hub, OrganizationId::DEFAULT, batch, after);
     pin_mut!(events);
     while let Some(event) = events.next().await {
-        display.show(&event?);
+        display.show(&**event?);
     }
     display.finish();
     Ok(())

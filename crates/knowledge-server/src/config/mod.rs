@@ -25,6 +25,8 @@ const FLAGS: &str = "flag";
 const MAX_DOCUMENTS: u64 = 10_000;
 const MAX_BODY_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 const MAX_LEASE_SECONDS: u64 = 24 * 60 * 60;
+const MAX_STREAM_RETRY_MS: u64 = 10 * 60 * 1_000;
+const MAX_QUERY_SECONDS: u64 = 60 * 60;
 const MAX_RETRIES: u64 = 1_000;
 
 /// What flags say.
@@ -62,6 +64,10 @@ pub struct Config {
     pub max_body_bytes: usize,
     /// Documents of all batches that run at a time.
     pub max_documents: usize,
+    /// Milliseconds after which a client whose progress stream broke is to reconnect.
+    pub stream_retry_ms: u64,
+    /// Seconds that a GraphQL query may take.
+    pub query_timeout_seconds: u64,
     /// Seconds that a batch stays leased to a server which says nothing.
     pub lease_seconds: u64,
 }
@@ -77,12 +83,14 @@ impl Default for Config {
             activity_backoff_ms: 1000,
             max_body_bytes: 64 * 1024 * 1024,
             max_documents: 64,
+            stream_retry_ms: 2000,
+            query_timeout_seconds: 30,
             lease_seconds: 10,
         }
     }
 }
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 11] = [
     "database_url",
     "listen",
     "workflow_mode",
@@ -91,6 +99,8 @@ const KEYS: [&str; 9] = [
     "activity_backoff_ms",
     "max_body_bytes",
     "max_documents",
+    "stream_retry_ms",
+    "query_timeout_seconds",
     "lease_seconds",
 ];
 
@@ -188,6 +198,12 @@ impl Config {
             ("max_documents", self.max_documents as u64, MAX_DOCUMENTS),
             ("max_body_bytes", self.max_body_bytes as u64, MAX_BODY_BYTES),
             ("lease_seconds", self.lease_seconds, MAX_LEASE_SECONDS),
+            ("stream_retry_ms", self.stream_retry_ms, MAX_STREAM_RETRY_MS),
+            (
+                "query_timeout_seconds",
+                self.query_timeout_seconds,
+                MAX_QUERY_SECONDS,
+            ),
         ] {
             if !(1..=most).contains(&value) {
                 return Err(ConfigurationError::OutOfRange { key, most });

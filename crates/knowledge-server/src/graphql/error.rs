@@ -1,5 +1,7 @@
 //! Errors of a request: what a client may know of them, and by which code.
 
+use std::time::Duration;
+
 use async_graphql::{Error, ErrorExtensions, Response, ServerError, Value};
 
 use crate::store::StoreError;
@@ -8,6 +10,7 @@ const INTERNAL: &str = "INTERNAL";
 const BAD_USER_INPUT: &str = "BAD_USER_INPUT";
 const NOT_FOUND: &str = "NOT_FOUND";
 const UNAVAILABLE: &str = "UNAVAILABLE";
+const TIMEOUT: &str = "TIMEOUT";
 const INVALID_REQUEST: &str = "INVALID_REQUEST";
 
 fn coded(message: impl Into<String>, code: &'static str) -> Error {
@@ -40,6 +43,35 @@ pub(crate) fn is_request_error(response: &Response) -> bool {
     response.data == Value::Null
         && !response.errors.is_empty()
         && response.errors.iter().all(|error| error.path.is_empty())
+        && !has_code(response, TIMEOUT)
+}
+
+/// Whether the server failed: what a stream has not delivered by then, it never will.
+pub(crate) fn has_failed(response: &Response) -> bool {
+    has_code(response, INTERNAL)
+}
+
+fn has_code(response: &Response, code: &str) -> bool {
+    response.errors.iter().any(|error| {
+        let extensions = error.extensions.as_ref();
+        matches!(
+            extensions.and_then(|extensions| extensions.get("code")),
+            Some(Value::String(found)) if found == code
+        )
+    })
+}
+
+/// A query that took too long.
+pub(super) fn timed_out(limit: Duration) -> Response {
+    let mut error = ServerError::new(
+        format!(
+            "the operation took longer than {} s; ask for less",
+            limit.as_secs()
+        ),
+        None,
+    );
+    with_code(&mut error, TIMEOUT);
+    Response::from_errors(vec![error])
 }
 
 /// Gives every error a code: those without one come from parsing, validation and coercion.

@@ -25,14 +25,17 @@ mod subscription;
 mod tests;
 mod viewer;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_graphql::{Request, Response, SDLExportOptions, Schema, SchemaBuilder};
 use chrono::{DateTime, Utc};
-use futures::{StreamExt, stream::BoxStream};
+use futures::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
 use knowledge_domain::ids::OrganizationId;
 
-pub(crate) use error::{classify, is_request_error};
+pub(crate) use error::{classify, has_failed, is_request_error};
 pub use guard::{Operation, Prepared, prepare};
 
 use self::{
@@ -49,12 +52,17 @@ const MAX_COMPLEXITY: usize = 100_000;
 
 const MAX_DIRECTIVES: usize = 16;
 
+/// How long a query may take where nothing else is said.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
 /// The API; cheap to clone.
 #[derive(Clone)]
 pub struct Api {
     schema: Schema<Query, Mutation, Subscription>,
     shapes: Arc<Shapes>,
     store: Store,
+    /// How long a query may take.
+    timeout: Duration,
 }
 
 impl Api {
@@ -73,13 +81,27 @@ impl Api {
             shapes: Arc::new(Shapes::new(&schema.sdl())),
             schema,
             store,
+            timeout: TIMEOUT,
         }
+    }
+
+    /// The same API, where a query may take so long.
+    #[must_use]
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
     }
 
     /// Runs a query or a mutation on behalf of an organisation.
     pub async fn execute(&self, organization: OrganizationId, prepared: Prepared) -> Response {
+        let reads = prepared.operation() == Operation::Query;
         let (request, finish) = self.begin(organization, prepared);
-        finish(self.schema.execute(request).await)
+        let executed = self.schema.execute(request);
+        if !reads {
+            // What a mutation has begun it ends, and says so.
+            return finish(executed.await);
+        }
+        let executed = tokio::time::timeout(self.timeout, executed).await;
+        finish(executed.unwrap_or_else(|_| error::timed_out(self.timeout)))
     }
 
     /// Runs any operation on behalf of an organisation; a query gives one response.
@@ -89,6 +111,11 @@ impl Api {
         organization: OrganizationId,
         prepared: Prepared,
     ) -> BoxStream<'static, Response> {
+        if prepared.operation() != Operation::Subscription {
+            let api = self.clone();
+            let answer = async move { api.execute(organization, prepared).await };
+            return stream::once(answer).boxed();
+        }
         let (request, finish) = self.begin(organization, prepared);
         self.schema.execute_stream(request).map(finish).boxed()
     }

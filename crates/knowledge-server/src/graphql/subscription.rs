@@ -44,7 +44,7 @@ impl Subscription {
         );
         Ok(events.map(|event| {
             event
-                .map(BatchEvent::from)
+                .map(|event| BatchEvent::from((**event).clone()))
                 .map_err(|error| internal(&error))
         }))
     }
@@ -73,7 +73,7 @@ impl Subscription {
             after,
         );
         Ok(events.filter_map(async |event| match event {
-            Ok(event) => StageProgress::of(event).map(Ok),
+            Ok(event) => StageProgress::of((**event).clone()).map(Ok),
             Err(error) => Some(Err(internal(&error))),
         }))
     }

@@ -13,6 +13,7 @@ mod pages;
 mod problem;
 mod progress;
 mod segment;
+mod server;
 mod sse;
 mod tenant;
 #[cfg(test)]
@@ -32,6 +33,7 @@ use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 
 pub use problem::Problem;
+pub use server::serve;
 
 use crate::{graphql::Api, orchestrator::Orchestrator, progress::EventHub, store::Store};
 
@@ -42,6 +44,10 @@ pub struct Limits {
     pub max_body_bytes: usize,
     /// The time between heartbeats of a silent stream.
     pub heartbeat: Duration,
+    /// How long a client waits before it opens a plain stream anew that has broken.
+    pub retry: Duration,
+    /// How long a GraphQL query may take.
+    pub query_timeout: Duration,
     /// How long a WebSocket may wait before it says `connection_init`.
     pub init_timeout: Duration,
 }
@@ -51,6 +57,8 @@ impl Default for Limits {
         Self {
             max_body_bytes: 64 * 1024 * 1024,
             heartbeat: Duration::from_secs(15),
+            retry: Duration::from_secs(2),
+            query_timeout: Duration::from_secs(30),
             init_timeout: Duration::from_secs(10),
         }
     }
@@ -72,7 +80,8 @@ impl AppState {
     #[must_use]
     pub fn new(store: Store, orchestrator: Orchestrator, hub: EventHub, limits: Limits) -> Self {
         Self {
-            api: Api::new(store.clone(), orchestrator.clone(), hub.clone()),
+            api: Api::new(store.clone(), orchestrator.clone(), hub.clone())
+                .with_timeout(limits.query_timeout),
             orchestrator,
             store,
             hub,

@@ -1,6 +1,6 @@
 //! Progress as plain server-sent events, resumed by `Last-Event-ID`.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::{Query, State, rejection::QueryRejection},
@@ -23,12 +23,9 @@ use super::{
     tenant::Tenant,
 };
 use crate::{
-    progress::{batch_events, workflow_events},
+    progress::{SharedEvent, batch_events, workflow_events},
     store::StoreError,
 };
-
-/// How long a client waits before it reconnects.
-const RETRY: Duration = Duration::from_secs(2);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -55,7 +52,10 @@ pub(super) async fn batch(
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let events = batch_events(&state.store, &state.hub, organization, id, after);
-    Ok(sse::response(&state, shown(events, batch_event)))
+    Ok(sse::response(
+        &state,
+        shown(state.limits.retry, events, batch_event),
+    ))
 }
 
 /// `GET /api/workflows/{executionId}/progress`.
@@ -79,14 +79,20 @@ pub(super) async fn workflow(
     let mut events =
         workflow_events(&state.store, &state.hub, organization, id, head, after).boxed();
     if !head.ended {
-        return Ok(sse::response(&state, shown(events, workflow_event)));
+        return Ok(sse::response(
+            &state,
+            shown(state.limits.retry, events, workflow_event),
+        ));
     }
     // Whether the client has seen everything, only the log can tell.
     let Some(first) = events.next().await else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
     let events = stream::iter([first]).chain(events);
-    Ok(sse::response(&state, shown(events, workflow_event)))
+    Ok(sse::response(
+        &state,
+        shown(state.limits.retry, events, workflow_event),
+    ))
 }
 
 /// The last sequence that the client saw; 0 when it has seen none.
@@ -115,22 +121,26 @@ fn failed(error: &StoreError) -> Problem {
 /// The events as they are sent, after a hint of when to reconnect. An error ends the stream; the
 /// client reconnects and resumes.
 fn shown(
-    events: impl Stream<Item = Result<BatchEvent, StoreError>> + Send + 'static,
-    show: fn(&BatchEvent) -> Option<Frame>,
+    retry: Duration,
+    events: impl Stream<Item = Result<Arc<SharedEvent>, StoreError>> + Send + 'static,
+    show: fn(&SharedEvent) -> Option<Frame>,
 ) -> impl Stream<Item = Frame> + Send + 'static {
-    let hint = Frame::retry(RETRY);
+    let hint = Frame::retry(retry);
     let events = events
         .map(|event| event.inspect_err(crate::log::failed_request).ok())
         .take_while(|event| future::ready(event.is_some()))
-        .filter_map(move |event| future::ready(event.as_ref().and_then(show)));
+        .filter_map(move |event| future::ready(event.as_deref().and_then(show)));
     stream::iter([hint]).chain(events)
 }
 
-fn batch_event(event: &BatchEvent) -> Option<Frame> {
-    Frame::json(Some(event.sequence), event.kind.name(), event)
+/// The event as every subscriber of its batch is sent it.
+fn batch_event(event: &SharedEvent) -> Option<Frame> {
+    Some(Frame::shared(event, |event| {
+        Frame::json(Some(event.sequence), event.kind.name(), event)
+    }))
 }
 
-fn workflow_event(event: &BatchEvent) -> Option<Frame> {
+fn workflow_event(event: &SharedEvent) -> Option<Frame> {
     let BatchEventKind::StageProgress(report) = &event.kind else {
         return None;
     };

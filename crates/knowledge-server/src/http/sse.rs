@@ -8,10 +8,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures::{Stream, StreamExt, stream};
+use knowledge_domain::batch::BatchEvent;
 use serde::Serialize;
 use tokio::time::timeout;
 
 use super::AppState;
+use crate::progress::SharedEvent;
 
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
@@ -19,17 +21,26 @@ const HEARTBEAT: &[u8] = b": heartbeat\n\n";
 
 /// One event as it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Frame(String);
+pub(super) struct Frame(Bytes);
 
 impl Frame {
     /// Tells the client how long to wait before it reconnects; no event by itself.
     pub(super) fn retry(after: Duration) -> Self {
-        Self(format!("retry: {}\n\n", after.as_millis()))
+        Self(format!("retry: {}\n\n", after.as_millis()).into())
+    }
+
+    /// What `render` makes of an event, once for all its subscribers.
+    pub(super) fn shared(
+        event: &SharedEvent,
+        render: impl FnOnce(&BatchEvent) -> Option<Self>,
+    ) -> Self {
+        // An event that is no JSON cannot be: it was read from JSON.
+        Self(event.frame(|event| render(event).map_or_else(Bytes::new, |frame| frame.0)))
     }
 
     /// An event without data; its line is there, for browsers drop an event that has none.
     pub(super) fn empty(event: &'static str) -> Self {
-        Self(format!("event: {event}\ndata:\n\n"))
+        Self(format!("event: {event}\ndata:\n\n").into())
     }
 
     /// An event with data; `None` when the data is no JSON.
@@ -41,7 +52,7 @@ impl Frame {
         // JSON on one line: it has no line breaks outside strings and escapes those within.
         let data = serde_json::to_string(data).ok()?;
         let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
-        Some(Self(format!("{id}event: {event}\ndata: {data}\n\n")))
+        Some(Self(format!("{id}event: {event}\ndata: {data}\n\n").into()))
     }
 }
 
@@ -58,7 +69,10 @@ pub(super) fn response(
             header::CONTENT_TYPE,
             HeaderValue::from_static("text/event-stream"),
         ),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+        (
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("no-cache, no-transform"),
+        ),
         // Proxies would hold events back until a buffer is full.
         (X_ACCEL_BUFFERING, HeaderValue::from_static("no")),
     ];
@@ -71,7 +85,7 @@ fn with_heartbeats(
 ) -> impl Stream<Item = Result<Bytes, Infallible>> + Send + 'static {
     stream::unfold(events, move |mut events| async move {
         let piece = match timeout(every, events.next()).await {
-            Ok(Some(frame)) => Bytes::from(frame.0),
+            Ok(Some(frame)) => frame.0,
             Ok(None) => return None,
             Err(_) => Bytes::from_static(HEARTBEAT),
         };

@@ -1,27 +1,69 @@
-//! Wakes whoever watches a batch.
-//!
-//! The hub carries no events: a woken subscriber reads them from the table after the last one
-//! that it saw, so a slow one costs nothing and misses nothing.
+//! Wakes whoever watches a batch, and knows what is watched.
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-use knowledge_domain::ids::BatchId;
-use tokio::sync::watch;
+use knowledge_domain::ids::{BatchId, OrganizationId};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
+
+use super::feed::Feed;
+use crate::store::read::Reads;
+
+/// How long a feed waits for a wake-up before it looks for itself, where another process that
+/// shares the database may have nobody to wake here.
+const ALONE: Duration = Duration::from_secs(1);
+
+/// The same, where every server's commits are told here: only a message that was lost with its
+/// connection, unnoticed, is found by looking.
+const TOLD: Duration = Duration::from_secs(15);
+
+/// Subscribers that read the table at a time; the others wait, and the engine keeps its
+/// connections.
+const CATCHING_UP: usize = 2;
 
 /// Tells subscribers the sequence of a batch's last committed event; cheap to clone.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone)]
 pub struct EventHub {
-    batches: Arc<Mutex<HashMap<BatchId, watch::Sender<u64>>>>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    batches: Mutex<HashMap<BatchId, watch::Sender<u64>>>,
+    feeds: Mutex<HashMap<(OrganizationId, BatchId), Weak<Feed>>>,
+    told: AtomicBool,
+    catching_up: Semaphore,
+}
+
+impl Default for EventHub {
+    fn default() -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                batches: Mutex::default(),
+                feeds: Mutex::default(),
+                told: AtomicBool::new(false),
+                catching_up: Semaphore::new(CATCHING_UP),
+            }),
+        }
+    }
+}
+
+impl fmt::Debug for EventHub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventHub").finish_non_exhaustive()
+    }
 }
 
 impl EventHub {
     /// Tells that the events up to `sequence` are committed.
     pub fn notify(&self, batch: BatchId, sequence: u64) {
-        let mut batches = self.lock();
+        let mut batches = self.batches();
         if let Some(sender) = batches.get(&batch) {
             sender.send_if_modified(|last| {
                 let later = sequence > *last;
@@ -34,29 +76,76 @@ impl EventHub {
         }
     }
 
-    /// A receiver that changes whenever events of the batch are committed. Subscribe first, read
-    /// the table then: so no event falls between the two.
-    #[must_use]
-    pub fn subscribe(&self, batch: BatchId) -> watch::Receiver<u64> {
-        self.lock()
-            .entry(batch)
-            .or_insert_with(|| watch::channel(0).0)
-            .subscribe()
+    /// Wakes everybody to look for themselves: something may have been committed unheard.
+    pub fn recheck(&self) {
+        for sender in self.batches().values() {
+            sender.send_modify(|_| {});
+        }
     }
 
-    /// Like [`Self::subscribe`], and forgets the batch when the last watch of it is dropped.
+    /// Whether every server's commits are told here from now on.
+    pub fn set_told(&self, told: bool) {
+        self.shared.told.store(told, Ordering::Relaxed);
+    }
+
+    /// How long to wait for a wake-up before looking.
+    pub(super) fn recheck_interval(&self) -> Duration {
+        if self.shared.told.load(Ordering::Relaxed) {
+            TOLD
+        } else {
+            ALONE
+        }
+    }
+
+    /// A receiver that changes whenever events of the batch are committed. Watch first, read the
+    /// table then: so no event falls between the two. The batch is forgotten when its last watch is
+    /// dropped.
     #[must_use]
     pub fn watch(&self, batch: BatchId) -> Watch {
+        let receiver = self
+            .batches()
+            .entry(batch)
+            .or_insert_with(|| watch::channel(0).0)
+            .subscribe();
         Watch {
-            receiver: Some(self.subscribe(batch)),
+            receiver: Some(receiver),
             hub: self.clone(),
             batch,
         }
     }
 
+    /// The end of a batch's log, shared by all who watch the batch.
+    pub(super) fn feed(&self, reads: &Reads, batch: BatchId) -> Arc<Feed> {
+        let key = (reads.organization(), batch);
+        // Declared first, so dropped after the lock: the last holder of a feed takes the lock.
+        let existing;
+        let mut feeds = self.feeds();
+        existing = feeds.get(&key).and_then(Weak::upgrade);
+        if let Some(feed) = existing.as_ref().filter(|feed| feed.is_open()) {
+            return Arc::clone(feed);
+        }
+        let feed = Feed::start(self, reads, batch);
+        feeds.insert(feed.key(), Arc::downgrade(&feed));
+        feed
+    }
+
+    /// Forgets a feed that nobody holds.
+    pub(super) fn forget_feed(&self, key: (OrganizationId, BatchId)) {
+        let mut feeds = self.feeds();
+        if feeds.get(&key).is_some_and(|feed| feed.strong_count() == 0) {
+            feeds.remove(&key);
+        }
+    }
+
+    /// Waits for its turn to read the table for one subscriber.
+    pub(super) async fn catch_up(&self) -> Option<SemaphorePermit<'_>> {
+        // Never closed.
+        self.shared.catching_up.acquire().await.ok()
+    }
+
     /// Drops the sender of a batch that nobody watches.
     fn sweep(&self, batch: BatchId) {
-        let mut batches = self.lock();
+        let mut batches = self.batches();
         if batches
             .get(&batch)
             .is_some_and(|sender| sender.receiver_count() == 0)
@@ -65,13 +154,19 @@ impl EventHub {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<BatchId, watch::Sender<u64>>> {
+    fn batches(&self) -> MutexGuard<'_, HashMap<BatchId, watch::Sender<u64>>> {
         // The map is consistent at every point where a panic could happen.
-        self.batches.lock().unwrap_or_else(PoisonError::into_inner)
+        let batches = self.shared.batches.lock();
+        batches.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn feeds(&self) -> MutexGuard<'_, HashMap<(OrganizationId, BatchId), Weak<Feed>>> {
+        let feeds = self.shared.feeds.lock();
+        feeds.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// One subscriber's interest in a batch.
+/// An interest in a batch.
 #[derive(Debug)]
 pub struct Watch {
     /// `None` only while it is dropped.
@@ -88,17 +183,22 @@ impl Watch {
         }
     }
 
-    /// Waits until events are committed, at most `limit`.
+    /// Waits until events are committed, at most `limit`; whether it was woken.
     ///
     /// # Cancel safety
     /// A wait that is dropped loses no wake-up.
-    pub async fn changed(&mut self, limit: Duration) {
+    pub async fn changed(&mut self, limit: Duration) -> bool {
         let Some(receiver) = &mut self.receiver else {
-            return;
+            return false;
         };
-        if let Ok(Err(_)) = tokio::time::timeout(limit, receiver.changed()).await {
-            // The sender is gone, so nothing will wake this watch before its limit.
-            tokio::time::sleep(limit).await;
+        match tokio::time::timeout(limit, receiver.changed()).await {
+            Ok(Ok(())) => true,
+            Ok(Err(_)) => {
+                // The sender is gone, so nothing will wake this watch before its limit.
+                tokio::time::sleep(limit).await;
+                false
+            }
+            Err(_) => false,
         }
     }
 }
@@ -113,6 +213,7 @@ impl Drop for Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixture::Fixture;
 
     #[test]
     fn a_batch_that_nobody_watches_is_forgotten() {
@@ -120,9 +221,9 @@ mod tests {
         let batch = BatchId::from_uuid(uuid::Uuid::from_u128(1));
         let (first, second) = (hub.watch(batch), hub.watch(batch));
         drop(first);
-        assert_eq!(hub.lock().len(), 1);
+        assert_eq!(hub.batches().len(), 1);
         drop(second);
-        assert!(hub.lock().is_empty());
+        assert!(hub.batches().is_empty());
     }
 
     #[tokio::test]
@@ -133,8 +234,39 @@ mod tests {
         watch.mark_seen();
         hub.notify(batch, 1);
         let woken = watch.changed(Duration::from_hours(1));
-        tokio::time::timeout(Duration::from_secs(5), woken)
-            .await
-            .unwrap();
+        assert!(
+            tokio::time::timeout(Duration::from_secs(5), woken)
+                .await
+                .unwrap()
+        );
+        hub.recheck();
+        let woken = watch.changed(Duration::from_hours(1));
+        assert!(
+            tokio::time::timeout(Duration::from_secs(5), woken)
+                .await
+                .unwrap()
+        );
+    }
+
+    #[tokio::test]
+    async fn all_who_watch_a_batch_share_its_feed_and_the_last_takes_it_along() {
+        let fixture = Fixture::new().await;
+        let hub = EventHub::default();
+        let reads = fixture.store.reads(fixture.organization);
+        let batch = fixture
+            .batch(1, knowledge_domain::batch::BatchStage::Chunking)
+            .await;
+        let (first, second) = (hub.feed(&reads, batch), hub.feed(&reads, batch));
+        assert!(Arc::ptr_eq(&first, &second));
+        drop((first, second));
+        assert!(hub.feeds().is_empty());
+        // Its reader is gone as soon as it is scheduled, and with it the watch.
+        for _ in 0..200 {
+            if hub.batches().is_empty() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the feed's reader lives on");
     }
 }

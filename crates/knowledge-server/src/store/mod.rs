@@ -10,6 +10,7 @@ mod error;
 mod existing;
 mod graph;
 pub mod ledger;
+mod notify;
 mod prune;
 pub mod read;
 
@@ -22,6 +23,7 @@ pub use connect::DatabaseUrl;
 pub use document::Content;
 pub use error::StoreError;
 pub use graph::{ExtractionOrigin, FoundGraph};
+pub use notify::EVENTS_CHANNEL;
 pub use prune::{Pruned, Pruning};
 
 /// A handle to the database; cheap to clone.

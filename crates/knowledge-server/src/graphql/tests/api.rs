@@ -396,6 +396,16 @@ async fn greedy_documents_are_refused() {
 }
 
 #[tokio::test]
+async fn what_takes_too_long_is_given_up() {
+    let fixture = Fixture::new().await;
+    fixture.batch(1, BatchStage::Completed).await;
+    let api = fixture.api().with_timeout(std::time::Duration::ZERO);
+    let query = "{ batches { nodes { id } } }";
+    assert_eq!(code(&api, query).await, "TIMEOUT");
+    data(&fixture.api(), query).await;
+}
+
+#[tokio::test]
 async fn steering_what_is_not_there_is_a_payload_not_an_error() {
     let fixture = Fixture::new().await;
     let api = fixture.api();

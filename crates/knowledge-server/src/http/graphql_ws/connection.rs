@@ -1,6 +1,6 @@
 //! One connection from its init to its close.
 
-use std::{collections::HashMap, pin::Pin, time::Duration};
+use std::{collections::HashMap, panic::AssertUnwindSafe, pin::Pin, time::Duration};
 
 use async_graphql::{Request, Response as GraphqlResponse};
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::protocol::{ClientMessage, Close, ServerMessage, read};
 use crate::{
-    graphql::{Operation, Prepared, classify, is_request_error, prepare},
+    graphql::{Operation, Prepared, classify, has_failed, is_request_error, prepare},
     http::{
         AppState,
         graphql::{Parameters, Rendered},
@@ -21,10 +21,10 @@ use crate::{
 };
 
 /// Operations of one connection at a time.
-const MAX_OPERATIONS: usize = 256;
+pub(in crate::http) const MAX_OPERATIONS: usize = 100;
 
 /// A client that does not take a message for so long is gone.
-const SEND_TIMEOUT: Duration = Duration::from_secs(30);
+const SEND_TIMEOUT: Duration = Duration::from_mins(3);
 
 /// How long the client's half of the closing handshake is waited for.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -42,6 +42,14 @@ enum Outcome {
     },
     /// There are no more.
     Done { id: String },
+    /// It panicked, which is a defect of ours; it is in the log.
+    Panicked,
+}
+
+/// An operation that has not ended.
+struct Running {
+    handle: AbortHandle,
+    subscribes: bool,
 }
 
 pub(super) struct Connection<'a> {
@@ -50,7 +58,7 @@ pub(super) struct Connection<'a> {
     organization: OrganizationId,
     acknowledged: bool,
     init_deadline: Instant,
-    operations: HashMap<String, AbortHandle>,
+    operations: HashMap<String, Running>,
     results: SelectAll<Results>,
 }
 
@@ -113,13 +121,15 @@ impl<'a> Connection<'a> {
 
     async fn handle(&mut self, message: ClientMessage) -> Step {
         match message {
-            ClientMessage::ConnectionInit {} if self.acknowledged => Err(Some(Close::TooManyInits)),
-            ClientMessage::ConnectionInit {} => {
+            ClientMessage::ConnectionInit { .. } if self.acknowledged => {
+                Err(Some(Close::TooManyInits))
+            }
+            ClientMessage::ConnectionInit { .. } => {
                 self.acknowledged = true;
                 self.send(&ServerMessage::ConnectionAck).await
             }
             ClientMessage::Ping { payload } => self.send(&ServerMessage::Pong { payload }).await,
-            ClientMessage::Pong {} => Ok(()),
+            ClientMessage::Pong { .. } => Ok(()),
             ClientMessage::Subscribe { .. } if !self.acknowledged => Err(Some(Close::Unauthorized)),
             ClientMessage::Subscribe { id, payload } => self.subscribe(id, payload).await,
             ClientMessage::Complete { id } => {
@@ -166,8 +176,11 @@ impl<'a> Connection<'a> {
                 first_of_subscription: index == 0 && subscribes,
             });
         let done = stream::iter([Outcome::Done { id: id.clone() }]);
+        let results = AssertUnwindSafe(results)
+            .catch_unwind()
+            .map(|outcome| outcome.unwrap_or(Outcome::Panicked));
         let (results, handle) = stream::abortable(results.chain(done));
-        self.operations.insert(id, handle);
+        self.operations.insert(id, Running { handle, subscribes });
         self.results.push(Box::pin(results));
     }
 
@@ -181,6 +194,9 @@ impl<'a> Connection<'a> {
                 let no_stream = first_of_subscription
                     && !response.errors.is_empty()
                     && response.data == async_graphql::Value::Null;
+                if !no_stream && has_failed(&response) && self.subscribes(&id) {
+                    return Err(Some(Close::Internal));
+                }
                 if no_stream || is_request_error(&response) {
                     self.forget(&id);
                     return self.refuse(&id, *response).await;
@@ -188,6 +204,7 @@ impl<'a> Connection<'a> {
                 let payload = Rendered::new(&response);
                 self.send(&ServerMessage::Next { id: &id, payload }).await
             }
+            Outcome::Panicked => Err(Some(Close::Internal)),
             Outcome::Done { id } => {
                 self.forget(&id);
                 self.send(&ServerMessage::Complete { id: &id }).await
@@ -195,10 +212,16 @@ impl<'a> Connection<'a> {
         }
     }
 
+    fn subscribes(&self, id: &str) -> bool {
+        self.operations
+            .get(id)
+            .is_some_and(|operation| operation.subscribes)
+    }
+
     /// Ends an operation without a word; one that is not there may have ended by itself.
     fn forget(&mut self, id: &str) {
         if let Some(operation) = self.operations.remove(id) {
-            operation.abort();
+            operation.handle.abort();
         }
     }
 
@@ -209,7 +232,7 @@ impl<'a> Connection<'a> {
     }
 
     async fn send(&mut self, message: &ServerMessage<'_>) -> Step {
-        let text = serde_json::to_string(message).map_err(|_| None)?;
+        let text = serde_json::to_string(message).map_err(|_| Some(Close::Internal))?;
         self.transmit(Message::Text(text.into())).await
     }
 

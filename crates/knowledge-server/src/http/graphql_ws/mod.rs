@@ -19,6 +19,9 @@ use self::{
 };
 use super::{AppState, Problem};
 
+#[cfg(test)]
+pub(super) use self::connection::MAX_OPERATIONS;
+
 const SUBPROTOCOL: &str = "graphql-transport-ws";
 
 /// Takes a connection over, unless a foreign page opened it.

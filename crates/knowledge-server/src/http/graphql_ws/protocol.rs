@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use async_graphql::ServerError;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::http::graphql::{Parameters, Rendered};
 
@@ -12,11 +12,24 @@ use crate::http::graphql::{Parameters, Rendered};
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum ClientMessage {
-    ConnectionInit {},
-    Ping { payload: Option<Value> },
-    Pong {},
-    Subscribe { id: String, payload: Parameters },
-    Complete { id: String },
+    ConnectionInit {
+        #[serde(rename = "payload")]
+        _payload: Option<Map<String, Value>>,
+    },
+    Ping {
+        payload: Option<Map<String, Value>>,
+    },
+    Pong {
+        #[serde(rename = "payload")]
+        _payload: Option<Map<String, Value>>,
+    },
+    Subscribe {
+        id: String,
+        payload: Parameters,
+    },
+    Complete {
+        id: String,
+    },
 }
 
 /// What the server says.
@@ -26,7 +39,7 @@ pub(super) enum ServerMessage<'a> {
     ConnectionAck,
     Pong {
         #[serde(skip_serializing_if = "Option::is_none")]
-        payload: Option<Value>,
+        payload: Option<Map<String, Value>>,
     },
     Next {
         id: &'a str,
@@ -51,6 +64,7 @@ pub(super) enum Close {
     InitTimeout,
     SubscriberExists(String),
     TooManyInits,
+    Internal,
 }
 
 impl Close {
@@ -63,6 +77,7 @@ impl Close {
             Self::InitTimeout => 4408,
             Self::SubscriberExists(_) => 4409,
             Self::TooManyInits => 4429,
+            Self::Internal => 4500,
         }
     }
 
@@ -79,6 +94,7 @@ impl Close {
                 format!("Subscriber for {id} already exists").into()
             }
             Self::TooManyInits => "Too many initialisation requests".into(),
+            Self::Internal => "Internal server error".into(),
         }
     }
 }
@@ -115,6 +131,8 @@ mod tests {
             "[]",
             "{}",
             r#"{"type":"hello"}"#,
+            r#"{"type":"connection_init","payload":1}"#,
+            r#"{"type":"ping","payload":[]}"#,
             r#"{"type":"subscribe"}"#,
             r#"{"type":"subscribe","id":"","payload":{"query":"{__typename}"}}"#,
             r#"{"type":"subscribe","id":1,"payload":{"query":"{__typename}"}}"#,

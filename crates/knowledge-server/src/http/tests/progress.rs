@@ -70,7 +70,10 @@ async fn every_event_comes_once_and_in_order() {
     let batch = ended(&fixture).await;
     let response = get(&app(&fixture), &format!("{BATCHES}/{batch}")).await;
     assert_eq!(response.status(), StatusCode::OK);
-    assert_eq!(header_of(&response, header::CACHE_CONTROL), "no-cache");
+    assert_eq!(
+        header_of(&response, header::CACHE_CONTROL),
+        "no-cache, no-transform"
+    );
     assert_eq!(response.headers()["x-accel-buffering"], "no");
     let body = text(response).await;
     assert!(body.starts_with("retry: 2000\n\n"), "{body}");

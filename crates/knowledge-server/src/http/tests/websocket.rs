@@ -13,7 +13,7 @@ use tokio_tungstenite::{
 
 use crate::{
     fixture::Fixture,
-    http::{Limits, router},
+    http::{Limits, graphql_ws::MAX_OPERATIONS, router},
     progress::EventHub,
 };
 
@@ -216,6 +216,46 @@ async fn connections_are_closed_with_the_codes_of_the_protocol() {
     client.subscribe("1", &query).await;
     client.subscribe("1", &query).await;
     assert_eq!(client.closed().await, 4409);
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_read_on_closes_the_connection() {
+    let fixture = Fixture::new().await;
+    let batch = fixture.batch(1, BatchStage::Chunking).await;
+    for sequence in 1..=2 {
+        fixture
+            .event(batch, sequence, BatchEventKind::ResolutionStarted {})
+            .await;
+    }
+    fixture.spoil(batch, 2).await;
+    let mut client = Client::ready(serve(&fixture, EventHub::default()).await).await;
+    let query = format!("subscription {{ batchProgress(batchId: \"{batch}\") {{ sequence }} }}");
+    client.subscribe("1", &query).await;
+    assert_eq!(
+        client.hear().await["payload"]["data"]["batchProgress"]["sequence"],
+        1
+    );
+    assert_eq!(client.closed().await, 4500);
+}
+
+#[tokio::test]
+async fn a_connection_has_so_many_operations_and_no_more() {
+    let fixture = Fixture::new().await;
+    let batch = fixture.batch(1, BatchStage::Chunking).await;
+    let mut client = Client::ready(serve(&fixture, EventHub::default()).await).await;
+    let query = format!("subscription {{ batchProgress(batchId: \"{batch}\") {{ sequence }} }}");
+    for number in 0..MAX_OPERATIONS {
+        client.subscribe(&number.to_string(), &query).await;
+    }
+    client.subscribe("one more", &query).await;
+    let refused = client.hear().await;
+    assert_eq!(
+        (&refused["type"], &refused["id"]),
+        (&json!("error"), &json!("one more"))
+    );
+    client.say(&json!({ "type": "complete", "id": "0" })).await;
+    client.subscribe("one more", "{ __typename }").await;
+    assert_eq!(client.hear().await["type"], "next");
 }
 
 #[tokio::test]

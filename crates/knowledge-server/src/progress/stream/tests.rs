@@ -3,12 +3,13 @@ use knowledge_domain::batch::{BatchEventKind, BatchStage};
 
 use super::*;
 use crate::fixture::Fixture;
+use crate::progress::feed::WINDOW;
 
 fn stage(stage: BatchStage) -> BatchEventKind {
     BatchEventKind::BatchStageEntered { stage }
 }
 
-async fn sequences(stream: impl Stream<Item = Result<BatchEvent, StoreError>>) -> Vec<u64> {
+async fn sequences(stream: impl Stream<Item = Result<Arc<SharedEvent>, StoreError>>) -> Vec<u64> {
     let sequences = stream.map_ok(|event| event.sequence).try_collect();
     let sequences = tokio::time::timeout(Duration::from_secs(20), sequences);
     sequences.await.expect("the stream does not end").unwrap()
@@ -18,7 +19,7 @@ async fn sequences(stream: impl Stream<Item = Result<BatchEvent, StoreError>>) -
 async fn a_log_longer_than_a_page_is_read_whole() {
     let fixture = Fixture::new().await;
     let batch = fixture.batch(1, BatchStage::Failed).await;
-    let last = PAGE + 3;
+    let last = WINDOW as u64 + 70;
     for sequence in 1..=last {
         fixture
             .event(batch, sequence, stage(BatchStage::Chunking))
@@ -81,6 +82,98 @@ async fn racing_writers_and_readers_lose_nothing() {
     for reader in readers {
         assert_eq!(reader.await.unwrap(), (1..=100).collect::<Vec<u64>>());
     }
+}
+
+#[tokio::test]
+async fn a_subscriber_that_falls_out_of_the_window_gets_everything() {
+    let fixture = Fixture::new().await;
+    let batch = fixture.batch(1, BatchStage::Chunking).await;
+    let hub = EventHub::default();
+    let follow = || {
+        let events = batch_events(&fixture.store, &hub, fixture.organization, batch, 0);
+        Box::pin(events)
+    };
+    let (mut slow, mut quick) = (follow(), follow());
+    let last = 2 * WINDOW as u64;
+    fixture.event(batch, 1, stage(BatchStage::Chunking)).await;
+    assert_eq!(slow.next().await.unwrap().unwrap().sequence, 1);
+    assert_eq!(quick.next().await.unwrap().unwrap().sequence, 1);
+    for sequence in 2..=last {
+        fixture
+            .event(batch, sequence, stage(BatchStage::Chunking))
+            .await;
+        hub.notify(batch, sequence);
+        assert_eq!(quick.next().await.unwrap().unwrap().sequence, sequence);
+    }
+    fixture.enter(batch, BatchStage::Cancelled).await;
+    assert_eq!(sequences(slow).await, (2..=last).collect::<Vec<u64>>());
+    assert_eq!(sequences(quick).await, [0_u64; 0]);
+}
+
+#[tokio::test]
+async fn what_comes_before_an_event_that_cannot_be_read_is_delivered() {
+    let fixture = Fixture::new().await;
+    let batch = fixture.batch(1, BatchStage::Chunking).await;
+    for sequence in 1..=3 {
+        fixture
+            .event(batch, sequence, stage(BatchStage::Chunking))
+            .await;
+    }
+    fixture.spoil(batch, 3).await;
+    let hub = EventHub::default();
+    let events = batch_events(&fixture.store, &hub, fixture.organization, batch, 0);
+    let events: Vec<_> = tokio::time::timeout(Duration::from_secs(20), events.collect())
+        .await
+        .expect("the stream does not end");
+    let sequences: Vec<_> = events
+        .iter()
+        .flatten()
+        .map(|event| event.sequence)
+        .collect();
+    assert_eq!(sequences, [1, 2]);
+    assert!(events[2].is_err() && events.len() == 3);
+}
+
+#[tokio::test]
+async fn a_workflow_is_followed_among_others_to_its_end() {
+    let fixture = Fixture::new().await;
+    let batch = fixture.batch(1, BatchStage::Chunking).await;
+    let (own, other) = (
+        fixture.document(batch, 0, "one").await,
+        fixture.document(batch, 1, "two").await,
+    );
+    let report = |place: crate::fixture::Place, current| {
+        let progress = knowledge_domain::workflow::DocumentProgress {
+            stage: knowledge_domain::workflow::WorkflowStage::Mentions,
+            current,
+            total: 9,
+        };
+        let status = knowledge_domain::workflow::StageStatus::InProgress;
+        BatchEventKind::StageProgress(knowledge_domain::batch::StageReport::new(
+            place.document,
+            place.execution,
+            progress,
+            status,
+        ))
+    };
+    let hub = EventHub::default();
+    let head = WorkflowHead {
+        document_id: own.document,
+        batch_id: batch,
+        ended: false,
+    };
+    for sequence in 1..=200 {
+        let place = if sequence % 50 == 0 { own } else { other };
+        fixture.event(batch, sequence, report(place, 1)).await;
+    }
+    let follow = |after| {
+        let (store, organization) = (&fixture.store, fixture.organization);
+        workflow_events(store, &hub, organization, own.execution, head, after)
+    };
+    // The fixture's documents have completed, so the workflow has ended.
+    assert_eq!(sequences(follow(0)).await, [50, 100, 150, 200]);
+    assert_eq!(sequences(follow(100)).await, [150, 200]);
+    assert_eq!(sequences(follow(200)).await, [0_u64; 0]);
 }
 
 #[tokio::test]

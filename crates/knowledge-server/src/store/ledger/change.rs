@@ -19,6 +19,7 @@ use sea_orm::{
 };
 
 use super::{
+    coalesce::coalesce,
     documents::Documents,
     journal::JournalWrites,
     lease::{Owner, register},
@@ -26,7 +27,7 @@ use super::{
 };
 use crate::{
     progress::EventHub,
-    store::{StoreError, convert},
+    store::{StoreError, convert, notify},
 };
 
 /// Events that one INSERT writes at most; SQLite binds at most 32,766 values.
@@ -287,12 +288,11 @@ impl BatchChange {
         Ok(())
     }
 
-    /// Records an event with the counters as they stand.
+    /// Records an event with the counters as they stand; it gets its sequence when it is written.
     pub(super) fn record(&mut self, kind: BatchEventKind) {
-        self.row.last_sequence += 1;
         self.events.push(BatchEvent {
             batch_id: self.batch_id(),
-            sequence: u64::try_from(self.row.last_sequence).unwrap_or_default(),
+            sequence: 0,
             timestamp: self.at,
             aggregate: self.aggregate(),
             kind,
@@ -335,12 +335,25 @@ impl BatchChange {
             .await?;
         if documents || self.row != self.original || !self.events.is_empty() {
             self.row.version += 1;
+            self.number_events();
             write_row(&self.tx, &self.row, &self.state, self.at).await?;
             write_events(&self.tx, self.entropy(), &self.row, &self.events).await?;
+            if !self.events.is_empty() {
+                notify::notify(&self.tx, self.batch_id(), self.row.last_sequence).await?;
+            }
             self.events.clear();
             self.original = self.row.clone();
         }
         Ok(())
+    }
+
+    /// Gives the events their sequences, without those that later ones make needless.
+    fn number_events(&mut self) {
+        coalesce(&mut self.events);
+        for event in &mut self.events {
+            self.row.last_sequence += 1;
+            event.sequence = u64::try_from(self.row.last_sequence).unwrap_or_default();
+        }
     }
 
     /// What the batch's subscribers are to be told once the change is committed.

@@ -7,6 +7,7 @@
 
 mod change;
 mod checkpoint;
+mod coalesce;
 mod create;
 mod document;
 mod documents;

@@ -49,11 +49,19 @@ impl Reads {
             .into_tuple()
             .all(self.connection())
             .await?;
-        payloads
-            .into_iter()
-            .map(|payload| {
-                serde_json::from_value(payload).map_err(|_| StoreError::corrupt("an unknown event"))
-            })
-            .collect()
+        readable(payloads)
     }
+}
+
+/// The events up to one that cannot be read, which is an error where it is the first.
+fn readable(payloads: Vec<JsonValue>) -> Result<Vec<BatchEvent>, StoreError> {
+    let mut events = Vec::with_capacity(payloads.len());
+    for payload in payloads {
+        match serde_json::from_value(payload) {
+            Ok(event) => events.push(event),
+            Err(_) if events.is_empty() => return Err(StoreError::corrupt("an unknown event")),
+            Err(_) => break,
+        }
+    }
+    Ok(events)
 }

@@ -1,0 +1,233 @@
+//! The server's GraphQL API, as far as the commands need it.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use knowledge_domain::{batch::BatchStage, ids::BatchId};
+use reqwest::{Client, Response, Url, header};
+use serde_json::{Value, json};
+
+/// How long a server may take to accept a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long it may take to answer, a batch of many documents to store among it.
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(5);
+
+/// Batches of one page.
+const PAGE: u32 = 100;
+
+/// What is shown of a batch.
+const BATCH: &str = "fragment B on Batch {
+    id stage failurePolicy concurrency mode extractor progress totalDocuments completedDocuments
+    failedDocuments skippedDocuments entityCount relationCount tokensUsed error createdAt startedAt
+    completedAt
+}";
+
+/// What steering a batch answers.
+const PAYLOAD: &str = "__typename
+    ... on BatchSuccess { batch { ...B } }
+    ... on Error { message }";
+
+pub(super) struct Api {
+    client: Client,
+    server: Url,
+}
+
+impl Api {
+    /// The API of the server at this address.
+    pub(super) fn new(server: &str) -> anyhow::Result<Self> {
+        let wrong = || format!("`{server}` is no address of a server; use http://HOST:PORT");
+        let mut url = Url::parse(server).with_context(wrong)?;
+        if !["http", "https"].contains(&url.scheme()) {
+            bail!(wrong());
+        }
+        if !url.path().ends_with('/') {
+            url.set_path(&format!("{}/", url.path()));
+        }
+        let client = Client::builder().connect_timeout(CONNECT_TIMEOUT).build();
+        Ok(Self {
+            client: client.context("the HTTP client cannot be built")?,
+            server: url,
+        })
+    }
+
+    /// A path below the server's address.
+    fn url(&self, path: &str) -> anyhow::Result<Url> {
+        Ok(self.server.join(path)?)
+    }
+
+    pub(super) async fn start(&self, input: &Value) -> anyhow::Result<Value> {
+        let query = format!(
+            "mutation($input: StartBatchInput!) {{ startBatch(input: $input) {{ __typename
+                ... on StartBatchSuccess {{ batch {{ ...B }} }}
+                ... on Error {{ message }} ... on ValidationError {{ path }} }} }} {BATCH}"
+        );
+        let mut data = self.ask(&query, &json!({ "input": input })).await?;
+        succeeded(data["startBatch"].take())
+    }
+
+    pub(super) async fn cancel(&self, batch: BatchId) -> anyhow::Result<Value> {
+        self.steer("cancelBatch", batch).await
+    }
+
+    pub(super) async fn retry(&self, batch: BatchId) -> anyhow::Result<Value> {
+        self.steer("retryFailedDocuments", batch).await
+    }
+
+    async fn steer(&self, mutation: &str, batch: BatchId) -> anyhow::Result<Value> {
+        let query =
+            format!("mutation($id: ID!) {{ answer: {mutation}(id: $id) {{ {PAYLOAD} }} }} {BATCH}");
+        let mut data = self.ask(&query, &json!({ "id": batch })).await?;
+        succeeded(data["answer"].take())
+    }
+
+    pub(super) async fn batch(&self, batch: BatchId) -> anyhow::Result<Value> {
+        let query = format!("query($id: ID!) {{ batch(id: $id) {{ ...B }} }} {BATCH}");
+        let mut data = self.ask(&query, &json!({ "id": batch })).await?;
+        match data["batch"].take() {
+            Value::Null => bail!("there is no batch {batch} on {}", self.server),
+            batch => Ok(batch),
+        }
+    }
+
+    /// The newest batches, at most `limit`.
+    pub(super) async fn batches(
+        &self,
+        stage: Option<BatchStage>,
+        limit: u32,
+    ) -> anyhow::Result<Vec<Value>> {
+        let query = format!(
+            "query($first: Int!, $after: String, $stage: BatchStage) {{
+                batches(first: $first, after: $after, stage: $stage) {{
+                    nodes {{ ...B }} pageInfo {{ hasNextPage endCursor }} }} }} {BATCH}"
+        );
+        let stage = stage.map(wire_name);
+        let (mut found, mut after) = (Vec::new(), Value::Null);
+        loop {
+            let left = limit.saturating_sub(u32::try_from(found.len()).unwrap_or(u32::MAX));
+            let variables = json!({ "first": left.min(PAGE), "after": after, "stage": stage });
+            let mut data = self.ask(&query, &variables).await?;
+            let mut page = data["batches"].take();
+            if let Value::Array(nodes) = page["nodes"].take() {
+                found.extend(nodes);
+            }
+            after = page["pageInfo"]["endCursor"].take();
+            let whole = page["pageInfo"]["hasNextPage"] != true || found.len() >= limit as usize;
+            if whole {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// The events of a batch after a sequence, as a stream that the server keeps open.
+    pub(super) async fn events(&self, batch: BatchId, after: u64) -> anyhow::Result<Response> {
+        let url = self.url(&format!("api/knowledge/extraction/progress/{batch}"))?;
+        let request = self
+            .client
+            .get(url)
+            .header(header::ACCEPT, "text/event-stream");
+        let response = request.header("last-event-id", after).send().await;
+        response.with_context(|| self.unreachable())
+    }
+
+    /// The data of a GraphQL request.
+    async fn ask(&self, query: &str, variables: &Value) -> anyhow::Result<Value> {
+        let body = json!({ "query": query, "variables": variables });
+        let request = self
+            .client
+            .post(self.url("graphql")?)
+            .timeout(ANSWER_TIMEOUT);
+        let response = request
+            .header(
+                header::ACCEPT,
+                "application/graphql-response+json, application/json",
+            )
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(body.to_string())
+            .send()
+            .await
+            .with_context(|| self.unreachable())?;
+        let status = response.status();
+        let body = response.bytes().await.with_context(|| self.unreachable())?;
+        let Ok(mut answer) = serde_json::from_slice::<Value>(&body) else {
+            bail!(
+                "{} answers {status}, and not as knowledge does",
+                self.server
+            );
+        };
+        if let Some(error) = answer["errors"][0]["message"].as_str() {
+            bail!("the server refused the request: {error}");
+        }
+        if let Some(problem) = answer["detail"].as_str() {
+            bail!("the server refused the request: {problem}");
+        }
+        Ok(answer["data"].take())
+    }
+
+    fn unreachable(&self) -> String {
+        format!(
+            "the server {} cannot be reached; start one with `knowledge serve`, or name it with \
+             --server",
+            self.server.as_str().trim_end_matches('/')
+        )
+    }
+}
+
+/// The id of a batch that the server sent.
+pub(super) fn id_of(batch: &Value) -> anyhow::Result<BatchId> {
+    let id = batch["id"].as_str().unwrap_or_default();
+    id.parse().context("the server named a batch by no id")
+}
+
+/// The batch of a payload; what refused it otherwise.
+fn succeeded(mut payload: Value) -> anyhow::Result<Value> {
+    if let Some(message) = payload["message"].as_str() {
+        let path: Vec<_> = payload["path"]
+            .as_array()
+            .map(|path| path.iter().filter_map(Value::as_str).collect())
+            .unwrap_or_default();
+        if path.is_empty() {
+            bail!("{message}");
+        }
+        bail!("{}: {message}", path.join("."));
+    }
+    Ok(payload["batch"].take())
+}
+
+/// A stage as GraphQL names it: `EXTRACTING_MENTIONS`.
+fn wire_name(stage: BatchStage) -> String {
+    let mut name = String::new();
+    for letter in stage.to_string().chars() {
+        if letter.is_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_uppercase());
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stages_are_named_as_the_schema_has_them() {
+        use strum::IntoEnumIterator;
+        let sdl = crate::graphql::sdl();
+        for stage in BatchStage::iter() {
+            let name = wire_name(stage);
+            assert!(sdl.contains(&format!("\n  {name}\n")), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_of_a_server_is_refused() {
+        for server in ["", "localhost:8080", "ftp://a", "/"] {
+            assert!(Api::new(server).is_err(), "{server}");
+        }
+        let api = Api::new("http://127.0.0.1:8080/base").unwrap();
+        assert_eq!(
+            api.url("graphql").unwrap().as_str(),
+            "http://127.0.0.1:8080/base/graphql"
+        );
+    }
+}

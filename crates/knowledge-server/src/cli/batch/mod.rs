@@ -1,0 +1,138 @@
+//! `knowledge batch`: batches of a running server, through its API.
+
+mod api;
+mod follow;
+mod show;
+mod sse;
+
+use anyhow::bail;
+use knowledge_domain::{
+    batch::{BatchStage, FailurePolicy},
+    ids::BatchId,
+};
+use serde_json::{Value, json};
+
+use self::{api::Api, follow::follow};
+use super::{
+    Ended,
+    args::{BatchArguments, BatchCommand, BatchStart},
+    inputs, print, tell,
+};
+use crate::orchestrator::NewDocument;
+
+pub(super) async fn run(arguments: BatchArguments) -> anyhow::Result<Ended> {
+    let api = Api::new(&arguments.server)?;
+    match arguments.command {
+        BatchCommand::Start(command) => start(&api, command).await,
+        BatchCommand::Status { batch, json } => {
+            report(&api.batch(batch).await?, json)?;
+            Ok(Ended::Done)
+        }
+        BatchCommand::Watch { batch, json } => watch(&api, batch, json).await,
+        BatchCommand::Cancel { batch, json } => {
+            report(&api.cancel(batch).await?, json)?;
+            Ok(Ended::Done)
+        }
+        BatchCommand::Retry { batch, watch, json } => {
+            let changed = api.retry(batch).await?;
+            go_on(&api, &changed, watch, json).await
+        }
+        BatchCommand::List { stage, limit, json } => {
+            list(&api, stage.map(BatchStage::from), limit, json).await?;
+            Ok(Ended::Done)
+        }
+    }
+}
+
+async fn start(api: &Api, command: BatchStart) -> anyhow::Result<Ended> {
+    let documents = inputs::read(&command.paths)?;
+    let batch = api.start(&request(&command, documents)).await?;
+    go_on(api, &batch, command.watch, command.json).await
+}
+
+/// Says what the batch is now, or watches it to its end.
+async fn go_on(api: &Api, batch: &Value, watched: bool, json: bool) -> anyhow::Result<Ended> {
+    if !watched {
+        report(batch, json)?;
+        return Ok(Ended::Done);
+    }
+    watch(api, api::id_of(batch)?, json).await
+}
+
+/// A request as `startBatch` takes it; what is not said is left out.
+fn request(command: &BatchStart, documents: Vec<NewDocument>) -> Value {
+    let documents: Vec<Value> = documents
+        .into_iter()
+        .map(|document| {
+            json!({
+                "name": document.name,
+                "text": document.text,
+                "sourceUri": document.source_uri,
+                "metadata": document.metadata,
+            })
+        })
+        .collect();
+    let policy = command.failure_policy.map(|policy| match policy.into() {
+        FailurePolicy::ContinueOnFailure => "CONTINUE_ON_FAILURE",
+        FailurePolicy::AbortAll => "ABORT_ALL",
+        FailurePolicy::RetryFailed => "RETRY_FAILED",
+    });
+    let extractor = command.extractor.map(|extractor| match extractor.into() {
+        knowledge_domain::batch::Extractor::Offline => "OFFLINE",
+        knowledge_domain::batch::Extractor::Llm => "LLM",
+    });
+    json!({
+        "documents": documents,
+        "ontologyId": command.ontology_id,
+        "idempotencyKey": command.idempotency_key,
+        "config": {
+            "concurrency": command.concurrency,
+            "failurePolicy": policy,
+            "maxRetries": command.max_retries,
+            "enableEntityResolution": command.no_resolution.then_some(false),
+            "extractor": extractor,
+            "tokenBudget": command.token_budget,
+        },
+    })
+}
+
+async fn watch(api: &Api, batch: BatchId, json: bool) -> anyhow::Result<Ended> {
+    follow(api, batch, json).await?;
+    let ended = api.batch(batch).await?;
+    if !json {
+        tell(&show::outcome(&ended));
+    }
+    let count = |name: &str| ended[name].as_u64().unwrap_or_default();
+    match ended["stage"].as_str() {
+        Some("COMPLETED") if count("failedDocuments") + count("skippedDocuments") > 0 => {
+            Ok(Ended::SomeDocumentsFailed)
+        }
+        Some("COMPLETED") => Ok(Ended::Done),
+        Some("CANCELLED") => bail!("{batch} was cancelled"),
+        _ => {
+            let error = ended["error"]
+                .as_str()
+                .unwrap_or("the server does not say why");
+            bail!("{batch} failed: {error}")
+        }
+    }
+}
+
+async fn list(api: &Api, stage: Option<BatchStage>, limit: u32, json: bool) -> anyhow::Result<()> {
+    for batch in api.batches(stage, limit).await? {
+        if json {
+            print(&format!("{batch}\n"))?;
+        } else {
+            print(&format!("{}\n", show::row(&batch)))?;
+        }
+    }
+    Ok(())
+}
+
+fn report(batch: &Value, json: bool) -> anyhow::Result<()> {
+    if json {
+        print(&format!("{batch}\n"))
+    } else {
+        print(&show::details(batch))
+    }
+}
