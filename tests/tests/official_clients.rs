@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 const CUTS: u64 = 100;
 /// The most bytes that a connection carries before it is cut.
 const LONGEST: u64 = 2_000;
-/// How soon an EventSource is told to reconnect.
+/// How soon an `EventSource` is told to reconnect.
 const ENVIRONMENT: &[(&str, &str)] = &[("KNOWLEDGE_STREAM_RETRY_MS", "10")];
 
 /// What a client prints of a running batch that it watches through a hundred cuts, and the log.

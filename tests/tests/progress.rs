@@ -88,8 +88,8 @@ fn a_server_that_loses_its_ear_hears_again_and_misses_nothing() {
             .start(&documents::long_documents(40), json!({ "concurrency": 2 }))
             .await;
         let client = Client::new(watches.client().url(""));
-        let watched = batch.clone();
-        let seen = tokio::spawn(async move { timed(&client, &watched).await });
+        let id = batch.clone();
+        let seen = tokio::spawn(async move { timed(&client, &id).await });
         let mut cut = 0;
         for _ in 0..5 {
             tokio::time::sleep(Duration::from_millis(400)).await;

@@ -11,6 +11,9 @@ use crate::{
     tools, web,
 };
 
+/// The official clients that the tests run.
+const CLIENTS: &str = "tests/clients";
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Only the tests that match, without the other checks; passed to the test runner
@@ -30,6 +33,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         step("documentation", documentation)?;
         step("dependencies", dependencies)?;
     }
+    step("official clients", clients)?;
     step("build", build)?;
     if arguments.filter.is_empty() {
         step("generated files", generated::check)?;
@@ -94,6 +98,12 @@ fn metadata() -> Result<PathBuf> {
     Ok(path)
 }
 
+/// The official clients from npm, in the versions of the lock file.
+fn clients() -> Result<()> {
+    web::install(&root().join(CLIENTS))
+        .context("the protocols are tested with their official clients")
+}
+
 /// The binaries that the tests start.
 fn build() -> Result<()> {
     run_to_end(cargo().args(["build", "--quiet", "--workspace", "--bins"]))
@@ -129,6 +139,7 @@ fn tests(cluster: &Cluster, filter: &[String]) -> Result<()> {
     tests.args(filter);
     tests.env("KNOWLEDGE_TEST_POSTGRES_URL", cluster.url());
     tests.env("KNOWLEDGE_REQUIRE_POSTGRES", "1");
+    tests.env("KNOWLEDGE_REQUIRE_NODE", "1");
     // A snapshot that differs is a failure and no new file.
     tests.env("INSTA_UPDATE", "no");
     tests.env("KNOWLEDGE_TEST_BINARY", beside("knowledge")?);

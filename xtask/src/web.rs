@@ -36,6 +36,31 @@ pub(crate) fn build(required: bool) -> Result<()> {
     process::run(npm(&folder).args(["run", "build"]))
 }
 
+/// Installs the packages of a folder as its lock file has them, unless they are.
+pub(crate) fn install(folder: &Path) -> Result<()> {
+    if let Some(program) = absent() {
+        bail!("`{program}` is missing; install Node.js 20 or later");
+    }
+    let changed = |name: &str| fs::metadata(folder.join(name)).and_then(|data| data.modified());
+    // npm writes this file last.
+    if let (Ok(installed), Ok(locked)) = (
+        changed("node_modules/.package-lock.json"),
+        changed("package-lock.json"),
+    ) && installed > locked
+    {
+        println!("the packages are up to date");
+        return Ok(());
+    }
+    process::run(npm(folder).args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]))
+}
+
+/// The program of Node.js that is not there.
+fn absent() -> Option<&'static str> {
+    ["node", "npm"]
+        .into_iter()
+        .find(|program| !answers(program, &["--version"]))
+}
+
 fn npm(folder: &Path) -> Command {
     let mut command = Command::new("npm");
     command.current_dir(folder);
@@ -46,9 +71,7 @@ fn missing(folder: &Path) -> Option<String> {
     if !folder.join("package.json").is_file() {
         return Some("there is no crates/knowledge-web/package.json".to_owned());
     }
-    let absent = ["node", "npm"]
-        .into_iter()
-        .find(|program| !answers(program, &["--version"]))?;
+    let absent = absent()?;
     Some(format!(
         "`{absent}` is missing; install Node.js 20 or later and run `cargo xtask web`"
     ))

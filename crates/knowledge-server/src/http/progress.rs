@@ -134,6 +134,10 @@ fn shown(
 }
 
 /// The event as every subscriber of its batch is sent it.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "events of a workflow are shown by a function of this form, and not all are"
+)]
 fn batch_event(event: &SharedEvent) -> Option<Frame> {
     Some(Frame::shared(event, |event| {
         Frame::json(Some(event.sequence), event.kind.name(), event)

@@ -203,7 +203,7 @@ impl Reader {
                 return Ok(());
             };
             feed.publish(page);
-            let pace = feed.pace();
+            let rest = feed.pace();
             drop(feed);
             if empty && closing {
                 return Ok(());
@@ -217,7 +217,7 @@ impl Reader {
                 look = false;
             }
             if !closing {
-                tokio::time::sleep(pace).await;
+                tokio::time::sleep(rest).await;
                 look = !self.watch.changed(self.hub.recheck_interval()).await;
             }
         }

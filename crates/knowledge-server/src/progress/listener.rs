@@ -62,9 +62,10 @@ async fn hear(store: &Store, hub: &EventHub) -> Result<(), StoreError> {
     hub.set_told(true);
     hub.recheck();
     while let Some(told) = listener.try_recv().await.map_err(broken)? {
-        match read(&told) {
-            Some((batch, sequence)) => hub.notify(batch, sequence),
-            None => tracing::warn!("{EVENTS_CHANNEL} was told {:?}", told.payload()),
+        if let Some((batch, sequence)) = read(&told) {
+            hub.notify(batch, sequence);
+        } else {
+            tracing::warn!("{EVENTS_CHANNEL} was told {:?}", told.payload());
         }
     }
     Ok(())
