@@ -3,6 +3,7 @@
 //! Owns databases that come and go with a test, the running binary as its users meet it, and the
 //! rules that every log of events obeys. Owns no test: those are in `tests/tests`.
 
+pub mod bad_network;
 pub mod batches;
 pub mod client;
 pub mod cluster;
@@ -11,10 +12,7 @@ pub mod documents;
 pub mod events;
 pub mod faults;
 pub mod introspection;
-<<<<<<< HEAD
-=======
 pub mod node;
->>>>>>> 4048b43 (Serve a thousand subscribers from one read of the log)
 pub mod proxy;
 pub mod rows;
 pub mod scripted;

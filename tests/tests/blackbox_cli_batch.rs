@@ -4,10 +4,10 @@ use std::{fs, process::Output};
 
 use knowledge_tests::{
     TestDatabase, TestServer,
+    bad_network::BadNetwork,
     documents::{long_documents, text},
     each_database,
     events::{assert_event_log, is_terminal, outline},
-    proxy::Proxy,
     server,
 };
 use serde_json::{Value, json};
@@ -118,7 +118,7 @@ each_database! {
 
     async fn a_watch_outlives_connections_and_servers(db: TestDatabase) {
         let server = TestServer::start(db.url());
-        let proxy = Proxy::start(&server.client().url(""), 30, 20_000, 5).await;
+        let proxy = BadNetwork::start(&server.client().url(""), 30, 20_000, 5).await;
         let id = server.client().start(&long_documents(20), json!({})).await;
         let (url, watched) = (proxy.url(), id.clone());
         let watch = tokio::task::spawn_blocking(move || {

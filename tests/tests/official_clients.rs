@@ -3,10 +3,11 @@
 use std::{collections::BTreeSet, io::Read};
 
 use knowledge_tests::{
-    Client, TestDatabase, TestServer, documents, each_database,
+    Client, TestDatabase, TestServer,
+    bad_network::BadNetwork,
+    documents, each_database,
     events::{assert_event_log, outline},
     node,
-    proxy::Proxy,
 };
 use serde_json::{Value, json};
 
@@ -20,7 +21,7 @@ const ENVIRONMENT: &[(&str, &str)] = &[("KNOWLEDGE_STREAM_RETRY_MS", "10")];
 /// What a client prints of a running batch that it watches through a hundred cuts, and the log.
 async fn watched(database: &str, protocol: &str) -> Option<(Vec<Value>, Vec<Value>)> {
     let server = TestServer::start_with(database, ENVIRONMENT);
-    let proxy = Proxy::start(&server.client().url(""), CUTS, LONGEST, 7).await;
+    let proxy = BadNetwork::start(&server.client().url(""), CUTS, LONGEST, 7).await;
     let documents = documents::documents(80);
     let batch = server.client().start(&documents, json!({})).await;
     let script = node::script("watch.mjs", &[protocol, &proxy.url(), &batch])?;
@@ -71,7 +72,7 @@ each_database! {
     async fn every_client_survives_servers_that_are_killed(db: TestDatabase) {
         const PROTOCOLS: [&str; 3] = ["websocket", "graphql-sse", "event-source"];
         let mut server = TestServer::start_with(db.url(), ENVIRONMENT);
-        let proxy = Proxy::start(&server.client().url(""), 20, 20 * LONGEST, 11).await;
+        let proxy = BadNetwork::start(&server.client().url(""), 20, 20 * LONGEST, 11).await;
         let documents = documents::long_documents(24);
         let batch = server.client().start(&documents, json!({})).await;
         let mut clients = Vec::new();
