@@ -1,6 +1,6 @@
 //! The rules that the log of a batch's events obeys, whichever way it was read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -44,6 +44,17 @@ pub fn outline(events: &[Value]) -> Vec<(u64, &str)> {
         .iter()
         .map(|event| (sequence(event), kind(event)))
         .collect()
+}
+
+/// How many events of each name a log has: the same over every way to the same end. Progress within
+/// a stage is left out, since reports that are written together are told as one.
+#[must_use]
+pub fn tally(events: &[Value]) -> BTreeMap<String, u32> {
+    let mut tally = BTreeMap::new();
+    for event in events.iter().filter(|event| kind(event) != "StageProgress") {
+        *tally.entry(kind(event).to_owned()).or_default() += 1;
+    }
+    tally
 }
 
 /// Checks a whole log, from the first event to a terminal one; a retry begins another run in it.

@@ -2,16 +2,24 @@
 
 mod scenarios;
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 pub use scenarios::{die_at, needs_a_scenario};
 
-use crate::{TestDatabase, TestServer, documents::document, server};
+use crate::{
+    Client, TestDatabase, TestServer,
+    documents::document,
+    events::{assert_event_log, tally},
+    server,
+};
 
 /// The settings under which documents say what fails, and waits are short.
 pub const FAULTY: &[(&str, &str)] = &[
     ("KNOWLEDGE_FAULTS", "text"),
     ("KNOWLEDGE_ACTIVITY_BACKOFF_MS", "50"),
+    ("KNOWLEDGE_ACTIVITY_MAX_RETRIES", "1"),
     ("KNOWLEDGE_LEASE_SECONDS", "1"),
 ];
 
@@ -78,16 +86,60 @@ fn only(value: &Value, fields: &[&str]) -> Value {
     Value::Object(kept.collect())
 }
 
-/// Outcome and graph of a request from a run that nothing disturbed, on a SQLite database.
+/// What a request comes to when nothing disturbs it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expected {
+    /// See [`outcome`].
+    pub outcome: Value,
+    /// See [`tally`].
+    pub events: BTreeMap<String, u32>,
+    /// The exported graph.
+    pub export: String,
+}
+
+impl Expected {
+    /// Checks an ended batch on a server that runs.
+    ///
+    /// # Panics
+    /// When it ended otherwise, or its log of events is not as promised.
+    pub async fn check(&self, client: &Client, id: &str) {
+        assert_eq!(outcome(&client.ended(id).await), self.outcome);
+        let events = client.events_over_websocket(id, 0).await;
+        assert_event_log(&events);
+        assert_eq!(tally(&events), self.events);
+    }
+
+    /// Checks what is left of the batch when no server runs.
+    ///
+    /// # Panics
+    /// When the graph is another, or the database breaks a promise.
+    pub async fn check_database(&self, db: &TestDatabase, id: &str) {
+        assert_eq!(server::export(db.url(), id), self.export);
+        crate::verify(db).await;
+    }
+}
+
+/// Runs a request that nothing disturbs, on a SQLite database; with the failed documents tried
+/// again, where `retried`.
 ///
 /// # Panics
 /// When the batch does not end.
-pub async fn undisturbed(input: &Value) -> (Value, String) {
+pub async fn undisturbed(input: &Value, retried: bool) -> Expected {
     let db = TestDatabase::create(crate::Backend::Sqlite).expect("SQLite is always there");
     let server = TestServer::start_with(db.url(), FAULTY);
-    let payload = server.client().start_batch(input.clone()).await;
+    let client = server.client();
+    let payload = client.start_batch(input.clone()).await;
     let id = payload["batch"]["id"].as_str().unwrap_or_default();
-    let outcome = outcome(&server.client().ended(id).await);
+    let mut batch = client.ended(id).await;
+    if retried {
+        client.retry(id).await;
+        batch = client.ended(id).await;
+    }
+    let events = client.events_over_websocket(id, 0).await;
     drop(server);
-    (outcome, server::export(db.url(), id))
+    Expected {
+        outcome: outcome(&batch),
+        events: tally(&events),
+        export: server::export(db.url(), id),
+    }
 }

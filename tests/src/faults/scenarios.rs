@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt;
 use knowledge_server::faults::FailurePoint;
 use serde_json::{Value, json};
 
-use super::{FAULTY, armed, faulty_document, outcome, undisturbed};
+use super::{Expected, FAULTY, armed, faulty_document, undisturbed};
 use crate::{
     Client, TestDatabase, TestServer,
     documents::{document, empty_document},
@@ -80,7 +80,7 @@ async fn run_slowly(db: &TestDatabase, point: &str) {
 }
 
 async fn run_request(db: &TestDatabase, point: &str, request: Value) {
-    let expected = undisturbed(&request).await;
+    let expected = undisturbed(&request, false).await;
     let mut bodies = Bodies::new(db);
     let server = TestServer::start_with(db.url(), &bodies.watched(&armed(point)));
     server.client().try_start_batch(request.clone()).await;
@@ -90,26 +90,23 @@ async fn run_request(db: &TestDatabase, point: &str, request: Value) {
 }
 
 /// Sends the request again to another server, which ends it as if nothing had happened.
-async fn go_on(db: &TestDatabase, request: Value, expected: &(Value, String), bodies: &Bodies) {
+async fn go_on(db: &TestDatabase, request: Value, expected: &Expected, bodies: &Bodies) {
     crate::verify(db).await;
     let before = completed_activities(db).await;
     let server = TestServer::start_with(db.url(), &bodies.watched(FAULTY));
     let payload = server.client().start_batch(request).await;
     let id = payload["batch"]["id"].as_str().unwrap_or_default();
-    let batch = server.client().ended(id).await;
-    assert_eq!(outcome(&batch), expected.0);
-    assert_event_log(&server.client().events_over_websocket(id, 0).await);
+    expected.check(server.client(), id).await;
     assert!(server.terminate().success());
     assert_kept(&before, &completed_activities(db).await);
-    assert_eq!(server::export(db.url(), id), expected.1);
-    crate::verify(db).await;
+    expected.check_database(db, id).await;
     bodies.count();
 }
 
 /// A batch of slow documents is left by a server that is killed; the next one dies at the point.
 async fn take_over(db: &TestDatabase, point: &str) {
     let request = request(&[slow()]);
-    let expected = undisturbed(&request).await;
+    let expected = undisturbed(&request, false).await;
     let mut bodies = Bodies::new(db);
     let server = TestServer::start_with(db.url(), &bodies.watched(FAULTY));
     let id = started(server.client(), &request).await;
@@ -190,7 +187,7 @@ async fn retry(db: &TestDatabase, point: &str) {
 /// A server that is asked to stop while documents wait.
 async fn stop(db: &TestDatabase, point: &str) {
     let request = request(&[slow(), document(0), document(1)]);
-    let expected = undisturbed(&request).await;
+    let expected = undisturbed(&request, false).await;
     let mut bodies = Bodies::new(db);
     let server = TestServer::start_with(db.url(), &bodies.watched(&armed(point)));
     let id = started(server.client(), &request).await;

@@ -123,6 +123,30 @@ impl Bodies {
         counted
     }
 
+    /// Checks that as many attempts of each unit are recorded as bodies ran, where nothing was
+    /// killed.
+    ///
+    /// # Panics
+    /// When a record was made twice, or not at all.
+    pub async fn check_attempts(&self, db: &TestDatabase) {
+        let log = fs::read_to_string(&self.path).expect("the log can be read");
+        let mut ran: BTreeMap<String, i32> = BTreeMap::new();
+        for line in log.lines().filter(|line| line.starts_with("begin ")) {
+            let key = line.rsplit(' ').next().unwrap_or_default();
+            *ran.entry(key.to_owned()).or_default() += 1;
+        }
+        let recorded: BTreeMap<_, _> = activities(db)
+            .await
+            .into_iter()
+            .map(|row| (key_of(&row), row.attempt))
+            .filter(|(key, _)| ran.contains_key(key))
+            .collect();
+        assert_eq!(
+            recorded, ran,
+            "attempts that are recorded, and bodies that ran"
+        );
+    }
+
     /// A unit that was recorded for good when a process died never runs again.
     fn admit(&self, kills: usize, key: &str, attempt: u32) {
         let Some(recorded) = kills.checked_sub(1).and_then(|kill| self.kills.get(kill)) else {
@@ -157,10 +181,9 @@ async fn recorded(db: &TestDatabase) -> Recorded {
         .into_iter()
         .filter_map(|row| Some((row.execution_id?, u32::try_from(row.attempt).ok()?)))
         .collect();
-    let activities = workflow_activity::Entity::find().all(&connection).await;
-    for row in activities.unwrap_or_default() {
-        let execution = ExecutionId::from_uuid(row.execution_id);
-        let key = format!("{execution}/{}/{}", row.activity_name, row.input_hash);
+    connection.close().await.expect("the connection closes");
+    for row in activities(db).await {
+        let key = key_of(&row);
         if row.status == "completed" {
             recorded.completed.insert(key);
         } else if row.status == "failed" && row.next_attempt_at.is_none() && row.failure_count > 0 {
@@ -168,6 +191,19 @@ async fn recorded(db: &TestDatabase) -> Recorded {
             recorded.failed.insert((key, attempt));
         }
     }
-    connection.close().await.expect("the connection closes");
     recorded
+}
+
+/// All activities; none, where the schema is not there yet.
+async fn activities(db: &TestDatabase) -> Vec<workflow_activity::Model> {
+    let connection = db.connect().await;
+    let activities = workflow_activity::Entity::find().all(&connection).await;
+    connection.close().await.expect("the connection closes");
+    activities.unwrap_or_default()
+}
+
+/// The unit as the log names it.
+fn key_of(row: &workflow_activity::Model) -> String {
+    let execution = ExecutionId::from_uuid(row.execution_id);
+    format!("{execution}/{}/{}", row.activity_name, row.input_hash)
 }

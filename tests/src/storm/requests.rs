@@ -3,10 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::{
-    TestDatabase, TestServer,
     documents::{document, empty_document, text},
-    faults::{FAULTY, faulty_document, outcome},
-    server,
+    faults::{Expected, faulty_document, undisturbed},
 };
 
 /// A request with what becomes of it when nothing disturbs it.
@@ -15,40 +13,33 @@ pub(super) struct Request {
     pub(super) input: Value,
     /// A document whose failure a second run mends, which the client asks for.
     pub(super) retried: Option<&'static str>,
-    pub(super) outcome: Value,
-    pub(super) export: String,
+    pub(super) expected: Expected,
 }
 
 /// The requests, each run once to its end.
 pub(super) async fn all() -> Vec<Request> {
-    let mut requests = vec![
-        request(
-            "continue-on-failure",
-            "CONTINUE_ON_FAILURE",
-            3,
-            &failing("flaky"),
-        ),
-        request("retry-failed", "RETRY_FAILED", 3, &failing("slow")),
-        request("abort-all", "ABORT_ALL", 1, &aborting()),
-    ];
-    requests[0].retried = Some("faulty-011.txt");
-    for request in &mut requests {
-        run_undisturbed(request).await;
-    }
-    requests
+    let config = |policy, concurrency| json!({ "failurePolicy": policy, "concurrency": concurrency, "maxRetries": 2 });
+    let (continued, rounds) = (config("CONTINUE_ON_FAILURE", 3), config("RETRY_FAILED", 3));
+    let retried = Some("faulty-011.txt");
+    vec![
+        request("continue-on-failure", continued, retried, &failing("flaky")).await,
+        request("retry-failed", rounds, None, &failing("slow")).await,
+        request("abort-all", config("ABORT_ALL", 1), None, &aborting()).await,
+    ]
 }
 
-fn request(name: &'static str, policy: &str, concurrency: u32, documents: &[Value]) -> Request {
+async fn request(
+    name: &'static str,
+    config: Value,
+    retried: Option<&'static str>,
+    documents: &[Value],
+) -> Request {
+    let input = json!({ "documents": documents, "config": config, "idempotencyKey": name });
     Request {
         name,
-        input: json!({
-            "documents": documents,
-            "config": { "failurePolicy": policy, "concurrency": concurrency, "maxRetries": 2 },
-            "idempotencyKey": name,
-        }),
-        retried: None,
-        outcome: Value::Null,
-        export: String::new(),
+        expected: undisturbed(&input, retried.is_some()).await,
+        input,
+        retried,
     }
 }
 
@@ -99,19 +90,4 @@ fn aborting() -> Vec<Value> {
         document(3),
         document(4),
     ]
-}
-
-async fn run_undisturbed(request: &mut Request) {
-    let db = TestDatabase::create(crate::Backend::Sqlite).expect("SQLite is always there");
-    let server = TestServer::start_with(db.url(), FAULTY);
-    let payload = server.client().start_batch(request.input.clone()).await;
-    let id = payload["batch"]["id"].as_str().unwrap_or_default();
-    let mut batch = server.client().ended(id).await;
-    if request.retried.is_some() {
-        server.client().retry(id).await;
-        batch = server.client().ended(id).await;
-    }
-    request.outcome = outcome(&batch);
-    drop(server);
-    request.export = server::export(db.url(), id);
 }

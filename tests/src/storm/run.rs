@@ -17,10 +17,9 @@ use super::{
 };
 use crate::{
     Client, TestDatabase, TestServer,
-    events::{assert_event_log, outline},
-    faults::{FAULTY, outcome},
+    events::outline,
+    faults::FAULTY,
     rows::{Done, assert_kept, completed_activities},
-    server,
 };
 
 /// How long a process may run until it is killed, after something has moved; in milliseconds.
@@ -112,7 +111,6 @@ impl<'a> Run<'a> {
     /// What one process does until it or the batch ends.
     async fn process(&mut self, aim: Option<Aim>) -> End {
         let mut environment = self.bodies.watched(FAULTY);
-        environment.push(("KNOWLEDGE_ACTIVITY_MAX_RETRIES", "1"));
         let point = match aim {
             Some(Aim::Point(point, nth)) => format!("{point}:{nth}"),
             _ => String::new(),
@@ -211,17 +209,15 @@ impl<'a> Run<'a> {
 
     /// Compares an ended batch with the undisturbed one.
     async fn compare(&mut self, id: &str, server: TestServer) {
-        let batch = server.client().batch(id).await;
-        assert_eq!(outcome(&batch), self.request.outcome);
+        let expected = &self.request.expected;
+        expected.check(server.client(), id).await;
         let log = server.client().events_over_sse(id, None).await;
-        assert_event_log(&log);
         self.follower.follow(server.client(), id);
         self.follower.collect().await;
         assert_eq!(outline(self.follower.events()), outline(&log));
         assert!(server.terminate().success());
         assert_kept(&self.done, &completed_activities(self.db).await);
-        assert_eq!(server::export(self.db.url(), id), self.request.export);
-        crate::verify(self.db).await;
+        expected.check_database(self.db, id).await;
         self.survived.bodies = self.bodies.count();
         self.survived.events = log.len();
     }

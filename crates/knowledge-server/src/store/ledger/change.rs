@@ -17,12 +17,14 @@ use sea_orm::{
     ActiveValue::{Set, Unchanged},
     DatabaseTransaction, EntityTrait, QuerySelect,
 };
+use uuid::Uuid;
 
 use super::{
     coalesce::coalesce,
     documents::Documents,
     journal::JournalWrites,
     lease::{Owner, register},
+    proof::Proof,
     writer::{Environment, Scope},
 };
 use crate::{
@@ -79,6 +81,14 @@ impl LedgerError {
     }
 }
 
+impl LedgerError {
+    /// Whether the store could not answer, so that the same may succeed later.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        matches!(self, Self::Store(error) if error.kind().is_retryable())
+    }
+}
+
 impl From<sea_orm::DbErr> for LedgerError {
     fn from(error: sea_orm::DbErr) -> Self {
         Self::Store(error.into())
@@ -107,6 +117,7 @@ pub(super) struct BatchChange {
     state: BatchState,
     config: BatchConfig,
     events: Vec<BatchEvent>,
+    proof: Option<Proof>,
     /// Documents that were read.
     pub(super) documents: Documents,
     /// What workflows have begun and finished.
@@ -158,6 +169,7 @@ impl BatchChange {
             state: remembered.state,
             config: remembered.config,
             events: Vec::new(),
+            proof: None,
             documents: remembered.documents,
             journal: JournalWrites::default(),
             at: env.clock.now(),
@@ -191,6 +203,7 @@ impl BatchChange {
             state,
             config,
             events: Vec::new(),
+            proof: None,
             documents: Documents::default(),
             journal: JournalWrites::default(),
             at: env.clock.now(),
@@ -337,7 +350,13 @@ impl BatchChange {
             self.row.version += 1;
             self.number_events();
             write_row(&self.tx, &self.row, &self.state, self.at).await?;
-            write_events(&self.tx, self.entropy(), &self.row, &self.events).await?;
+            let event = write_events(&self.tx, self.entropy(), &self.row, &self.events).await?;
+            self.proof = Some(Proof {
+                batch: self.batch_id(),
+                version: self.row.version,
+                updated_at: self.at,
+                event: event.or(self.proof.and_then(|proof| proof.event)),
+            });
             if !self.events.is_empty() {
                 notify::notify(&self.tx, self.batch_id(), self.row.last_sequence).await?;
             }
@@ -354,6 +373,11 @@ impl BatchChange {
             self.row.last_sequence += 1;
             event.sequence = u64::try_from(self.row.last_sequence).unwrap_or_default();
         }
+    }
+
+    /// What shows that the change was committed; `None` where it writes nothing of the batch.
+    pub(super) fn proof(&self) -> Option<Proof> {
+        self.proof
     }
 
     /// What the batch's subscribers are to be told once the change is committed.
@@ -414,22 +438,25 @@ async fn write_row(
     Ok(())
 }
 
+/// Writes events; the id of the last one.
 async fn write_events(
     tx: &DatabaseTransaction,
     entropy: &dyn Entropy,
     row: &batch_execution::Model,
     events: &[BatchEvent],
-) -> Result<(), LedgerError> {
+) -> Result<Option<Uuid>, LedgerError> {
+    let mut last = None;
     for events in events.chunks(EVENTS_PER_INSERT) {
         let rows = events
             .iter()
             .map(|event| event_row(entropy, row, event))
             .collect::<Result<Vec<_>, StoreError>>()?;
+        last = rows.last().and_then(|row| row.id.try_as_ref().copied());
         batch_event::Entity::insert_many(rows)
             .exec_without_returning(tx)
             .await?;
     }
-    Ok(())
+    Ok(last)
 }
 
 fn event_row(

@@ -83,7 +83,8 @@ impl Ledger {
         if let Some(earlier) = self.earlier(batch).await? {
             return Ok(earlier);
         }
-        match persistently(|| self.insert_batch(batch, owner)).await {
+        let id = BatchId::from_uuid(self.entropy().uuid_v7());
+        match persistently(|| self.insert_batch(id, batch, owner)).await {
             // Another request with this key was committed in between.
             Err(LedgerError::Store(StoreError::Database(error))) if is_duplicate(&error) => self
                 .earlier(batch)
@@ -114,10 +115,10 @@ impl Ledger {
 
     async fn insert_batch(
         &self,
+        id: BatchId,
         batch: &PreparedBatch,
         owner: &Owner,
     ) -> Result<BatchId, LedgerError> {
-        let id = BatchId::from_uuid(self.entropy().uuid_v7());
         let row = self.batch_row(id, batch, owner)?;
         let tx = Arc::new(self.store().begin().await?);
         register(&tx, owner, self.entropy(), row.created_at).await?;
@@ -129,7 +130,7 @@ impl Ledger {
         change.record(BatchEventKind::BatchCreated {});
         change.flush().await?;
         hit(FailurePoint::CreateBeforeCommit);
-        finish(tx, vec![change]).await?;
+        finish(&self.env, tx, vec![change]).await?;
         hit(FailurePoint::CreateAfterCommit);
         Ok(id)
     }

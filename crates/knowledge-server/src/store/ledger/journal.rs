@@ -23,7 +23,10 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Ledger, LedgerError, writer::Environment};
+use super::{
+    Ledger, LedgerError,
+    writer::{Environment, patiently},
+};
 use crate::store::StoreError;
 
 /// Rows that one statement writes at most; SQLite binds at most 32,766 values, a row has 19.
@@ -87,11 +90,14 @@ impl Ledger {
         execution: ExecutionId,
         stage: WorkflowStage,
     ) -> Result<HashMap<UnitKey, JournaledUnit>, LedgerError> {
-        let rows = workflow_activity::Entity::find()
-            .filter(Column::ExecutionId.eq(execution.uuid()))
-            .filter(Column::ActivityType.eq(stage.to_string()))
-            .all(self.store().read())
-            .await?;
+        // Given up, the read would cost the units that are done and not recorded yet.
+        let rows = patiently(async || {
+            let rows = workflow_activity::Entity::find()
+                .filter(Column::ExecutionId.eq(execution.uuid()))
+                .filter(Column::ActivityType.eq(stage.to_string()));
+            Ok(rows.all(self.store().read()).await?)
+        })
+        .await?;
         rows.into_iter().map(journaled).collect()
     }
 }

@@ -16,6 +16,7 @@ mod finish;
 mod journal;
 mod lease;
 mod links;
+mod proof;
 mod resolve;
 mod round;
 mod steer;

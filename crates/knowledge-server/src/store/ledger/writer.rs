@@ -4,7 +4,7 @@
 //! commits a change at once, a busy one writes many with a handful of statements and one flush to
 //! disk. Each change is acknowledged only when it is durable.
 
-use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc};
+use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::FutureExt;
 
@@ -24,6 +24,7 @@ use crate::{
     faults::{FailurePoint, hit},
     progress::EventHub,
     store::{Store, StoreError},
+    text::chain,
 };
 
 /// Changes that wait for the writer at most; whoever comes later waits to hand its change in.
@@ -34,6 +35,14 @@ const GROUP: usize = 256;
 
 /// Times that a change of a user is tried before it is answered with the database's error.
 const TRIES: u32 = 3;
+
+/// The waits while the store is away. The pool itself waits for a connection meanwhile.
+const AWAY: [Duration; 4] = [
+    Duration::from_millis(20),
+    Duration::from_millis(100),
+    Duration::from_millis(500),
+    Duration::from_secs(2),
+];
 
 /// What the last group left of each batch that still runs.
 type Memory = BTreeMap<BatchId, Remembered>;
@@ -198,7 +207,7 @@ async fn write_groups(env: Arc<Environment>, mut requests: mpsc::Receiver<Box<dy
 
 /// Writes a group; where a change is refused, each is made on its own, so that one fails alone.
 async fn write_group(env: &Arc<Environment>, memory: &mut Memory, mut group: Vec<Box<dyn Change>>) {
-    let mut result = commit(env, memory, &mut group).await;
+    let mut result = patient_commit(env, memory, &mut group).await;
     if result.is_ok() || group.len() == 1 {
         for change in group {
             change.acknowledge(std::mem::replace(&mut result, Ok(())));
@@ -207,9 +216,25 @@ async fn write_group(env: &Arc<Environment>, memory: &mut Memory, mut group: Vec
     }
     for change in group {
         let mut alone = vec![change];
-        let result = commit(env, memory, &mut alone).await;
+        let result = patient_commit(env, memory, &mut alone).await;
         if let Some(change) = alone.pop() {
             change.acknowledge(result);
+        }
+    }
+}
+
+/// Commits a group, however long the store is away: what it holds was worked for, and perhaps paid
+/// for.
+async fn patient_commit(
+    env: &Arc<Environment>,
+    memory: &mut Memory,
+    group: &mut [Box<dyn Change>],
+) -> Result<(), LedgerError> {
+    let mut failures = 0;
+    loop {
+        match commit(env, memory, group).await {
+            Err(error) if error.is_away() => wait_for_store(&error, &mut failures).await,
+            result => return result,
         }
     }
 }
@@ -246,7 +271,7 @@ async fn attempt_alone<T: Send>(
         .await?;
     let output = command(&mut change).await?;
     change.flush().await?;
-    finish(tx, vec![change]).await?;
+    finish(env, tx, vec![change]).await?;
     Ok(output)
 }
 
@@ -263,6 +288,26 @@ where
             result => return result,
         }
     }
+}
+
+/// Does something again until the store answers, however long that takes.
+pub(super) async fn patiently<T, F>(work: impl Fn() -> F) -> Result<T, LedgerError>
+where
+    F: Future<Output = Result<T, LedgerError>>,
+{
+    let mut failures = 0;
+    loop {
+        match work().await {
+            Err(error) if error.is_away() => wait_for_store(&error, &mut failures).await,
+            result => return result,
+        }
+    }
+}
+
+async fn wait_for_store(error: &LedgerError, failures: &mut usize) {
+    tracing::warn!("the store is away, waiting for it: {}", chain(error));
+    tokio::time::sleep(AWAY[(*failures).min(AWAY.len() - 1)]).await;
+    *failures += 1;
 }
 
 /// Makes the changes of a group in one transaction. What is remembered of its batches is used up,
@@ -287,7 +332,7 @@ async fn commit(
         change.flush().await?;
     }
     hit(FailurePoint::GroupBeforeCommit);
-    let remembered = finish(tx, changes.into_values().collect()).await?;
+    let remembered = finish(env, tx, changes.into_values().collect()).await?;
     hit(FailurePoint::GroupAfterCommit);
     memory.extend(remembered);
     Ok(())
@@ -325,10 +370,15 @@ async fn locked(
 }
 
 /// Commits, and wakes the subscribers of what has changed; what can be remembered of each batch.
+///
+/// # Errors
+/// When it is certain that nothing was committed.
 pub(super) async fn finish(
+    env: &Environment,
     tx: Arc<DatabaseTransaction>,
     changes: Vec<BatchChange>,
 ) -> Result<Memory, LedgerError> {
+    let proof = changes.iter().find_map(BatchChange::proof);
     let announced: Vec<_> = changes.iter().map(BatchChange::announcement).collect();
     let remembered = changes
         .into_iter()
@@ -336,7 +386,16 @@ pub(super) async fn finish(
         .collect();
     let tx = Arc::try_unwrap(tx)
         .map_err(|_| StoreError::corrupt("a transaction that is still in use"))?;
-    tx.commit().await?;
+    if let Err(error) = tx.commit().await.map_err(LedgerError::from) {
+        let committed = match proof {
+            Some(proof) if error.is_away() => proof.is_there(env).await?,
+            _ => false,
+        };
+        if !committed {
+            return Err(error);
+        }
+        tracing::info!("the answer to a commit was lost; the commit was made");
+    }
     for announce in announced {
         announce.send();
     }

@@ -1,0 +1,206 @@
+//! A database that goes away costs time and nothing else: the server waits, and goes on.
+
+use std::time::Duration;
+
+use knowledge_tests::{
+    TestDatabase, TestServer,
+    cluster::Cluster,
+    documents::document,
+    events::kind,
+    faults::{Expected, FAULTY, faulty_document, undisturbed},
+    proxy::{Proxy, Way},
+    storm::Bodies,
+};
+use sea_orm::ConnectionTrait;
+use serde_json::{Value, json};
+
+/// A batch that lasts for a while, with a document that fails once and one that fails for good.
+fn request(documents: usize) -> Value {
+    let slow = [
+        "mentions/0 slow 150",
+        "entities/0 slow 150",
+        "relations/0 slow 150",
+    ];
+    let mut all: Vec<_> = (0..documents)
+        .map(|index| faulty_document(index, &slow))
+        .collect();
+    all.push(faulty_document(50, &["mentions/0 retryable 1"]));
+    all.push(faulty_document(51, &["relations/0 permanent 99"]));
+    json!({
+        "documents": all,
+        "config": { "concurrency": 4, "failurePolicy": "RETRY_FAILED", "maxRetries": 2 },
+    })
+}
+
+/// A server on a database that is about to be disturbed, with the batch that it runs.
+struct Disturbed {
+    db: TestDatabase,
+    server: TestServer,
+    id: String,
+    expected: Expected,
+    bodies: Bodies,
+}
+
+impl Disturbed {
+    /// Starts the batch through `url` and waits until it is well under way.
+    async fn begin(db: TestDatabase, url: &str, request: &Value) -> Self {
+        let expected = undisturbed(request, false).await;
+        let bodies = Bodies::new(&db);
+        let server = TestServer::start_with(url, &bodies.watched(FAULTY));
+        let payload = server.client().start_batch(request.clone()).await;
+        let id = payload["batch"]["id"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        let under_way = |event: &Value| kind(event) == "DocumentCompleted";
+        server.client().wait_for(&id, under_way).await;
+        Self {
+            db,
+            server,
+            id,
+            expected,
+            bodies,
+        }
+    }
+
+    /// The same process ends the batch as if nothing had happened, ran no body twice, and takes
+    /// another.
+    async fn end(self) {
+        let Self {
+            db,
+            server,
+            id,
+            expected,
+            bodies,
+        } = self;
+        let client = server.client();
+        expected.check(client, &id).await;
+        let counted = bodies.count();
+        assert_eq!(counted.repeated, 0);
+        let next = client.start(&[document(7)], json!({})).await;
+        assert_eq!(client.ended(&next).await["stage"], "COMPLETED");
+        assert!(server.terminate().success());
+        expected.check_database(&db, &id).await;
+        bodies.check_attempts(&db).await;
+    }
+}
+
+fn run(body: impl AsyncFnOnce(Cluster)) {
+    let Some(cluster) = Cluster::start() else {
+        return;
+    };
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime can be built")
+        .block_on(body(cluster));
+}
+
+async fn pause(milliseconds: u64) {
+    tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+}
+
+/// The URL with another port.
+fn through(url: &str, port: u16) -> String {
+    let (before, after) = url.rsplit_once(':').expect("the URL has a port");
+    let (_, name) = after.split_once('/').expect("the URL has a database");
+    format!("{before}:{port}/{name}")
+}
+
+#[test]
+fn a_batch_outlives_a_crash_of_the_database() {
+    run(async |cluster| {
+        let db = TestDatabase::in_cluster(&cluster.url());
+        let url = db.url().to_owned();
+        let disturbed = Disturbed::begin(db, &url, &request(12)).await;
+        cluster.crash();
+        pause(1_500).await;
+        cluster.begin();
+        disturbed.end().await;
+    });
+}
+
+#[test]
+fn a_batch_outlives_crash_after_crash() {
+    run(async |cluster| {
+        let db = TestDatabase::in_cluster(&cluster.url());
+        let url = db.url().to_owned();
+        let disturbed = Disturbed::begin(db, &url, &request(40)).await;
+        for _ in 0..5 {
+            cluster.crash();
+            cluster.begin();
+            pause(1_000).await;
+        }
+        disturbed.end().await;
+    });
+}
+
+#[test]
+fn a_batch_outlives_its_connections() {
+    run(async |cluster| {
+        let db = TestDatabase::in_cluster(&cluster.url());
+        let url = db.url().to_owned();
+        let admin = sea_orm::Database::connect(cluster.url())
+            .await
+            .expect("the cluster answers");
+        let disturbed = Disturbed::begin(db, &url, &request(24)).await;
+        for _ in 0..20 {
+            let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                       WHERE application_name = 'knowledge'";
+            admin
+                .execute_unprepared(cut)
+                .await
+                .expect("the cluster answers");
+            pause(150).await;
+        }
+        disturbed.end().await;
+    });
+}
+
+#[test]
+fn a_batch_outlives_a_network_that_is_cut() {
+    run(async |cluster| {
+        let db = TestDatabase::in_cluster(&cluster.url());
+        let proxy = Proxy::to(cluster.port()).await;
+        let url = through(db.url(), proxy.port());
+        let disturbed = Disturbed::begin(db, &url, &request(16)).await;
+        for _ in 0..4 {
+            proxy.set(Way::Cut);
+            pause(300).await;
+            proxy.set(Way::Open);
+            pause(300).await;
+        }
+        disturbed.end().await;
+    });
+}
+
+#[test]
+fn a_commit_whose_answer_is_lost_is_made_once() {
+    run(async |cluster| {
+        let db = TestDatabase::in_cluster(&cluster.url());
+        let proxy = Proxy::to(cluster.port()).await;
+        let url = through(db.url(), proxy.port());
+        let disturbed = Disturbed::begin(db, &url, &request(16)).await;
+        proxy.lose_answers_of_commits(4);
+        while proxy.lost() < 12 {
+            pause(20).await;
+        }
+        proxy.lose_answers_of_commits(0);
+        disturbed.end().await;
+    });
+}
+
+#[test]
+fn a_batch_outlives_a_network_that_stalls() {
+    run(async |cluster| {
+        let db = TestDatabase::in_cluster(&cluster.url());
+        let proxy = Proxy::to(cluster.port()).await;
+        let url = through(db.url(), proxy.port());
+        let disturbed = Disturbed::begin(db, &url, &request(12)).await;
+        proxy.set(Way::Stalled);
+        pause(3_000).await;
+        proxy.set(Way::Open);
+        disturbed.end().await;
+    });
+}
