@@ -51,6 +51,20 @@ impl TestDatabase {
         Some(created)
     }
 
+    /// A SQLite database in a file that the test has chosen, and removes.
+    ///
+    /// # Panics
+    /// When no temporary folder can be made.
+    #[must_use]
+    pub fn in_file(url: &str) -> Self {
+        Self {
+            backend: Backend::Sqlite,
+            url: url.to_owned(),
+            admin: None,
+            folder: temporary_folder(),
+        }
+    }
+
     /// A fresh database in the cluster of this URL.
     ///
     /// # Panics

@@ -8,6 +8,7 @@ pub mod batches;
 pub mod client;
 pub mod cluster;
 pub mod database;
+pub mod disturbed;
 pub mod documents;
 pub mod events;
 pub mod faults;

@@ -62,6 +62,39 @@ impl TestServer {
         Some(server)
     }
 
+    /// As [`TestServer::start_with`], but a file that becomes too large is an error of the write
+    /// and not the end of the process; [`TestServer::limit_files`] says how large that is.
+    ///
+    /// # Panics
+    /// As [`TestServer::start_with`].
+    #[must_use]
+    pub fn start_limited(database: &str, environment: &[(&str, &str)]) -> Self {
+        let child = spawn(
+            within("sh", "trap '' XFSZ; exec \"$0\" \"$@\""),
+            database,
+            environment,
+        );
+        let (mut server, lines) = Self::of_child(child);
+        let address = server.address(&lines);
+        server.client = Client::new(address.expect("the server listens"));
+        server
+    }
+
+    /// Limits the size of every file that the server writes, in bytes; no limit when absent.
+    ///
+    /// # Panics
+    /// When the system refuses.
+    pub fn limit_files(&self, most: Option<u64>) {
+        let most = most.map_or("unlimited".to_owned(), |bytes| bytes.to_string());
+        let limited = Command::new("prlimit")
+            .args(["--pid", &self.child.id().to_string()])
+            // The soft limit alone, which can be raised again.
+            .arg(format!("--fsize={most}:"))
+            .status()
+            .expect("prlimit can be started");
+        assert!(limited.success(), "the system refuses a limit");
+    }
+
     /// Starts a server that ends by SIGKILL of its own accord, and waits for that.
     ///
     /// # Panics
@@ -198,7 +231,11 @@ impl Drop for TestServer {
 }
 
 fn serve(database: &str, environment: &[(&str, &str)]) -> Child {
-    knowledge()
+    spawn(knowledge(), database, environment)
+}
+
+fn spawn(mut knowledge: Command, database: &str, environment: &[(&str, &str)]) -> Child {
+    knowledge
         .args(["serve", "--listen", "127.0.0.1:0", "--database", database])
         .envs(environment.iter().copied())
         .stdin(Stdio::null())
@@ -222,6 +259,21 @@ pub fn knowledge() -> Command {
     }
     // A test that kills a server need not wait as long for another as a user would.
     command.env("KNOWLEDGE_LEASE_SECONDS", "2");
+    command.current_dir(empty_folder());
+    command
+}
+
+/// The binary as what a shell's script executes.
+fn within(shell: &str, script: &str) -> Command {
+    let plain = knowledge();
+    let mut command = Command::new(shell);
+    command.arg("-c").arg(script).arg(plain.get_program());
+    for (name, value) in plain.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
     command.current_dir(empty_folder());
     command
 }

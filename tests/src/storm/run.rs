@@ -84,7 +84,7 @@ impl<'a> Run<'a> {
     pub(super) async fn storm(mut self, aims: &mut VecDeque<Aim>, most: u32) -> Survived {
         let mut left = most;
         loop {
-            let aim = if left > 0 { aims.pop_back() } else { None };
+            let aim = if left > 0 { self.next(aims) } else { None };
             left = left.saturating_sub(1);
             let end = self.process(aim).await;
             self.follower.collect().await;
@@ -105,6 +105,18 @@ impl<'a> Run<'a> {
                 }
             }
             self.check_what_is_left().await;
+        }
+    }
+
+    /// The next kill. Where a point is passed by a second process only, the first is killed first.
+    fn next(&self, aims: &mut VecDeque<Aim>) -> Option<Aim> {
+        let aim = aims.pop_back();
+        match aim {
+            Some(Aim::Point(point, _)) if is_of_a_takeover(point) && self.done.is_empty() => {
+                aims.extend(aim);
+                Some(Aim::Random)
+            }
+            _ => aim,
         }
     }
 
@@ -225,6 +237,18 @@ impl<'a> Run<'a> {
     async fn sequence(&self) -> i64 {
         last_sequence(self.db.url()).await
     }
+}
+
+/// Whether a process passes the point only when another has died before.
+fn is_of_a_takeover(point: FailurePoint) -> bool {
+    use FailurePoint as At;
+    matches!(
+        point,
+        At::TakeoverBeforeCommit
+            | At::TakeoverAfterCommit
+            | At::ResumeBeforeCommit
+            | At::ResumeAfterCommit
+    )
 }
 
 /// A point that was missed is tried in another batch, the first time that it is passed.

@@ -8,9 +8,9 @@ use sea_orm::{
     ActiveValue::Set,
     ConnectOptions, Database, DatabaseConnection, DbErr, EntityTrait,
     sqlx::{
-        ConnectOptions as _, Connection as _,
+        self, ConnectOptions as _, Connection as _,
         postgres::PgConnectOptions,
-        sqlite::{SqliteJournalMode, SqliteSynchronous},
+        sqlite::{SqliteConnection, SqliteJournalMode, SqliteSynchronous},
     },
 };
 
@@ -224,8 +224,23 @@ fn sqlite_options(path: &str, connections: u32) -> ConnectOptions {
                 .synchronous(SqliteSynchronous::Full)
                 .busy_timeout(BUSY_TIMEOUT)
                 .foreign_keys(true)
+        })
+        .map_sqlx_sqlite_pool_opts(|options| {
+            options.after_release(|connection, _| Box::pin(is_whole(connection)))
         });
     options
+}
+
+/// Whether a connection that is given back can be used again. SQLite ends a transaction of itself
+/// when the disk is full or fails; the driver then believes that it is still in it, and would
+/// refuse every other one.
+async fn is_whole(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    if !connection.is_in_transaction() {
+        return Ok(true);
+    }
+    // A transaction that was dropped is being rolled back: this comes after.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 fn postgres_options(url: &str) -> ConnectOptions {

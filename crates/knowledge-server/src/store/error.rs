@@ -73,26 +73,69 @@ impl StoreError {
 }
 
 /// Whether the statement may succeed later: the connection broke, the pool was empty, a lock or a
-/// serialisation conflict was in the way (PostgreSQL classes 08, 40, 53, 57; SQLite busy, locked).
+/// serialisation conflict was in the way, the disk is full or fails.
 fn is_transient(error: &DbErr) -> bool {
     match error {
         DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
         DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
             use sea_orm::sqlx::Error;
             match error.as_ref() {
-                Error::Io(_) | Error::PoolTimedOut | Error::PoolClosed | Error::WorkerCrashed => {
-                    true
-                }
-                Error::Database(database) => database.code().is_some_and(|code| {
-                    ["08", "40", "53", "57"]
-                        .iter()
-                        .any(|class| code.len() == 5 && code.starts_with(class))
-                        || code == "5"
-                        || code == "6"
-                }),
+                // `Protocol` is an answer that was cut; the others are a connection whose
+                // transaction the database has ended of itself.
+                Error::Io(_)
+                | Error::Protocol(_)
+                | Error::PoolTimedOut
+                | Error::PoolClosed
+                | Error::WorkerCrashed
+                | Error::InvalidSavePointStatement
+                | Error::BeginFailed => true,
+                Error::Database(database) => database.code().is_some_and(|code| passes(&code)),
                 _ => false,
             }
         }
         _ => false,
+    }
+}
+
+/// Whether what a database's code stands for passes.
+///
+/// PostgreSQL: broken connections (08), a transaction that was idle too long, a standby that is
+/// not yet the primary, conflicts (40), a full disk and other resources (53), locks, interventions
+/// and restarts (57), failures of the system (58). SQLite: busy, locked, failing disk, full disk, a
+/// file that cannot be opened for now; the low byte of its extended codes says which.
+fn passes(code: &str) -> bool {
+    const CLASSES: [&str; 5] = ["08", "40", "53", "57", "58"];
+    const STATES: [&str; 3] = ["25P03", "25006", "55P03"];
+    const SQLITE: [u32; 5] = [5, 6, 10, 13, 14];
+    if code.len() == 5 {
+        return STATES.contains(&code) || CLASSES.iter().any(|class| code.starts_with(class));
+    }
+    let number = code.parse::<u32>();
+    number.is_ok_and(|number| SQLITE.contains(&(number & 0xff)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_is_tried_again() {
+        let passing = [
+            "08006", "40001", "40P01", "53100", "53300", "55P03", "57P01", "57P03", "58030",
+            "25P03", "25006", "5", "6", "13", "517", "778", "1034", "14",
+        ];
+        for code in passing {
+            assert!(passes(code), "{code}");
+        }
+    }
+
+    #[test]
+    fn what_stays_is_not() {
+        // Constraints, syntax, a missing table, a damaged file, a read-only file.
+        for code in [
+            "23505", "42601", "42P01", "XX001", "", "1", "8", "11", "19", "26", "2067",
+        ] {
+            assert!(!passes(code), "{code}");
+        }
     }
 }
