@@ -186,6 +186,18 @@ impl TestServer {
         );
     }
 
+    /// Whether its process is suspended.
+    #[must_use]
+    pub fn is_suspended(&self) -> bool {
+        let status = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
+        // The state follows the name, which is in parentheses.
+        let state = status.unwrap_or_default();
+        state
+            .rsplit(')')
+            .next()
+            .is_some_and(|rest| rest.trim_start().starts_with('T'))
+    }
+
     /// Sends a signal, by its name: `STOP`, `CONT`, `TERM`.
     ///
     /// # Panics

@@ -123,6 +123,21 @@ impl Bodies {
         counted
     }
 
+    /// Units whose body came to its end more than once, whoever ran it.
+    ///
+    /// # Panics
+    /// When there is no log.
+    #[must_use]
+    pub fn completed_again(&self) -> usize {
+        let log = fs::read_to_string(&self.path).expect("the log can be read");
+        let mut completed: BTreeMap<&str, u32> = BTreeMap::new();
+        for line in log.lines().filter(|line| line.starts_with("completed ")) {
+            let key = line.rsplit(' ').next().unwrap_or_default();
+            *completed.entry(key).or_default() += 1;
+        }
+        completed.values().filter(|times| **times > 1).count()
+    }
+
     /// Checks that as many attempts of each unit are recorded as bodies ran, where nothing was
     /// killed.
     ///

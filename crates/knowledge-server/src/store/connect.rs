@@ -23,6 +23,14 @@ pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A statement that waits longer for a connection fails as retryable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// What a PostgreSQL session is told. A process that is suspended, or whose machine is gone, within
+/// a transaction holds locks that its successor waits for: the database ends such a session.
+const SESSION: &str = "SET idle_in_transaction_session_timeout = '10s'; \
+     SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3";
+
+/// What a transaction says that may compute for long between two statements.
+pub(super) const PATIENT: &str = "SET LOCAL idle_in_transaction_session_timeout = '10min'";
+
 /// Parameters of a URL that hold no secret.
 const SHOWN_PARAMETERS: [&str; 6] = ["user", "host", "port", "dbname", "sslmode", "mode"];
 
@@ -250,7 +258,15 @@ fn postgres_options(url: &str) -> ConnectOptions {
         .connect_timeout(CONNECT_TIMEOUT)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .sqlx_logging(false)
-        .set_application_name("knowledge");
+        .set_application_name("knowledge")
+        .map_sqlx_postgres_pool_opts(|options| {
+            options.after_connect(|connection, _| {
+                Box::pin(async move {
+                    sqlx::raw_sql(SESSION).execute(connection).await?;
+                    Ok(())
+                })
+            })
+        });
     options
 }
 

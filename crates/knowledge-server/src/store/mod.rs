@@ -15,7 +15,7 @@ mod prune;
 pub mod read;
 
 use sea_orm::{
-    AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, IsolationLevel,
+    AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, IsolationLevel,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
@@ -76,7 +76,18 @@ impl Store {
                 ..TransactionOptions::default()
             },
         };
-        Ok(self.read.begin_with_options(options).await?)
+        let tx = self.read.begin_with_options(options).await?;
+        self.be_patient(&tx).await?;
+        Ok(tx)
+    }
+
+    /// Lets a transaction compute for long between two statements; where the process is suspended
+    /// meanwhile, whoever waits for its locks waits for minutes.
+    pub(crate) async fn be_patient(&self, tx: &DatabaseTransaction) -> Result<(), StoreError> {
+        if self.backend() == DbBackend::Postgres {
+            tx.execute_unprepared(connect::PATIENT).await?;
+        }
+        Ok(())
     }
 
     /// Closes every connection; what is committed stays.

@@ -49,6 +49,7 @@ impl Ledger {
 }
 
 async fn resolve_batch(change: &mut BatchChange) -> Result<(), LedgerError> {
+    change.env.store.be_patient(&change.tx).await?;
     // Not the lock that foreign keys to the organisation wait for.
     organization::Entity::find_by_id(change.row.organization_id)
         .lock(LockType::NoKeyUpdate)
