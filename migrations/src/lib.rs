@@ -9,6 +9,7 @@ pub use sea_orm_migration::{MigratorTrait, prelude::DbErr};
 mod m20261120_000001_first_schema;
 mod m20261121_012822_add_pruned_at;
 mod m20261121_031000_add_suspension;
+mod m20261121_033000_add_server_shares;
 
 /// The migrations in their order.
 pub struct Migrator;
@@ -20,6 +21,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_000001_first_schema::Migration),
             Box::new(m20261121_012822_add_pruned_at::Migration),
             Box::new(m20261121_031000_add_suspension::Migration),
+            Box::new(m20261121_033000_add_server_shares::Migration),
         ]
     }
 }

@@ -132,7 +132,7 @@ impl Workflows for ScriptedWorkflows {
             let content = self
                 .ledger
                 .store()
-                .document(job.lease.organization, job.run.content)
+                .document(job.run.organization, job.run.content)
                 .await
                 .unwrap();
             let workflow = Scripted {
@@ -140,7 +140,7 @@ impl Workflows for ScriptedWorkflows {
                 ledger: self.ledger.clone(),
                 // The text is longer than the spans of `graph`; its first line is the name.
                 document: content.text.lines().next().unwrap_or_default().to_owned(),
-                origin: origin(job.lease.organization, job.run.content, job.run.execution),
+                origin: origin(job.run.organization, job.run.content, job.run.execution),
             };
             Ok(Arc::new(workflow) as Arc<dyn Workflow>)
         })

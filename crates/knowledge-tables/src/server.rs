@@ -15,6 +15,8 @@ pub struct Model {
     pub owner: String,
     /// When other processes may take its batches over.
     pub lease_expires_at: DateTimeUtc,
+    /// Whether it takes its share of every batch, and not only of its own.
+    pub shares: bool,
     /// When the row was written.
     pub created_at: DateTimeUtc,
     /// When the row was last changed.

@@ -60,7 +60,7 @@ impl Workflows for ExtractionWorkflows {
     ) -> BoxFuture<'a, Result<Arc<dyn Workflow>, WorkflowError>> {
         Box::pin(async move {
             let store = self.ledger.store();
-            let organization = job.lease.organization;
+            let organization = job.run.organization;
             let content = store
                 .document(organization, job.run.content)
                 .await
@@ -99,7 +99,7 @@ impl Workflows for ExtractionWorkflows {
 
 fn origin(job: &Job, identity: &ExtractorIdentity, input: &ExtractionInput) -> ExtractionOrigin {
     ExtractionOrigin {
-        organization: job.lease.organization,
+        organization: job.run.organization,
         document: job.run.content,
         execution: job.run.execution,
         ontology: job.ontology,

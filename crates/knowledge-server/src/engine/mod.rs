@@ -14,14 +14,12 @@ use knowledge_domain::{
     workflow::{Activities, BoxFuture, Durable, WorkflowError, WorkflowMode},
 };
 
-use crate::store::ledger::{DocumentOutcome, DocumentRun, Lease};
+use crate::store::ledger::{DocumentOutcome, DocumentRun};
 
 /// A document whose workflow is to be run.
 #[derive(Debug, Clone)]
 pub struct Job {
-    /// The right to run it.
-    pub lease: Lease,
-    /// The document and its execution.
+    /// The document, its execution, and the right to run it.
     pub run: DocumentRun,
     /// The batch's settings.
     pub config: Arc<BatchConfig>,

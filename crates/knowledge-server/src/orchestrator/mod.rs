@@ -10,10 +10,19 @@ mod runner;
 mod settings;
 mod watchman;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 pub use command::{NewDocument, StartBatch, StartBatchError, SteerError};
-use knowledge_domain::ids::{BatchId, OrganizationId};
+use knowledge_domain::{
+    ids::{BatchId, ExecutionId, OrganizationId},
+    workflow::WorkflowSignal,
+};
 use registry::Registry;
 pub use settings::OrchestratorSettings;
 
@@ -21,7 +30,7 @@ use crate::{
     engine::Executor,
     store::{
         StoreError,
-        ledger::{Created, Ledger, LedgerError, Owner, SteerOutcome},
+        ledger::{Created, Ledger, LedgerError, Owner, SignalError, Signalled, SteerOutcome},
     },
 };
 
@@ -37,7 +46,11 @@ struct Shared {
     executor: Arc<dyn Executor>,
     settings: OrchestratorSettings,
     /// Names this process as an owner of leases.
-    owner: Owner,
+    name: String,
+    /// Whether this process takes its share of every batch.
+    shares: AtomicBool,
+    /// Processes that take a share of every batch, when last counted.
+    servers: AtomicU32,
     registry: Registry,
     /// Permits of documents that run, over all batches.
     documents: tokio::sync::Semaphore,
@@ -51,17 +64,16 @@ impl Orchestrator {
         executor: Arc<dyn Executor>,
         settings: OrchestratorSettings,
     ) -> Self {
-        let owner = Owner {
-            name: format!("{}:{}", std::process::id(), ledger.entropy().uuid_v7()),
-            ttl: settings.lease,
-        };
+        let name = format!("{}:{}", std::process::id(), ledger.entropy().uuid_v7());
         let documents = tokio::sync::Semaphore::new(settings.max_documents);
         Self {
             shared: Arc::new(Shared {
                 ledger,
                 executor,
                 settings,
-                owner,
+                name,
+                shares: AtomicBool::new(false),
+                servers: AtomicU32::new(0),
                 registry: Registry::default(),
                 documents,
             }),
@@ -89,13 +101,13 @@ impl Orchestrator {
         let created = self
             .shared
             .ledger
-            .create(&batch, &self.shared.owner)
+            .create(&batch, &self.shared.owner())
             .await
             .map_err(start_error)?;
         match created {
             Created::New(id) => {
                 tracing::info!(batch = %id, documents = batch.documents.len(), "batch started");
-                runner::spawn(&self.shared, runner::first_lease(organization, id));
+                runner::lead(&self.shared, runner::first_lease(organization, id), false);
                 Ok(id)
             }
             Created::Existing(id) => Ok(id),
@@ -134,12 +146,35 @@ impl Orchestrator {
         let lease = self
             .shared
             .ledger
-            .retry(organization, batch, &self.shared.owner)
+            .retry(organization, batch, &self.shared.owner())
             .await
             .map_err(steer_error)?;
         tracing::info!(batch = %batch, "batch retried");
-        runner::spawn(&self.shared, lease);
+        runner::lead(&self.shared, lease, false);
         Ok(())
+    }
+
+    /// Tells one document's workflow to pause, to go on, or to drop what it does for good.
+    pub async fn signal(
+        &self,
+        organization: OrganizationId,
+        execution: ExecutionId,
+        signal: WorkflowSignal,
+    ) -> Result<Signalled, SignalError> {
+        let signalled = self
+            .shared
+            .ledger
+            .signal(organization, execution, signal)
+            .await?;
+        if signal == WorkflowSignal::Cancel {
+            self.shared
+                .registry
+                .stop_document(signalled.batch, execution);
+        } else {
+            self.shared.registry.nudge(signalled.batch);
+        }
+        tracing::info!(%execution, %signal, acknowledged = signalled.acknowledged, "signal taken");
+        Ok(signalled)
     }
 
     /// Takes over a batch that nobody runs and sets it going; whether it did. A batch that this
@@ -158,11 +193,12 @@ impl Orchestrator {
     /// `alone` says that no other process can be alive on this database (SQLite's file is locked
     /// by this one), so that every unfinished batch is taken over at once.
     pub async fn recover(&self, alone: bool) -> Result<(), LedgerError> {
+        self.shared.shares.store(true, Ordering::Relaxed);
         let adopted = watchman::adopt_orphans(&self.shared, alone).await?;
         if adopted > 0 {
             tracing::info!(batches = adopted, "unfinished batches resumed");
         }
-        watchman::spawn(&self.shared);
+        watchman::spawn(&self.shared, alone);
         Ok(())
     }
 
@@ -180,7 +216,7 @@ impl Orchestrator {
     /// batch can be resumed at once. `patience` is how long documents in flight may take to finish.
     pub async fn drain(&self, patience: Duration) {
         self.shared.registry.drain(patience).await;
-        if let Err(error) = self.shared.ledger.release(&self.shared.owner).await {
+        if let Err(error) = self.shared.ledger.release(&self.shared.owner()).await {
             tracing::warn!(
                 "leases could not be given up and run out by themselves: {}",
                 crate::text::chain(&error)
@@ -200,6 +236,27 @@ impl Orchestrator {
             Ok(())
         } else {
             Err(StartBatchError::OntologyNotFound(ontology))
+        }
+    }
+}
+
+impl Shared {
+    /// This process as an owner of leases.
+    fn owner(&self) -> Owner {
+        Owner {
+            name: self.name.clone(),
+            ttl: self.settings.lease,
+            shares: self.shares.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Processes that share a batch, this one among them.
+    fn servers(&self) -> u32 {
+        let counted = self.servers.load(Ordering::Relaxed);
+        if self.shares.load(Ordering::Relaxed) {
+            counted.max(1)
+        } else {
+            counted + 1
         }
     }
 }

@@ -2,22 +2,25 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
+use chrono::{DateTime, Utc};
 use knowledge_domain::{
     ErrorKind,
     batch::BatchConfig,
-    ids::{BatchId, OntologyId, OrganizationId},
+    ids::{BatchId, ExecutionId, OntologyId, OrganizationId},
     workflow::WorkflowError,
 };
 use tokio::task::{JoinError, JoinSet};
 
-use super::Shared;
+use super::{Shared, registry::BatchRun};
 use crate::{
     engine::Job,
+    faults::{FailurePoint, hit},
+    progress::Watch,
     store::{
         StoreError,
         ledger::{
             DocumentOutcome, DocumentRun, FailedDocument, Lease, LedgerError, NextRound,
-            PassOutcome,
+            PassOutcome, Pending, StartRequest, Started,
         },
     },
     text::chain,
@@ -32,6 +35,12 @@ const STORE_BACKOFF: [Duration; 5] = [
     Duration::from_secs(10),
 ];
 
+/// How often a batch that waits for other processes looks again, where nobody wakes it.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long a batch that was woken waits for more of the same.
+const SETTLE: Duration = Duration::from_millis(100);
+
 /// The lease of a batch that was just created by this process.
 pub(super) fn first_lease(organization: OrganizationId, batch: BatchId) -> Lease {
     Lease {
@@ -41,7 +50,7 @@ pub(super) fn first_lease(organization: OrganizationId, batch: BatchId) -> Lease
     }
 }
 
-/// Takes over a batch that nobody runs; whether it did.
+/// Takes over the lead of a batch that nobody leads; whether it did.
 pub(super) async fn adopt(
     shared: &Arc<Shared>,
     organization: OrganizationId,
@@ -50,38 +59,58 @@ pub(super) async fn adopt(
 ) -> Result<bool, LedgerError> {
     let claimed = shared
         .ledger
-        .claim(organization, batch, &shared.owner, whatever_lease)
+        .claim(organization, batch, &shared.owner(), whatever_lease)
         .await?;
     if let Some(lease) = claimed {
-        spawn(shared, lease);
+        lead(shared, lease, whatever_lease);
     }
     Ok(claimed.is_some())
 }
 
-/// Runs a batch in the background.
-pub(super) fn spawn(shared: &Arc<Shared>, lease: Lease) {
+/// Runs a batch that this process leads. With `alone`, no other process can be alive.
+pub(super) fn lead(shared: &Arc<Shared>, lease: Lease, alone: bool) {
+    spawn(shared, lease.organization, lease.batch, Some(lease), alone);
+}
+
+/// Helps with a batch that another process leads.
+pub(super) fn join(shared: &Arc<Shared>, organization: OrganizationId, batch: BatchId) {
+    spawn(shared, organization, batch, None, false);
+}
+
+fn spawn(
+    shared: &Arc<Shared>,
+    organization: OrganizationId,
+    batch: BatchId,
+    lease: Option<Lease>,
+    alone: bool,
+) {
     let running = Arc::clone(shared);
-    shared
-        .registry
-        .spawn(lease.batch, lease.token, |cancel| async move {
-            let runner = Arc::new(Runner {
-                shared: Arc::clone(&running),
-                lease,
-            });
-            match cancel.run_until_cancelled(Box::pin(runner.run())).await {
-                None | Some(Ok(())) => {}
-                Some(Err(error)) if error.kind() == ErrorKind::Cancelled => {
-                    tracing::debug!(batch = %lease.batch, "batch is no longer run here");
-                }
-                Some(Err(error)) => runner.give_up(&error).await,
-            }
-            running.registry.forget(lease.batch, lease.token);
+    shared.registry.spawn(batch, |run| async move {
+        let runner = Arc::new(Runner {
+            shared: Arc::clone(&running),
+            organization,
+            batch,
+            run: Arc::clone(&run),
+            alone,
         });
+        let mut lease = lease;
+        match runner.run(&mut lease).await {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::Cancelled => {
+                tracing::debug!(%batch, "batch is no longer run here");
+            }
+            Err(error) => runner.give_up(lease, &error).await,
+        }
+        running.registry.forget(batch, &run);
+    });
 }
 
 struct Runner {
     shared: Arc<Shared>,
-    lease: Lease,
+    organization: OrganizationId,
+    batch: BatchId,
+    run: Arc<BatchRun>,
+    alone: bool,
 }
 
 /// A batch's settings, read once a run.
@@ -95,52 +124,98 @@ struct Pass {
     /// Documents whose turn has come, and that do not run yet.
     next: VecDeque<DocumentRun>,
     tasks: JoinSet<Turn>,
-    /// Documents that run.
+    /// Documents that run, each as a task.
     running: u32,
-    /// Whether more documents are being started.
-    starting: bool,
-    /// Whether documents may still wait for their turn.
-    waiting: bool,
+    ask: Ask,
+    /// Whether a place became free while an answer was under way.
+    freed: bool,
+    /// Whether to look again at what other processes do.
+    recheck: bool,
+    /// Whether the share of this process was spent while others left room.
+    overflow: bool,
+    /// What the last answer left.
+    left: Started,
+    /// Wakes when the batch changes.
+    changes: Watch,
+}
+
+/// Whether to ask for more documents.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ask {
+    /// As soon as there is room.
+    Wanted,
+    /// The answer is under way.
+    UnderWay,
+    /// There is room, and what is left has to wait: for other processes, or for something outside.
+    Blocked,
+    /// Nothing is left.
+    Done,
 }
 
 /// What a task of a pass came to.
 enum Turn {
-    /// A document has its outcome.
-    Settled(Result<(), LedgerError>),
-    /// More documents have their turn; none, when none waits.
-    Started(Result<Vec<DocumentRun>, LedgerError>),
+    /// A document's workflow has ended, and its place is free.
+    Ended(DocumentRun, Outcome),
+    /// An outcome is recorded.
+    Recorded(DocumentRun, Result<(), LedgerError>),
+    /// More documents have their turn.
+    Started(Result<Started, LedgerError>),
+}
+
+/// How a document's workflow ended, with what was handed in.
+enum Outcome {
+    Completed(Box<DocumentOutcome>, Pending<()>),
+    Failed(FailedDocument, Pending<()>),
+    /// Recorded already; or it waits for something outside, or is no longer run here.
+    Left(Result<(), LedgerError>),
 }
 
 impl Runner {
-    /// Passes over the documents, rounds over those that failed, then the end.
+    /// Passes over the documents, rounds over those that failed, then the end. The process that
+    /// leads the batch decides what follows a pass; the others help with the documents.
     ///
     /// # Cancel safety
     /// Dropped at any point, the batch can be resumed from what is committed.
-    async fn run(self: &Arc<Self>) -> Result<(), LedgerError> {
+    async fn run(self: &Arc<Self>, lead: &mut Option<Lease>) -> Result<(), LedgerError> {
         let settings = Arc::new(self.settings().await?);
         let ledger = &self.shared.ledger;
         loop {
-            self.pass(&settings).await?;
+            self.pass(&settings, lead.is_some()).await?;
             if self.shared.registry.is_draining() {
                 return Ok(());
             }
-            if let NextRound::At(moment) = self.next_round().await? {
-                self.wait_for(moment).await?;
+            let Some(lease) = *lead else {
+                // Whoever led the batch may be gone.
+                *lead = self.claim().await?;
+                if lead.is_none() {
+                    return Ok(());
+                }
+                continue;
+            };
+            if let NextRound::At(moment) = self.next_round(lease).await? {
+                self.wait_for(lease, moment).await?;
                 continue;
             }
-            match self.stored(|| ledger.settle(self.lease)).await? {
+            match self.stored(|| ledger.settle(lease)).await? {
                 PassOutcome::Unsettled => {}
                 PassOutcome::Resolve => {
-                    return self.stored(|| ledger.resolve(self.lease)).await;
+                    return self.stored(|| ledger.resolve(lease)).await;
                 }
                 PassOutcome::Ended => return Ok(()),
             }
         }
     }
 
+    async fn claim(&self) -> Result<Option<Lease>, LedgerError> {
+        let owner = self.shared.owner();
+        let ledger = &self.shared.ledger;
+        self.stored(|| ledger.claim(self.organization, self.batch, &owner, self.alone))
+            .await
+    }
+
     async fn settings(&self) -> Result<Settings, LedgerError> {
         let (config, ontology) = self
-            .stored(|| self.shared.ledger.batch_settings(self.lease))
+            .stored(|| self.shared.ledger.batch_settings(self.batch))
             .await?;
         Ok(Settings {
             config: Arc::new(config),
@@ -149,96 +224,227 @@ impl Runner {
     }
 
     /// Runs what was left running and every waiting document, up to the batch's concurrency at a
-    /// time. Documents, and the start of the next ones, are tasks of their own: one that waits for
-    /// the store never keeps another from going on.
-    async fn pass(self: &Arc<Self>, settings: &Arc<Settings>) -> Result<(), LedgerError> {
-        let ledger = &self.shared.ledger;
-        let left = self.stored(|| ledger.resume_documents(self.lease)).await?;
-        let mut pass = Pass {
-            next: VecDeque::from(left),
-            tasks: JoinSet::new(),
-            running: 0,
-            starting: false,
-            waiting: true,
-        };
+    /// time, until none is left; the process that leads the batch waits for what others run and
+    /// for what is suspended. Documents, and the start of the next ones, are tasks of their own:
+    /// one that waits for the store never keeps another from going on.
+    async fn pass(
+        self: &Arc<Self>,
+        settings: &Arc<Settings>,
+        leads: bool,
+    ) -> Result<(), LedgerError> {
+        let mut pass = Pass::new(self.shared.ledger.hub().watch(self.batch));
         loop {
             self.fill(&mut pass, settings);
-            let Some(turn) = pass.tasks.join_next().await else {
+            let busy = !pass.tasks.is_empty();
+            if !busy && (!pass.is_open(leads) || self.shared.registry.is_draining()) {
                 return Ok(());
-            };
-            match turn.map_err(|error| self.lost(&error))? {
-                Turn::Settled(result) => {
-                    pass.running -= 1;
-                    result?;
-                }
-                Turn::Started(result) => {
-                    let runs = result?;
-                    pass.starting = false;
-                    pass.waiting = !runs.is_empty();
-                    pass.next.extend(runs);
-                }
             }
+            tokio::select! {
+                Some(turn) = pass.tasks.join_next(), if busy => {
+                    self.turn(&mut pass, turn)?;
+                }
+                () = self.stirred(&mut pass.changes, &pass.left), if pass.ask == Ask::Blocked => {
+                    pass.look_again();
+                }
+                () = self.shared.registry.draining().cancelled(), if !busy => return Ok(()),
+            }
+        }
+    }
+
+    /// Waits until there may be something to do: another process has got on, a suspension is over,
+    /// a user has told a document something.
+    async fn stirred(&self, changes: &mut Watch, left: &Started) {
+        let due = left.next_resume.map(|at| {
+            let wait = at - self.shared.ledger.clock().now();
+            wait.to_std().unwrap_or_default()
+        });
+        let others = left.elsewhere > 0 || left.shared;
+        let limit = if others {
+            LOOK_AGAIN
+        } else {
+            self.shared.settings.lease
+        };
+        let others_got_on = async {
+            tokio::time::sleep(SETTLE).await;
+            changes.changed(limit).await;
+        };
+        tokio::select! {
+            () = others_got_on, if others => {}
+            () = self.run.nudged() => {}
+            () = tokio::time::sleep(due.unwrap_or(limit).min(limit)) => {}
+        }
+    }
+
+    fn turn(
+        self: &Arc<Self>,
+        pass: &mut Pass,
+        turn: Result<Turn, JoinError>,
+    ) -> Result<(), LedgerError> {
+        match turn {
+            Ok(Turn::Ended(run, outcome)) => {
+                pass.freed();
+                self.record(pass, run, outcome)
+            }
+            Ok(Turn::Recorded(run, result)) => self.recorded(run, result),
+            Ok(Turn::Started(result)) => {
+                pass.started(result?);
+                Ok(())
+            }
+            // A user cancelled the document; what it held is given up.
+            Err(error) if error.is_cancelled() => {
+                pass.freed();
+                Ok(())
+            }
+            Err(_) => Err(LedgerError::Store(StoreError::corrupt(
+                "a document whose task panicked, which is a defect of knowledge; please report it",
+            ))),
         }
     }
 
     /// Runs the documents whose turn has come, and asks for more where there is room.
     fn fill(self: &Arc<Self>, pass: &mut Pass, settings: &Arc<Settings>) {
         let window = settings.config.concurrency;
+        let draining = self.shared.registry.is_draining();
         while pass.running < window
+            && !draining
             && let Some(run) = pass.next.pop_front()
         {
             let (runner, settings) = (Arc::clone(self), Arc::clone(settings));
-            let document = async move { Turn::Settled(runner.document(run, &settings).await) };
-            pass.tasks.spawn(document);
+            let task = pass.tasks.spawn(async move {
+                let outcome = runner.document(run, &settings).await;
+                Turn::Ended(run, outcome)
+            });
+            self.run.begin(run.execution, task);
             pass.running += 1;
         }
-        let free = window - pass.running;
-        let draining = self.shared.registry.is_draining();
-        if free > 0 && pass.waiting && !pass.starting && !draining {
-            let runner = Arc::clone(self);
-            pass.tasks
-                .spawn(async move { Turn::Started(runner.start(free).await) });
-            pass.starting = true;
+        let waiting = u32::try_from(pass.next.len()).unwrap_or(u32::MAX);
+        let running = pass.running.saturating_add(waiting);
+        let free = window.saturating_sub(running);
+        if free == 0 || pass.ask != Ask::Wanted || draining {
+            return;
         }
+        let servers = self.shared.servers();
+        let request = StartRequest {
+            owner: self.shared.owner(),
+            running,
+            held: self.held(pass),
+            free,
+            share: if pass.overflow {
+                window
+            } else {
+                window.div_ceil(servers)
+            },
+            recheck: pass.recheck,
+            alone: self.alone,
+        };
+        let runner = Arc::clone(self);
+        pass.tasks
+            .spawn(async move { Turn::Started(runner.start(request).await) });
+        pass.ask = Ask::UnderWay;
+        pass.freed = false;
+        pass.recheck = false;
+        pass.overflow = false;
     }
 
-    async fn start(&self, limit: u32) -> Result<Vec<DocumentRun>, LedgerError> {
+    async fn start(&self, request: StartRequest) -> Result<Started, LedgerError> {
         let ledger = &self.shared.ledger;
-        self.stored(|| ledger.start_documents(self.lease, limit))
+        self.stored(|| ledger.start_documents(self.organization, self.batch, request.clone()))
             .await
     }
 
-    /// A document's task that ended without a result: the process stops, or there is a defect,
-    /// which ends the batch rather than leave it hanging.
-    fn lost(&self, error: &JoinError) -> LedgerError {
-        if error.is_cancelled() {
-            return LedgerError::Fenced(self.lease.batch);
-        }
-        LedgerError::Store(StoreError::corrupt(
-            "a document whose task panicked, which is a defect of knowledge; please report it",
-        ))
+    /// What this process runs, is about to run, or has run and not recorded.
+    fn held(&self, pass: &Pass) -> Vec<ExecutionId> {
+        let mut held = self.run.held();
+        held.extend(pass.next.iter().map(|run| run.execution));
+        held
     }
 
-    /// Runs a document until its outcome is recorded; while the store is away, it waits and goes
-    /// on from the last checkpoint.
-    async fn document(&self, run: DocumentRun, settings: &Settings) -> Result<(), LedgerError> {
+    /// Waits for a document's outcome to be durable, beside the documents that go on. It was handed
+    /// in before the next document is asked for, so the same transaction takes both.
+    fn record(
+        self: &Arc<Self>,
+        pass: &mut Pass,
+        run: DocumentRun,
+        outcome: Outcome,
+    ) -> Result<(), LedgerError> {
+        let runner = Arc::clone(self);
+        match outcome {
+            Outcome::Completed(outcome, handed_in) => {
+                pass.tasks.spawn(async move {
+                    let result = match handed_in.durable().await {
+                        Err(error) if error.kind().is_retryable() => {
+                            runner.complete(run, *outcome).await
+                        }
+                        result => result,
+                    };
+                    if result.is_ok() {
+                        hit(FailurePoint::CompletionAfterCommit);
+                    }
+                    Turn::Recorded(run, result)
+                });
+            }
+            Outcome::Failed(failure, handed_in) => {
+                pass.tasks.spawn(async move {
+                    let result = match handed_in.durable().await {
+                        Err(error) if error.kind().is_retryable() => {
+                            runner.fail(run, failure).await
+                        }
+                        result => result,
+                    };
+                    if result.is_ok() {
+                        hit(FailurePoint::DocumentFailureAfterCommit);
+                    }
+                    Turn::Recorded(run, result)
+                });
+            }
+            Outcome::Left(result) => return self.recorded(run, result),
+        }
+        Ok(())
+    }
+
+    fn recorded(
+        &self,
+        run: DocumentRun,
+        result: Result<(), LedgerError>,
+    ) -> Result<(), LedgerError> {
+        self.run.end(run.execution);
+        match result {
+            // Its document passed to another process, or a user cancelled it.
+            Err(error) if error.kind() == ErrorKind::Cancelled => Ok(()),
+            result => result,
+        }
+    }
+
+    async fn complete(
+        &self,
+        run: DocumentRun,
+        outcome: DocumentOutcome,
+    ) -> Result<(), LedgerError> {
+        let ledger = &self.shared.ledger;
+        self.stored(|| ledger.complete_document(run, outcome.clone()))
+            .await
+    }
+
+    async fn fail(&self, run: DocumentRun, failure: FailedDocument) -> Result<(), LedgerError> {
+        let ledger = &self.shared.ledger;
+        self.stored(|| ledger.fail_document(run, failure.clone()))
+            .await
+    }
+
+    /// Runs a document's workflow to its end, and hands its outcome in; while the store is away, it
+    /// waits and goes on from the last checkpoint.
+    async fn document(&self, run: DocumentRun, settings: &Settings) -> Outcome {
         let mut job = Job {
-            lease: self.lease,
             run,
             config: Arc::clone(&settings.config),
             ontology: settings.ontology,
         };
-        let ledger = &self.shared.ledger;
         let mut interrupted = 0;
         loop {
             match self.execute(job.clone()).await {
-                Ok(outcome) => {
-                    self.stored(|| ledger.complete_document(self.lease, run, outcome.clone()))
-                        .await?;
-                    return Ok(());
-                }
-                Err(WorkflowError::Cancelled) => {
-                    return Err(LedgerError::Fenced(self.lease.batch));
+                Ok(outcome) => return self.hand_in(run, outcome).await,
+                Err(WorkflowError::Cancelled | WorkflowError::Suspended) => {
+                    return Outcome::Left(Ok(()));
                 }
                 Err(WorkflowError::Journal { message, kind }) if kind.is_retryable() => {
                     tracing::warn!(execution = %run.execution, "workflow interrupted: {message}");
@@ -246,19 +452,33 @@ impl Runner {
                     interrupted += 1;
                     job.run.fresh = false;
                 }
-                Err(error) => {
-                    let failure = failed(&error);
-                    tracing::info!(
-                        batch = %self.lease.batch,
-                        document = %run.document,
-                        kind = failure.kind.name(),
-                        "document failed: {}", failure.error
-                    );
-                    self.stored(|| ledger.fail_document(self.lease, run, failure.clone()))
-                        .await?;
-                    return Ok(());
-                }
+                Err(error) => return self.hand_in_failure(run, failed(&error)).await,
             }
+        }
+    }
+
+    async fn hand_in(&self, run: DocumentRun, outcome: DocumentOutcome) -> Outcome {
+        if outcome.is_large() {
+            return Outcome::Left(self.complete(run, outcome).await);
+        }
+        let handed_in = self.shared.ledger.hand_in_completion(run, outcome.clone());
+        match handed_in.await {
+            Ok(handed_in) => Outcome::Completed(Box::new(outcome), handed_in),
+            Err(error) => Outcome::Left(Err(error)),
+        }
+    }
+
+    async fn hand_in_failure(&self, run: DocumentRun, failure: FailedDocument) -> Outcome {
+        tracing::info!(
+            batch = %self.batch,
+            document = %run.document,
+            kind = failure.kind.name(),
+            "document failed: {}", failure.error
+        );
+        let handed_in = self.shared.ledger.hand_in_failure(run, failure.clone());
+        match handed_in.await {
+            Ok(handed_in) => Outcome::Failed(failure, handed_in),
+            Err(error) => Outcome::Left(Err(error)),
         }
     }
 
@@ -269,21 +489,20 @@ impl Runner {
         self.shared.executor.run(job).await
     }
 
-    async fn next_round(&self) -> Result<NextRound, LedgerError> {
+    async fn next_round(&self, lease: Lease) -> Result<NextRound, LedgerError> {
         let waits = self.shared.settings.rounds;
-        self.stored(|| self.shared.ledger.plan_round(self.lease, waits))
+        self.stored(|| self.shared.ledger.plan_round(lease, waits))
             .await
     }
 
-    async fn wait_for(&self, moment: chrono::DateTime<chrono::Utc>) -> Result<(), LedgerError> {
+    async fn wait_for(&self, lease: Lease, moment: DateTime<Utc>) -> Result<(), LedgerError> {
         let wait = moment - self.shared.ledger.clock().now();
         let round = tokio::time::sleep(wait.to_std().unwrap_or_default());
         let drained = self.shared.registry.draining().run_until_cancelled(round);
         if drained.await.is_none() {
-            return Err(LedgerError::Fenced(self.lease.batch));
+            return Err(LedgerError::Fenced(self.batch));
         }
-        self.stored(|| self.shared.ledger.begin_round(self.lease))
-            .await
+        self.stored(|| self.shared.ledger.begin_round(lease)).await
     }
 
     /// Does a change until the store takes it: a database that is away comes back, and the batch
@@ -296,7 +515,7 @@ impl Runner {
         loop {
             match change().await {
                 Err(error) if error.kind().is_retryable() => {
-                    tracing::warn!(batch = %self.lease.batch, "the store is away: {}", chain(&error));
+                    tracing::warn!(batch = %self.batch, "the store is away: {}", chain(&error));
                     tokio::time::sleep(store_backoff(failures)).await;
                     failures += 1;
                 }
@@ -305,16 +524,69 @@ impl Runner {
         }
     }
 
-    /// Ends a batch that cannot go on.
-    async fn give_up(&self, error: &LedgerError) {
+    /// Ends a batch that cannot go on. One that another process leads is left to that one.
+    async fn give_up(&self, lease: Option<Lease>, error: &LedgerError) {
         let message = chain(error);
-        tracing::error!(batch = %self.lease.batch, "batch failed: {message}");
+        let Some(lease) = lease else {
+            tracing::error!(batch = %self.batch, "this process helps no longer: {message}");
+            return;
+        };
+        tracing::error!(batch = %self.batch, "batch failed: {message}");
         let ended = self
-            .stored(|| self.shared.ledger.fail_batch(self.lease, &message))
+            .stored(|| self.shared.ledger.fail_batch(lease, &message))
             .await;
         if let Err(error) = ended {
-            tracing::error!(batch = %self.lease.batch, "its failure was not recorded: {}", chain(&error));
+            tracing::error!(batch = %self.batch, "its failure was not recorded: {}", chain(&error));
         }
+    }
+}
+
+impl Pass {
+    fn new(changes: Watch) -> Self {
+        Self {
+            next: VecDeque::new(),
+            tasks: JoinSet::new(),
+            running: 0,
+            ask: Ask::Wanted,
+            freed: false,
+            recheck: true,
+            overflow: false,
+            left: Started::default(),
+            changes,
+        }
+    }
+
+    /// A document needs its place no longer.
+    fn freed(&mut self) {
+        self.running -= 1;
+        match self.ask {
+            Ask::UnderWay => self.freed = true,
+            Ask::Wanted | Ask::Blocked | Ask::Done => self.ask = Ask::Wanted,
+        }
+    }
+
+    fn started(&mut self, mut answer: Started) {
+        let left = answer.waiting || answer.elsewhere > 0 || answer.suspended > 0;
+        self.ask = if self.freed || (answer.waiting && !answer.runs.is_empty()) {
+            Ask::Wanted
+        } else if left {
+            Ask::Blocked
+        } else {
+            Ask::Done
+        };
+        self.next.extend(answer.runs.drain(..));
+        self.left = answer;
+    }
+
+    fn look_again(&mut self) {
+        self.ask = Ask::Wanted;
+        self.recheck = true;
+        self.overflow = self.left.shared;
+    }
+
+    /// Whether documents may follow although none runs.
+    fn is_open(&self, leads: bool) -> bool {
+        self.left.waiting || (leads && (self.left.elsewhere > 0 || self.left.suspended > 0))
     }
 }
 

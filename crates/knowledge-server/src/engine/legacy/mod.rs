@@ -19,8 +19,10 @@ use knowledge_domain::{
 
 use super::{Executor, Job, Workflows};
 use crate::{
+    faults::{FailurePoint, hit},
     store::ledger::{
-        CompletedUnit, DocumentOutcome, DocumentRun, Lease, Ledger, LedgerError, StagedUnit,
+        Advice, Checkpoint, CompletedUnit, DocumentOutcome, DocumentRun, Ledger, LedgerError,
+        Pending, StagedUnit,
     },
     text::chain,
 };
@@ -58,13 +60,14 @@ impl Executor for LegacyExecutor {
             };
             let durable = LegacyDurable(Arc::new(Execution {
                 ledger: self.ledger.clone(),
-                lease: job.lease,
                 run: job.run,
                 activities: workflow.activities(),
                 retries,
                 deferred: Mutex::new(None),
+                ahead: Mutex::new(None),
             }));
             let outcome = workflow.define(&durable).await?;
+            durable.0.settle_ahead().await?;
             Ok(DocumentOutcome {
                 trailing: durable.0.take_deferred(),
                 ..outcome
@@ -79,12 +82,14 @@ struct LegacyDurable(Arc<Execution>);
 /// What the units of one execution share.
 struct Execution {
     ledger: Ledger,
-    lease: Lease,
     run: DocumentRun,
     activities: Arc<dyn Activities>,
     retries: RetryPolicy,
     /// The last unit of a stage: recorded with what comes next, in one transaction.
     deferred: Mutex<Option<StagedUnit>>,
+    /// A checkpoint that was handed in and is not waited for: the writer keeps the order, so
+    /// whatever is recorded later is durable after it.
+    ahead: Mutex<Option<Pending<Advice>>>,
 }
 
 impl Execution {
@@ -92,6 +97,43 @@ impl Execution {
     /// depends on it begins before it is durable.
     fn defer(&self, stage: WorkflowStage, unit: CompletedUnit) {
         *self.deferred() = Some((stage, unit));
+    }
+
+    /// Records what has finished and what is about to run.
+    async fn record(&self, checkpoint: Checkpoint) -> Result<Advice, WorkflowError> {
+        let journal_error = |error| journal_error(&error);
+        let handed_in = self.ledger.hand_in_checkpoint(self.run, checkpoint).await;
+        let handed_in = handed_in.map_err(journal_error)?;
+        self.settle_ahead().await?;
+        let advice = handed_in.durable().await.map_err(journal_error)?;
+        hit(FailurePoint::CheckpointAfterCommit);
+        Ok(advice)
+    }
+
+    /// Hands a checkpoint in without waiting for it. For what can be done again at no cost: a
+    /// crash may find the unit begun and its attempt not counted.
+    async fn record_ahead(&self, checkpoint: Checkpoint) -> Result<(), WorkflowError> {
+        let handed_in = self.ledger.hand_in_checkpoint(self.run, checkpoint).await;
+        let handed_in = handed_in.map_err(|error| journal_error(&error))?;
+        *self.ahead() = Some(handed_in);
+        Ok(())
+    }
+
+    /// Waits for what was handed in.
+    async fn settle_ahead(&self) -> Result<(), WorkflowError> {
+        let ahead = self.ahead().take();
+        if let Some(ahead) = ahead {
+            ahead
+                .durable()
+                .await
+                .map_err(|error| journal_error(&error))?;
+        }
+        Ok(())
+    }
+
+    fn ahead(&self) -> MutexGuard<'_, Option<Pending<Advice>>> {
+        // A handle is put in or taken out whole.
+        self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn take_deferred(&self) -> Option<StagedUnit> {

@@ -7,14 +7,19 @@ use std::{
 
 use knowledge_domain::{
     ErrorKind,
-    workflow::{ActivityCall, ActivityError, StageCall, WorkflowError, WorkflowStage},
+    workflow::{
+        ActivityCall, ActivityError, StageCall, SuspendReason, Suspension, WorkflowError,
+        WorkflowStage,
+    },
 };
 use sha2::{Digest, Sha256};
 use tokio::task::{JoinError, JoinSet};
 
-use super::{Execution, journal_error};
+use super::{Execution, journal_error, unit::Attempted};
 use crate::{
-    store::ledger::{Checkpoint, CompletedUnit, JournaledUnit, StageEntry, UnitKey},
+    store::ledger::{
+        Advice, Checkpoint, CompletedUnit, JournaledUnit, StageEntry, SuspendedRun, UnitKey,
+    },
     text::hex,
 };
 
@@ -45,42 +50,104 @@ struct Progress {
 
 /// Runs a stage. Every unit is a task of its own: one that waits for the journal never keeps
 /// another from going on. Dropped, it takes its tasks with it.
+///
+/// A stage that has to wait for something outside lets finish what is in flight, records it, and
+/// suspends the workflow.
 pub(super) async fn run(
     execution: &Arc<Execution>,
     call: StageCall,
 ) -> Result<Vec<Vec<u8>>, WorkflowError> {
     let mut progress = execution.replay(call).await?;
-    let entry = StageEntry {
-        total: count(progress.outputs.len()),
-        replayed: count(progress.outputs.iter().flatten().count()),
-    };
     let window = progress.stage.policy().window;
     let mut running = JoinSet::new();
-    let mut next = execution
-        .begin(&mut progress, Some(entry), None, window)
-        .await?;
-    loop {
-        for unit in next {
-            let execution = Arc::clone(execution);
-            running.spawn(async move { execution.attempt(unit).await });
-        }
-        let Some(attempted) = running.join_next().await else {
-            break;
+    let mut halt = None;
+    match execution.enter(&mut progress, window).await? {
+        Begun::Units(units) => spawn(execution, &mut running, units),
+        Begun::Paused => halt = Some(Halt::paused()),
+    }
+    while let Some(attempted) = running.join_next().await {
+        let done = match attempted.map_err(|error| lost(&error))?? {
+            Attempted::Completed { index, unit } => {
+                progress.outputs[index] = Some(unit.output.to_vec());
+                unit
+            }
+            Attempted::Suspended { key, suspension } => {
+                halt.get_or_insert_with(|| Halt::new(suspension))
+                    .released
+                    .push(key);
+                continue;
+            }
         };
-        let done = attempted.map_err(|error| lost(&error))??;
-        progress.outputs[done.index] = Some(done.unit.output.to_vec());
-        if running.is_empty() && progress.waiting.is_empty() {
-            execution.defer(progress.stage, done.unit);
+        if running.is_empty() && (progress.waiting.is_empty() || halt.is_some()) {
+            execution.defer(progress.stage, done);
             break;
         }
-        next = execution
-            .begin(&mut progress, None, Some(done.unit), 1)
-            .await?;
+        let window = usize::from(halt.is_none());
+        match execution
+            .begin(&mut progress, None, Some(done), window)
+            .await?
+        {
+            Begun::Units(units) => spawn(execution, &mut running, units),
+            Begun::Paused => {
+                halt.get_or_insert_with(Halt::paused);
+            }
+        }
+    }
+    if let Some(halt) = halt {
+        return Err(execution.suspend(halt).await);
     }
     let outputs = progress.outputs.into_iter();
     outputs
         .map(|output| output.ok_or(WorkflowError::Cancelled))
         .collect()
+}
+
+fn spawn(
+    execution: &Arc<Execution>,
+    running: &mut JoinSet<Result<Attempted, WorkflowError>>,
+    units: Vec<Unit>,
+) {
+    for unit in units {
+        let execution = Arc::clone(execution);
+        running.spawn(async move { execution.attempt(unit).await });
+    }
+}
+
+/// Why a stage stands still.
+struct Halt {
+    suspension: Suspension,
+    /// Units that were begun, and wait.
+    released: Vec<UnitKey>,
+}
+
+impl Halt {
+    fn new(suspension: Suspension) -> Self {
+        Self {
+            suspension,
+            released: Vec::new(),
+        }
+    }
+
+    fn paused() -> Self {
+        Self::new(paused())
+    }
+}
+
+/// What a paused workflow waits for.
+pub(super) fn paused() -> Suspension {
+    Suspension {
+        reason: SuspendReason::Paused,
+        message: "paused by a user; resume the workflow to go on".to_owned(),
+        until: None,
+    }
+}
+
+/// What a checkpoint set going.
+enum Begun {
+    /// These units.
+    Units(Vec<Unit>),
+    /// Nothing: the workflow is to be paused.
+    Paused,
 }
 
 /// A unit's task that ended without a result: the process stops, or the engine has a defect.
@@ -124,6 +191,23 @@ impl Execution {
         Ok(progress)
     }
 
+    /// Enters a stage and begins its first units.
+    ///
+    /// The first unit of a workflow that has just begun computes and calls nobody, so it does not
+    /// wait until its attempt is durable.
+    async fn enter(&self, progress: &mut Progress, window: usize) -> Result<Begun, WorkflowError> {
+        let entry = StageEntry {
+            total: count(progress.outputs.len()),
+            replayed: count(progress.outputs.iter().flatten().count()),
+        };
+        if self.run.fresh && progress.stage == WorkflowStage::Chunk {
+            let (units, checkpoint) = self.next(progress, Some(entry), None, window);
+            self.record_ahead(checkpoint).await?;
+            return Ok(Begun::Units(units));
+        }
+        self.begin(progress, Some(entry), None, window).await
+    }
+
     /// Records what completed and the attempts of the next `window` units, in one transaction.
     async fn begin(
         &self,
@@ -131,7 +215,22 @@ impl Execution {
         entered: Option<StageEntry>,
         done: Option<CompletedUnit>,
         window: usize,
-    ) -> Result<Vec<Unit>, WorkflowError> {
+    ) -> Result<Begun, WorkflowError> {
+        let (units, checkpoint) = self.next(progress, entered, done, window);
+        Ok(match self.record(checkpoint).await? {
+            Advice::Continue => Begun::Units(units),
+            Advice::Pause => Begun::Paused,
+        })
+    }
+
+    /// The next `window` units with the checkpoint that begins them.
+    fn next(
+        &self,
+        progress: &mut Progress,
+        entered: Option<StageEntry>,
+        done: Option<CompletedUnit>,
+        window: usize,
+    ) -> (Vec<Unit>, Checkpoint) {
         let next = window.min(progress.waiting.len());
         let mut units: Vec<Unit> = progress.waiting.drain(..next).collect();
         let completed = self
@@ -139,24 +238,33 @@ impl Execution {
             .into_iter()
             .chain(done.map(|unit| (progress.stage, unit)))
             .collect();
+        let begun = || units.iter().filter(|unit| unit.not_before.is_none());
         let checkpoint = Checkpoint {
             stage: progress.stage,
             entered,
             completed,
-            starting: units
-                .iter()
-                .filter(|unit| unit.not_before.is_none())
-                .map(|unit| unit.key.clone())
-                .collect(),
+            starting: begun().map(|unit| unit.key.clone()).collect(),
         };
-        self.ledger
-            .checkpoint(self.lease, self.run, checkpoint)
-            .await
-            .map_err(|error| journal_error(&error))?;
         for unit in units.iter_mut().filter(|unit| unit.not_before.is_none()) {
             unit.attempt += 1;
         }
-        Ok(units)
+        (units, checkpoint)
+    }
+
+    /// Records that the workflow waits; what the run ends with.
+    async fn suspend(&self, halt: Halt) -> WorkflowError {
+        if let Err(error) = self.settle_ahead().await {
+            return error;
+        }
+        let what = SuspendedRun {
+            suspension: halt.suspension,
+            completed: self.take_deferred().into_iter().collect(),
+            released: halt.released,
+        };
+        match self.ledger.suspend(self.run, what).await {
+            Ok(()) => WorkflowError::Suspended,
+            Err(error) => journal_error(&error),
+        }
     }
 }
 

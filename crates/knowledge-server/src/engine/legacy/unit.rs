@@ -2,19 +2,33 @@
 
 use std::time::{Duration, Instant};
 
-use knowledge_domain::workflow::{ActivityContext, ActivityError, WorkflowError, WorkflowStage};
+use knowledge_domain::workflow::{
+    ActivityContext, ActivityError, Suspension, WorkflowError, WorkflowStage,
+};
 use tokio::time::{sleep, timeout};
 
-use super::{Execution, journal_error, stage::Unit};
-use crate::store::ledger::{Checkpoint, CompletedUnit, FailedUnit};
+use super::{
+    Execution, journal_error,
+    stage::{Unit, paused},
+};
+use crate::store::ledger::{Advice, Checkpoint, CompletedUnit, FailedUnit, UnitKey};
 
 /// The largest output that a checkpoint holds, in bytes.
 const OUTPUT_LIMIT: usize = 64 * 1024 * 1024;
 
-/// A unit that has its output, with its position in the stage.
-pub(super) struct Attempted {
-    pub(super) index: usize,
-    pub(super) unit: CompletedUnit,
+/// What the attempts of a unit came to.
+pub(super) enum Attempted {
+    /// It has its output.
+    Completed {
+        /// Its position in the stage.
+        index: usize,
+        unit: CompletedUnit,
+    },
+    /// It waits for something outside.
+    Suspended {
+        key: UnitKey,
+        suspension: Suspension,
+    },
 }
 
 impl Execution {
@@ -26,14 +40,19 @@ impl Execution {
             if let Some(moment) = unit.not_before.take() {
                 let wait = moment - self.ledger.clock().now();
                 sleep(wait.to_std().unwrap_or_default()).await;
-                self.record_attempt(stage, &mut unit).await?;
+                if self.record_attempt(stage, &mut unit).await? == Advice::Pause {
+                    return Ok(Attempted::Suspended {
+                        suspension: paused(),
+                        key: unit.key,
+                    });
+                }
             }
             let begun = Instant::now();
             let result = self.body(stage, &unit).await;
             let duration_ms = i32::try_from(begun.elapsed().as_millis()).unwrap_or(i32::MAX);
             match result {
                 Ok(output) => {
-                    return Ok(Attempted {
+                    return Ok(Attempted::Completed {
                         index: unit.index,
                         unit: CompletedUnit {
                             key: unit.key,
@@ -42,7 +61,15 @@ impl Execution {
                         },
                     });
                 }
-                Err(error) => self.failed(stage, &mut unit, error, duration_ms).await?,
+                Err(error) => {
+                    if let Some(suspension) = error.suspension().cloned() {
+                        return Ok(Attempted::Suspended {
+                            suspension,
+                            key: unit.key,
+                        });
+                    }
+                    self.failed(stage, &mut unit, error, duration_ms).await?;
+                }
             }
         }
     }
@@ -51,19 +78,16 @@ impl Execution {
         &self,
         stage: WorkflowStage,
         unit: &mut Unit,
-    ) -> Result<(), WorkflowError> {
+    ) -> Result<Advice, WorkflowError> {
         let checkpoint = Checkpoint {
             stage,
             entered: None,
             completed: Vec::new(),
             starting: vec![unit.key.clone()],
         };
-        self.ledger
-            .checkpoint(self.lease, self.run, checkpoint)
-            .await
-            .map_err(|error| journal_error(&error))?;
+        let advice = self.record(checkpoint).await?;
         unit.attempt += 1;
-        Ok(())
+        Ok(advice)
     }
 
     async fn body(&self, stage: WorkflowStage, unit: &Unit) -> Result<Vec<u8>, ActivityError> {
@@ -115,8 +139,9 @@ impl Execution {
             duration_ms,
             next_attempt_at,
         };
+        self.settle_ahead().await?;
         self.ledger
-            .fail_unit(self.lease, self.run, failed)
+            .fail_unit(self.run, failed)
             .await
             .map_err(|error| journal_error(&error))?;
         tracing::debug!(

@@ -21,11 +21,12 @@ use uuid::Uuid;
 
 use super::{
     coalesce::coalesce,
-    documents::Documents,
     journal::JournalWrites,
     lease::{Owner, register},
     proof::Proof,
-    writer::{Environment, Scope},
+    rows::{Documents, Executions, is_running},
+    turn::Queue,
+    writer::{Environment, Right, Scope},
 };
 use crate::{
     progress::EventHub,
@@ -35,8 +36,8 @@ use crate::{
 /// Events that one INSERT writes at most; SQLite binds at most 32,766 values.
 const EVENTS_PER_INSERT: usize = 500;
 
-/// The right to run a batch. Its token grows with every owner and every steering command, so the
-/// writes of an earlier owner are refused.
+/// The right to lead a batch: to decide on rounds, to settle and to resolve it. Its token grows
+/// with every owner and every steering command, so the writes of an earlier owner are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lease {
     /// The tenant.
@@ -53,9 +54,12 @@ pub enum LedgerError {
     /// The organisation has no such batch.
     #[error("there is no batch {0}")]
     NotFound(BatchId),
-    /// The batch ended, was steered, or was taken over by another process.
+    /// The batch ended or was steered, or what was to be changed passed to another process.
     #[error("batch {0} is no longer run by this process")]
     Fenced(BatchId),
+    /// What came before it was not recorded.
+    #[error("document {0} has not got there: an earlier record of it was lost")]
+    OutOfOrder(BatchDocumentId),
     /// The state machine refused.
     #[error("batch {batch_id} refused the change")]
     Refused {
@@ -75,6 +79,7 @@ impl LedgerError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Fenced(_) => ErrorKind::Cancelled,
+            Self::OutOfOrder(_) => ErrorKind::Retryable,
             Self::NotFound(_) | Self::Refused { .. } => ErrorKind::Permanent,
             Self::Store(error) => error.kind(),
         }
@@ -101,6 +106,8 @@ pub(super) struct Remembered {
     state: BatchState,
     config: BatchConfig,
     documents: Documents,
+    executions: Executions,
+    queue: Queue,
 }
 
 /// A batch whose row is locked, with what changes with it.
@@ -120,6 +127,10 @@ pub(super) struct BatchChange {
     proof: Option<Proof>,
     /// Documents that were read.
     pub(super) documents: Documents,
+    /// Their workflows that were read.
+    pub(super) executions: Executions,
+    /// Which documents come next.
+    pub(super) queue: Queue,
     /// What workflows have begun and finished.
     pub(super) journal: JournalWrites,
     /// The moment of the change.
@@ -171,6 +182,8 @@ impl BatchChange {
             events: Vec::new(),
             proof: None,
             documents: remembered.documents,
+            executions: remembered.executions,
+            queue: remembered.queue,
             journal: JournalWrites::default(),
             at: env.clock.now(),
         }))
@@ -178,12 +191,17 @@ impl BatchChange {
 
     /// What the next change of the batch need not read, once this one is committed.
     pub(super) fn remember(mut self) -> Option<Remembered> {
-        self.documents.forget_settled();
+        self.executions.retain(is_running);
+        let running = |id: Uuid| self.executions.find(id).is_some();
+        self.documents
+            .retain(|row| row.execution_id.is_some_and(running));
         (!self.stage().is_terminal()).then_some(Remembered {
             row: self.row,
             state: self.state,
             config: self.config,
             documents: self.documents,
+            executions: self.executions,
+            queue: self.queue,
         })
     }
 
@@ -205,12 +223,23 @@ impl BatchChange {
             events: Vec::new(),
             proof: None,
             documents: Documents::default(),
+            executions: Executions::default(),
+            queue: Queue::default(),
             journal: JournalWrites::default(),
             at: env.clock.now(),
         })
     }
 
-    /// Whether the organisation has this batch, and the owner, where one is named, still runs it.
+    /// Reads what a change of this scope needs.
+    pub(super) async fn read(&mut self, scopes: &[Scope]) -> Result<(), LedgerError> {
+        let runs = scopes.iter().filter_map(Scope::run);
+        let documents = runs.clone().map(|run| run.document.uuid());
+        self.documents.read(&self.tx, documents).await?;
+        let executions = runs.map(|run| run.execution.uuid());
+        self.executions.read(&self.tx, executions).await
+    }
+
+    /// Whether the organisation has this batch, and whoever changes it still may.
     ///
     /// # Errors
     /// [`LedgerError::Fenced`] when the lease has passed on or the batch has ended.
@@ -218,9 +247,16 @@ impl BatchChange {
         if self.row.organization_id != scope.organization.uuid() {
             return Err(LedgerError::NotFound(scope.batch));
         }
-        let fenced = scope
-            .token
-            .is_some_and(|token| token != self.row.lease_token || self.stage().is_terminal());
+        let ended = self.stage().is_terminal();
+        let fenced = match &scope.right {
+            Right::Command => false,
+            Right::Member => ended,
+            Right::Leader(token) => ended || *token != self.row.lease_token,
+            Right::Run(run) => {
+                let row = self.executions.find(run.execution.uuid());
+                ended || row.is_none_or(|row| row.lease_token != run.token)
+            }
+        };
         if fenced {
             return Err(LedgerError::Fenced(scope.batch));
         }
@@ -342,11 +378,12 @@ impl BatchChange {
 
     /// Writes what has changed so far. Queries that must see it come after.
     pub(super) async fn flush(&mut self) -> Result<(), LedgerError> {
+        let executions = self.executions.write(&self.tx, self.at).await?;
         let documents = self.documents.write(&self.tx, self.at).await?;
         self.journal
             .write(&self.env, &self.tx, &self.row, self.at)
             .await?;
-        if documents || self.row != self.original || !self.events.is_empty() {
+        if executions || documents || self.row != self.original || !self.events.is_empty() {
             self.row.version += 1;
             self.number_events();
             write_row(&self.tx, &self.row, &self.state, self.at).await?;

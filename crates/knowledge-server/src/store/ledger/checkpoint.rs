@@ -15,8 +15,8 @@ use sea_orm::{
 };
 
 use super::{
-    DocumentRun, FailedUnit, Lease, Ledger, LedgerError, StagedUnit, UnitKey, change::BatchChange,
-    writer::Scope,
+    DocumentRun, FailedUnit, Ledger, LedgerError, Pending, StagedUnit, UnitKey,
+    change::BatchChange, document::running, writer::Scope,
 };
 use crate::{
     faults::{FailurePoint, hit},
@@ -45,35 +45,48 @@ pub struct Checkpoint {
     pub starting: Vec<UnitKey>,
 }
 
+/// What a workflow does after a checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Advice {
+    /// It goes on.
+    Continue,
+    /// A user asked it to pause: it lets finish what is in flight, and is then suspended.
+    Pause,
+}
+
 impl Ledger {
-    /// Records what a workflow has finished and what it is about to run.
+    /// Records what a workflow has finished and what it is about to run. Where the advice is to
+    /// pause, what has finished is recorded, and nothing is begun.
     pub async fn checkpoint(
         &self,
-        lease: Lease,
         run: DocumentRun,
         checkpoint: Checkpoint,
-    ) -> Result<(), LedgerError> {
-        let scope = Scope::owned(lease).document(run.document);
+    ) -> Result<Advice, LedgerError> {
+        self.hand_in_checkpoint(run, checkpoint)
+            .await?
+            .durable()
+            .await
+    }
+
+    /// Hands a checkpoint in; what is recorded after it is durable after it.
+    pub async fn hand_in_checkpoint(
+        &self,
+        run: DocumentRun,
+        checkpoint: Checkpoint,
+    ) -> Result<Pending<Advice>, LedgerError> {
         self.writer
-            .submit(scope, move |change| {
+            .hand_in(Scope::of_run(run), move |change| {
                 let result = record(change, run, &checkpoint);
                 hit(FailurePoint::CheckpointBeforeCommit);
                 Box::pin(std::future::ready(result))
             })
-            .await?;
-        hit(FailurePoint::CheckpointAfterCommit);
-        Ok(())
+            .await
     }
 
     /// Records a failed attempt of a unit.
-    pub async fn fail_unit(
-        &self,
-        lease: Lease,
-        run: DocumentRun,
-        unit: FailedUnit,
-    ) -> Result<(), LedgerError> {
+    pub async fn fail_unit(&self, run: DocumentRun, unit: FailedUnit) -> Result<(), LedgerError> {
         self.writer
-            .submit(Scope::owned(lease), move |change| {
+            .submit(Scope::of_run(run), move |change| {
                 let unit = unit.clone();
                 Box::pin(async move { fail_unit(change, run, &unit).await })
             })
@@ -87,20 +100,48 @@ fn record(
     change: &mut BatchChange,
     run: DocumentRun,
     checkpoint: &Checkpoint,
-) -> Result<(), LedgerError> {
+) -> Result<Advice, LedgerError> {
     let stage = checkpoint.stage;
-    let mut row = change.documents.get(run.document)?;
+    let (mut row, mut execution) = running(change, run)?;
     for unit in &checkpoint.completed {
+        require_entered(&row, unit.0, run)?;
         complete_unit(change, &mut row, run, unit.clone());
     }
-    if let Some(entry) = checkpoint.entered {
-        enter_stage(change, &mut row, run, stage, entry)?;
-    }
-    for unit in &checkpoint.starting {
-        change.journal.begin(run.execution, stage, unit.clone());
-    }
+    let advice = if execution.requested.is_some() {
+        Advice::Pause
+    } else {
+        if let Some(entry) = checkpoint.entered {
+            enter_stage(change, &mut row, run, stage, entry)?;
+            execution.current_activity.clone_from(&row.stage);
+        }
+        for unit in &checkpoint.starting {
+            change.journal.begin(run.execution, stage, unit.clone());
+        }
+        Advice::Continue
+    };
+    change.executions.put(execution);
     change.documents.put(row);
-    Ok(())
+    Ok(advice)
+}
+
+/// A stage whose beginning was handed in and not recorded, because the store was away for a moment,
+/// is not entered behind its back.
+fn require_entered(
+    row: &batch_document::Model,
+    stage: WorkflowStage,
+    run: DocumentRun,
+) -> Result<(), LedgerError> {
+    if entered(row)? >= Some(stage) {
+        Ok(())
+    } else {
+        Err(LedgerError::OutOfOrder(run.document))
+    }
+}
+
+fn entered(row: &batch_document::Model) -> Result<Option<WorkflowStage>, LedgerError> {
+    let stage = row.stage.as_deref();
+    let stage = stage.map(|name| convert::from_text("batch_document.stage", name));
+    Ok(stage.transpose()?)
 }
 
 /// Records a unit's output and the progress that it makes.
@@ -122,12 +163,7 @@ fn enter_stage(
     stage: WorkflowStage,
     entry: StageEntry,
 ) -> Result<(), LedgerError> {
-    let current: Option<WorkflowStage> = row
-        .stage
-        .as_deref()
-        .map(|name| convert::from_text("batch_document.stage", name))
-        .transpose()?;
-    if current >= Some(stage) {
+    if entered(row)? >= Some(stage) {
         return Ok(());
     }
     row.stage = Some(stage.to_string());
@@ -140,7 +176,6 @@ fn enter_stage(
         stage
     };
     change.advance_to(reached)?;
-    change.journal.enter(run.execution, stage);
     report(change, row, run, stage, StageStatus::Started);
     if entry.replayed > 0 || entry.total == 0 {
         advance(change, row, run, stage, entry.replayed);
@@ -197,6 +232,7 @@ async fn fail_unit(
     run: DocumentRun,
     unit: &FailedUnit,
 ) -> Result<(), LedgerError> {
+    running(change, run)?;
     change.flush().await?;
     let failed = WorkflowActivityStatus::Failed.to_string();
     let ended = unit.next_attempt_at.is_none().then_some(change.at);

@@ -1,47 +1,31 @@
-//! A document's way through a batch: its turn, its outcome.
+//! A document's outcome.
 
 use knowledge_domain::{
     ErrorKind,
     batch::{BatchEventKind, BatchFailure, BatchTrigger, FailurePolicy},
     document::{DocumentStatus, DocumentTrigger},
-    ids::{BatchDocumentId, DocumentId, ExecutionId, ExtractionId},
-    workflow::{PROGRESS_UNITS, RetryOwner, StageStatus, WorkflowExecutionStatus, WorkflowStage},
+    ids::{BatchDocumentId, ExtractionId},
+    workflow::{PROGRESS_UNITS, StageStatus, WorkflowExecutionStatus, WorkflowStage},
 };
-use knowledge_tables::batch_document;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use knowledge_tables::{batch_document, workflow_execution};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use uuid::Uuid;
 
 use super::{
-    Lease, Ledger, LedgerError, StagedUnit,
+    DocumentRun, Ledger, LedgerError, Pending, StagedUnit,
     change::BatchChange,
     checkpoint::{complete_unit, report},
-    documents::{move_to, status},
     execution,
+    rows::{is_running, move_to, status},
     writer::{Scope, commit_alone},
 };
 use crate::{
     faults::{FailurePoint, hit},
     store::{
-        StoreError, convert,
+        convert,
         graph::{FoundGraph, write_graph},
     },
 };
-
-/// A document whose turn has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DocumentRun {
-    /// Its place in the batch.
-    pub document: BatchDocumentId,
-    /// Its content.
-    pub content: DocumentId,
-    /// Its workflow; the same over all its attempts.
-    pub execution: ExecutionId,
-    /// From 1.
-    pub attempt: u32,
-    /// Who retries its activities.
-    pub retry_owner: RetryOwner,
-    /// Whether its journal is empty, so that it need not be read.
-    pub fresh: bool,
-}
 
 /// What a completed document amounts to.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,106 +61,66 @@ pub struct FailedDocument {
 }
 
 impl Ledger {
-    /// Documents that an earlier owner left running; they go on where they were.
-    pub async fn resume_documents(&self, lease: Lease) -> Result<Vec<DocumentRun>, LedgerError> {
-        let runs = commit_alone(&self.env, Scope::owned(lease), |change| {
-            Box::pin(resume_all(change))
-        })
-        .await?;
-        hit(FailurePoint::ResumeAfterCommit);
-        Ok(runs)
-    }
-
-    /// Gives the next documents that wait their turn, at most `limit`.
-    pub async fn start_documents(
-        &self,
-        lease: Lease,
-        limit: u32,
-    ) -> Result<Vec<DocumentRun>, LedgerError> {
-        let runs = self
-            .writer
-            .submit(Scope::owned(lease), move |change| {
-                Box::pin(start_some(change, limit))
-            })
-            .await?;
-        hit(FailurePoint::StartAfterCommit);
-        Ok(runs)
-    }
-
     /// Records that a document's graph is stored. Recording it again changes nothing.
     pub async fn complete_document(
         &self,
-        lease: Lease,
         run: DocumentRun,
         outcome: DocumentOutcome,
     ) -> Result<(), LedgerError> {
-        let scope = Scope::owned(lease).document(run.document);
-        let rows = outcome.graph.as_ref().map_or(0, FoundGraph::rows);
-        if rows > LARGE_GRAPH_ROWS {
-            commit_alone(&self.env, scope, move |change| {
+        if outcome.is_large() {
+            return commit_alone(&self.env, Scope::of_run(run), move |change| {
                 Box::pin(complete(change, run, outcome.clone()))
             })
-            .await?;
-        } else {
-            self.writer
-                .submit(scope, move |change| {
-                    Box::pin(complete(change, run, outcome.clone()))
-                })
-                .await?;
+            .await;
         }
-        hit(FailurePoint::CompletionAfterCommit);
-        Ok(())
+        self.hand_in_completion(run, outcome).await?.durable().await
+    }
+
+    /// Hands in that a document's graph is stored: whatever is handed in later finds its place
+    /// free. Not for an outcome that is large.
+    pub async fn hand_in_completion(
+        &self,
+        run: DocumentRun,
+        outcome: DocumentOutcome,
+    ) -> Result<Pending<()>, LedgerError> {
+        self.writer
+            .hand_in(Scope::of_run(run), move |change| {
+                Box::pin(complete(change, run, outcome.clone()))
+            })
+            .await
     }
 
     /// Records that a document failed, and does what the policy says: leaves it to a later round,
     /// gives it up, or ends the batch.
     pub async fn fail_document(
         &self,
-        lease: Lease,
         run: DocumentRun,
         failure: FailedDocument,
     ) -> Result<(), LedgerError> {
-        let scope = Scope::owned(lease).document(run.document);
+        self.hand_in_failure(run, failure).await?.durable().await
+    }
+
+    /// Hands in that a document failed.
+    pub async fn hand_in_failure(
+        &self,
+        run: DocumentRun,
+        failure: FailedDocument,
+    ) -> Result<Pending<()>, LedgerError> {
         self.writer
-            .submit(scope, move |change| {
+            .hand_in(Scope::of_run(run), move |change| {
                 let failure = failure.clone();
                 Box::pin(async move { fail(change, run, &failure).await })
             })
-            .await?;
-        hit(FailurePoint::DocumentFailureAfterCommit);
-        Ok(())
+            .await
     }
 }
 
-async fn resume_all(change: &mut BatchChange) -> Result<Vec<DocumentRun>, LedgerError> {
-    let rows = in_order(of_status(change, &[DocumentStatus::Processing]))
-        .all(change.tx.as_ref())
-        .await?;
-    let mut runs = Vec::with_capacity(rows.len());
-    for row in rows {
-        runs.push(resume(change, &row).await?);
+impl DocumentOutcome {
+    /// Whether its graph has too many rows for a transaction that others wait for.
+    #[must_use]
+    pub fn is_large(&self) -> bool {
+        self.graph.as_ref().map_or(0, FoundGraph::rows) > LARGE_GRAPH_ROWS
     }
-    if !runs.is_empty() {
-        hit(FailurePoint::ResumeBeforeCommit);
-    }
-    Ok(runs)
-}
-
-async fn start_some(change: &mut BatchChange, limit: u32) -> Result<Vec<DocumentRun>, LedgerError> {
-    change.flush().await?;
-    let waiting = [DocumentStatus::Queued, DocumentStatus::Retry];
-    let rows = in_order(of_status(change, &waiting))
-        .limit(u64::from(limit))
-        .all(change.tx.as_ref())
-        .await?;
-    let mut runs = Vec::with_capacity(rows.len());
-    for row in rows {
-        runs.push(start(change, row).await?);
-    }
-    if !runs.is_empty() {
-        hit(FailurePoint::StartBeforeCommit);
-    }
-    Ok(runs)
 }
 
 async fn complete(
@@ -184,7 +128,7 @@ async fn complete(
     run: DocumentRun,
     outcome: DocumentOutcome,
 ) -> Result<(), LedgerError> {
-    let mut row = change.documents.get(run.document)?;
+    let (mut row, mut execution) = rows(change, run)?;
     if status(&row)? == DocumentStatus::Completed {
         return Ok(());
     }
@@ -216,9 +160,35 @@ async fn complete(
     });
     change.documents.put(row);
     let completed = WorkflowExecutionStatus::Completed;
-    execution::end(change, run.execution, completed, Some(outcome.output), None).await?;
+    execution.current_activity = Some(WorkflowStage::Assemble.to_string());
+    execution::end(change, execution, completed, Some(outcome.output), None);
     hit(FailurePoint::CompletionBeforeCommit);
     Ok(())
+}
+
+/// A document and its workflow, which this process runs.
+///
+/// # Errors
+/// [`LedgerError::Fenced`] when the workflow does not run.
+pub(super) fn running(
+    change: &BatchChange,
+    run: DocumentRun,
+) -> Result<(batch_document::Model, workflow_execution::Model), LedgerError> {
+    let (row, execution) = rows(change, run)?;
+    if is_running(&execution) {
+        Ok((row, execution))
+    } else {
+        Err(LedgerError::Fenced(run.batch))
+    }
+}
+
+fn rows(
+    change: &BatchChange,
+    run: DocumentRun,
+) -> Result<(batch_document::Model, workflow_execution::Model), LedgerError> {
+    let row = change.documents.get(run.document.uuid())?;
+    let execution = change.executions.get(run.execution.uuid())?;
+    Ok((row, execution))
 }
 
 async fn fail(
@@ -226,7 +196,7 @@ async fn fail(
     run: DocumentRun,
     failure: &FailedDocument,
 ) -> Result<(), LedgerError> {
-    let mut row = change.documents.get(run.document)?;
+    let (mut row, execution) = rows(change, run)?;
     if status(&row)?.is_settled() {
         return Ok(());
     }
@@ -237,7 +207,8 @@ async fn fail(
     change.documents.put(row);
     let failed = WorkflowExecutionStatus::Failed;
     let error = Some(failure.error.clone());
-    execution::end(change, run.execution, failed, None, error).await?;
+    execution::end(change, execution, failed, None, error);
+    execution::skip_unfinished(change, &[run.execution.uuid()]).await?;
     if change.config().failure_policy == FailurePolicy::AbortAll {
         abort(change, run, &name, failure).await?;
     }
@@ -262,69 +233,6 @@ pub(super) fn in_order(
     documents: sea_orm::Select<batch_document::Entity>,
 ) -> sea_orm::Select<batch_document::Entity> {
     documents.order_by_asc(batch_document::Column::Position)
-}
-
-async fn start(
-    change: &mut BatchChange,
-    mut row: batch_document::Model,
-) -> Result<DocumentRun, LedgerError> {
-    move_to(&mut row, DocumentTrigger::Start)?;
-    row.attempt += 1;
-    row.retry_round = change.row.retry_round;
-    row.stage = None;
-    row.stage_current = 0;
-    row.stage_total = 0;
-    row.started_at.get_or_insert(change.at);
-    row.completed_at = None;
-    let owner = retry_owner(change);
-    let fresh = row.execution_id.is_none();
-    let execution = match row.execution_id {
-        Some(id) => execution::restart(change, ExecutionId::from_uuid(id), owner).await?,
-        None => execution::begin(change, &row, owner).await?,
-    };
-    row.execution_id = Some(execution.uuid());
-    change.row.started_at.get_or_insert(change.at);
-    let run = DocumentRun {
-        fresh,
-        ..run_of(&row, execution, owner)
-    };
-    change.record(BatchEventKind::DocumentStarted {
-        document_id: run.document,
-        document_index: u32::try_from(row.position).unwrap_or_default(),
-    });
-    change.documents.put(row);
-    Ok(run)
-}
-
-async fn resume(
-    change: &mut BatchChange,
-    row: &batch_document::Model,
-) -> Result<DocumentRun, LedgerError> {
-    let execution = row
-        .execution_id
-        .map(ExecutionId::from_uuid)
-        .ok_or_else(|| StoreError::corrupt(format!("document {} without execution", row.id)))?;
-    execution::lease(change, execution, None).await?;
-    Ok(run_of(row, execution, retry_owner(change)))
-}
-
-fn run_of(row: &batch_document::Model, execution: ExecutionId, owner: RetryOwner) -> DocumentRun {
-    DocumentRun {
-        document: BatchDocumentId::from_uuid(row.id),
-        content: DocumentId::from_uuid(row.document_id),
-        execution,
-        attempt: u32::try_from(row.attempt).unwrap_or(1),
-        retry_owner: owner,
-        fresh: false,
-    }
-}
-
-/// One owner of retries per activity, never two.
-fn retry_owner(change: &BatchChange) -> RetryOwner {
-    match change.config().failure_policy {
-        FailurePolicy::RetryFailed => RetryOwner::Orchestrator,
-        FailurePolicy::ContinueOnFailure | FailurePolicy::AbortAll => RetryOwner::Activity,
-    }
 }
 
 fn record_failure(
@@ -385,6 +293,7 @@ pub(super) async fn skip_unfinished(change: &mut BatchChange) -> Result<(), Ledg
     let rows = in_order(of_status(change, &unsettled))
         .all(change.tx.as_ref())
         .await?;
+    let mut cancelled = Vec::new();
     for mut row in rows {
         let running = status(&row)? == DocumentStatus::Processing;
         move_to(&mut row, DocumentTrigger::Skip)?;
@@ -393,12 +302,25 @@ pub(super) async fn skip_unfinished(change: &mut BatchChange) -> Result<(), Ledg
         change.record(BatchEventKind::DocumentSkipped {
             document_id: BatchDocumentId::from_uuid(row.id),
         });
-        if let (true, Some(execution)) = (running, row.execution_id) {
-            let execution = ExecutionId::from_uuid(execution);
-            let cancelled = WorkflowExecutionStatus::Cancelled;
-            execution::end(change, execution, cancelled, None, None).await?;
+        if running {
+            cancelled.extend(row.execution_id);
         }
         change.documents.put(row);
     }
-    Ok(())
+    cancel_executions(change, &cancelled).await
+}
+
+/// Cancels workflows; whoever runs one can write no more.
+pub(super) async fn cancel_executions(
+    change: &mut BatchChange,
+    executions: &[Uuid],
+) -> Result<(), LedgerError> {
+    let ids = executions.iter().copied();
+    change.executions.read(&change.tx, ids).await?;
+    for id in executions {
+        let mut row = change.executions.get(*id)?;
+        row.lease_token += 1;
+        execution::end(change, row, WorkflowExecutionStatus::Cancelled, None, None);
+    }
+    execution::skip_unfinished(change, executions).await
 }

@@ -2,150 +2,137 @@
 
 use chrono::{DateTime, Utc};
 use knowledge_domain::{
-    ids::{DocumentId, ExecutionId},
+    ids::DocumentId,
     workflow::{RetryOwner, WorkflowActivityStatus, WorkflowExecutionStatus, WorkflowType},
 };
 use knowledge_extraction::WORKFLOW_VERSION;
 use knowledge_tables::{batch_document, workflow_activity, workflow_execution};
-use sea_orm::{
-    ActiveValue::Set,
-    ColumnTrait, EntityTrait, QueryFilter,
-    sea_query::{Expr, ExprTrait},
-};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use uuid::Uuid;
 
-use super::{LedgerError, change::BatchChange};
+use super::{LedgerError, Owner, change::BatchChange};
 use crate::store::convert;
 
-/// Begins the execution of a document.
-pub(super) async fn begin(
+/// Ids that one statement names at most; SQLite binds at most 32,766 values.
+const IDS_PER_STATEMENT: usize = 1_000;
+
+/// Begins the execution of a document, leased to `owner`.
+pub(super) fn begin(
     change: &BatchChange,
     document: &batch_document::Model,
-    owner: RetryOwner,
-) -> Result<ExecutionId, LedgerError> {
-    let id = ExecutionId::from_uuid(change.entropy().uuid_v7());
+    retries: RetryOwner,
+    owner: &Owner,
+) -> workflow_execution::Model {
     let content = DocumentId::from_uuid(document.document_id);
-    workflow_execution::Entity::insert(workflow_execution::ActiveModel {
-        id: Set(id.uuid()),
-        organization_id: Set(document.organization_id),
-        workflow_type: Set(WorkflowType::Extraction.to_string()),
-        workflow_version: Set(convert::count(WORKFLOW_VERSION)),
-        batch_document_id: Set(Some(document.id)),
-        status: Set(WorkflowExecutionStatus::Running.to_string()),
-        mode: Set(change.row.mode.clone()),
-        current_activity: Set(None),
-        input: Set(serde_json::json!({ "documentId": content })),
-        output: Set(None),
-        error: Set(None),
-        checkpoint: Set(None),
-        retry_owner: Set(owner.to_string()),
-        retry_count: Set(0),
-        lease_owner: Set(change.row.lease_owner.clone()),
-        lease_token: Set(change.row.lease_token),
-        lease_expires_at: Set(None),
-        suspend_reason: Set(None),
-        resume_at: Set(None),
-        requested: Set(None),
-        started_at: Set(Some(change.at)),
-        completed_at: Set(None),
-        version: Set(1),
-        created_at: Set(change.at),
-        updated_at: Set(change.at),
-    })
-    .exec_without_returning(change.tx.as_ref())
-    .await?;
-    Ok(id)
+    workflow_execution::Model {
+        id: change.entropy().uuid_v7(),
+        organization_id: document.organization_id,
+        workflow_type: WorkflowType::Extraction.to_string(),
+        workflow_version: convert::count(WORKFLOW_VERSION),
+        batch_document_id: Some(document.id),
+        status: WorkflowExecutionStatus::Running.to_string(),
+        mode: change.row.mode.clone(),
+        current_activity: None,
+        input: serde_json::json!({ "documentId": content }),
+        output: None,
+        error: None,
+        checkpoint: None,
+        retry_owner: retries.to_string(),
+        retry_count: 0,
+        lease_owner: Some(owner.name.clone()),
+        lease_token: 1,
+        lease_expires_at: None,
+        suspend_reason: None,
+        resume_at: None,
+        requested: None,
+        started_at: Some(change.at),
+        completed_at: None,
+        version: 0,
+        created_at: change.at,
+        updated_at: change.at,
+    }
+}
+
+/// Gives an execution to `owner`; its earlier owner's writes are refused from here on.
+pub(super) fn lease(row: &mut workflow_execution::Model, owner: &Owner) {
+    row.status = WorkflowExecutionStatus::Running.to_string();
+    row.lease_owner = Some(owner.name.clone());
+    row.lease_token += 1;
+    row.suspend_reason = None;
+    row.resume_at = None;
 }
 
 /// Sets an execution going again for another attempt: its checkpoints stay, the failures of what
 /// did not complete are forgiven.
 pub(super) async fn restart(
     change: &BatchChange,
-    execution: ExecutionId,
-    owner: RetryOwner,
-) -> Result<ExecutionId, LedgerError> {
+    row: &mut workflow_execution::Model,
+    retries: RetryOwner,
+    owner: &Owner,
+) -> Result<(), LedgerError> {
+    use sea_orm::sea_query::ExprTrait;
     use workflow_activity::Column;
-    lease(change, execution, Some(owner)).await?;
+    lease(row, owner);
+    row.retry_owner = retries.to_string();
+    row.retry_count += 1;
+    row.error = None;
+    row.completed_at = None;
+    row.requested = None;
     workflow_activity::Entity::update_many()
         .col_expr(Column::FailureCount, Expr::value(0))
         .col_expr(Column::NextAttemptAt, Expr::value(None::<DateTime<Utc>>))
-        .filter(Column::ExecutionId.eq(execution.uuid()))
-        .filter(Column::FailureCount.gt(0))
+        .filter(Column::ExecutionId.eq(row.id))
+        .filter(
+            Column::FailureCount
+                .gt(0)
+                .or(Column::NextAttemptAt.is_not_null()),
+        )
         .exec(change.tx.as_ref())
         .await?;
-    Ok(execution)
-}
-
-/// Gives an execution to the batch's owner; with `retried`, as another attempt.
-pub(super) async fn lease(
-    change: &BatchChange,
-    execution: ExecutionId,
-    retried: Option<RetryOwner>,
-) -> Result<(), LedgerError> {
-    use workflow_execution::Column;
-    let running = WorkflowExecutionStatus::Running.to_string();
-    let mut update = workflow_execution::Entity::update_many()
-        .col_expr(Column::Status, Expr::value(running))
-        .col_expr(
-            Column::LeaseOwner,
-            Expr::value(change.row.lease_owner.clone()),
-        )
-        .col_expr(Column::LeaseToken, Expr::value(change.row.lease_token))
-        .col_expr(Column::UpdatedAt, Expr::value(change.at))
-        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-        .filter(Column::Id.eq(execution.uuid()));
-    if let Some(owner) = retried {
-        update = update
-            .col_expr(Column::RetryOwner, Expr::value(owner.to_string()))
-            .col_expr(Column::RetryCount, Expr::col(Column::RetryCount).add(1))
-            .col_expr(Column::Error, Expr::value(None::<String>))
-            .col_expr(Column::CompletedAt, Expr::value(None::<DateTime<Utc>>));
-    }
-    update.exec(change.tx.as_ref()).await?;
     Ok(())
 }
 
 /// Ends an execution.
-pub(super) async fn end(
-    change: &BatchChange,
-    execution: ExecutionId,
+pub(super) fn end(
+    change: &mut BatchChange,
+    mut row: workflow_execution::Model,
     status: WorkflowExecutionStatus,
     output: Option<serde_json::Value>,
     error: Option<String>,
-) -> Result<(), LedgerError> {
-    use workflow_execution::Column;
-    workflow_execution::Entity::update_many()
-        .col_expr(Column::Status, Expr::value(status.to_string()))
-        .col_expr(Column::Output, Expr::value(output))
-        .col_expr(Column::Error, Expr::value(error))
-        .col_expr(Column::LeaseOwner, Expr::value(None::<String>))
-        .col_expr(Column::LeaseExpiresAt, Expr::value(None::<DateTime<Utc>>))
-        .col_expr(Column::CompletedAt, Expr::value(change.at))
-        .col_expr(Column::UpdatedAt, Expr::value(change.at))
-        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-        .filter(Column::Id.eq(execution.uuid()))
-        .exec(change.tx.as_ref())
-        .await?;
-    if status == WorkflowExecutionStatus::Completed {
-        return Ok(());
-    }
-    skip_unfinished(change, execution).await
+) {
+    row.status = status.to_string();
+    row.output = output;
+    row.error = error;
+    row.lease_owner = None;
+    row.suspend_reason = None;
+    row.resume_at = None;
+    row.requested = None;
+    row.completed_at = Some(change.at);
+    change.executions.put(row);
 }
 
-/// What was in flight when an execution ended is not needed any more.
-async fn skip_unfinished(change: &BatchChange, execution: ExecutionId) -> Result<(), LedgerError> {
+/// What was in flight when executions ended is not needed any more.
+pub(super) async fn skip_unfinished(
+    change: &mut BatchChange,
+    executions: &[Uuid],
+) -> Result<(), LedgerError> {
     use workflow_activity::Column;
+    // What this transaction began is to be found.
+    change.flush().await?;
     let unfinished = [
         WorkflowActivityStatus::Pending,
         WorkflowActivityStatus::Running,
     ];
     let skipped = WorkflowActivityStatus::Skipped.to_string();
-    workflow_activity::Entity::update_many()
-        .col_expr(Column::Status, Expr::value(skipped))
-        .col_expr(Column::CompletedAt, Expr::value(change.at))
-        .col_expr(Column::UpdatedAt, Expr::value(change.at))
-        .filter(Column::ExecutionId.eq(execution.uuid()))
-        .filter(Column::Status.is_in(unfinished.iter().map(ToString::to_string)))
-        .exec(change.tx.as_ref())
-        .await?;
+    for executions in executions.chunks(IDS_PER_STATEMENT) {
+        workflow_activity::Entity::update_many()
+            .col_expr(Column::Status, Expr::value(skipped.clone()))
+            .col_expr(Column::CompletedAt, Expr::value(change.at))
+            .col_expr(Column::UpdatedAt, Expr::value(change.at))
+            .filter(Column::ExecutionId.is_in(executions.iter().copied()))
+            .filter(Column::Status.is_in(unfinished.iter().map(ToString::to_string)))
+            .exec(change.tx.as_ref())
+            .await?;
+    }
     Ok(())
 }

@@ -14,14 +14,12 @@ use knowledge_domain::{
 use knowledge_tables::{
     batch_execution,
     workflow_activity::{self, Column},
-    workflow_execution,
 };
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
     sea_query::{Expr, ExprTrait, OnConflict},
 };
-use uuid::Uuid;
 
 use super::{
     Ledger, LedgerError,
@@ -136,19 +134,23 @@ fn failure(row: &workflow_activity::Model) -> Option<ActivityError> {
     Some(ActivityError::new(kind, message))
 }
 
-/// What is to be written of the journal. A unit is begun in an earlier transaction than it
-/// completes in, so the order of the two does not matter.
+/// What is to be written of the journal: each unit once, whatever happens to it in one transaction.
 #[derive(Default)]
 pub(super) struct JournalWrites {
-    begun: Vec<(ExecutionId, WorkflowStage, UnitKey)>,
-    completed: Vec<(ExecutionId, WorkflowStage, CompletedUnit)>,
-    stages: BTreeMap<WorkflowStage, Vec<Uuid>>,
+    units: BTreeMap<(ExecutionId, UnitKey), UnitWrite>,
+}
+
+struct UnitWrite {
+    stage: WorkflowStage,
+    /// An attempt begins.
+    begun: bool,
+    completed: Option<CompletedUnit>,
 }
 
 impl JournalWrites {
     /// An attempt of a unit is about to begin.
     pub(super) fn begin(&mut self, execution: ExecutionId, stage: WorkflowStage, unit: UnitKey) {
-        self.begun.push((execution, stage, unit));
+        self.write_of(execution, stage, unit).begun = true;
     }
 
     /// A unit has its output.
@@ -158,12 +160,21 @@ impl JournalWrites {
         stage: WorkflowStage,
         unit: CompletedUnit,
     ) {
-        self.completed.push((execution, stage, unit));
+        let write = self.write_of(execution, stage, unit.key.clone());
+        write.completed = Some(unit);
     }
 
-    /// An execution enters a stage.
-    pub(super) fn enter(&mut self, execution: ExecutionId, stage: WorkflowStage) {
-        self.stages.entry(stage).or_default().push(execution.uuid());
+    fn write_of(
+        &mut self,
+        execution: ExecutionId,
+        stage: WorkflowStage,
+        unit: UnitKey,
+    ) -> &mut UnitWrite {
+        self.units.entry((execution, unit)).or_insert(UnitWrite {
+            stage,
+            begun: false,
+            completed: None,
+        })
     }
 
     /// Writes everything.
@@ -174,48 +185,19 @@ impl JournalWrites {
         batch: &batch_execution::Model,
         at: DateTime<Utc>,
     ) -> Result<(), LedgerError> {
+        let units: Vec<_> = std::mem::take(&mut self.units).into_iter().collect();
         let template = Template { env, batch, at };
-        let completed = std::mem::take(&mut self.completed);
-        for units in completed.chunks(ROWS_PER_STATEMENT) {
+        for units in units.chunks(ROWS_PER_STATEMENT) {
             let rows = units
                 .iter()
-                .map(|(execution, stage, unit)| template.completed(*execution, *stage, unit));
+                .map(|((execution, key), write)| template.row(*execution, key, write));
             workflow_activity::Entity::insert_many(rows)
-                .on_conflict(complete_once())
+                .on_conflict(once_completed_never_again())
                 .exec_without_returning(tx)
                 .await?;
-        }
-        let begun = std::mem::take(&mut self.begun);
-        for units in begun.chunks(ROWS_PER_STATEMENT) {
-            let rows = units
-                .iter()
-                .map(|(execution, stage, unit)| template.begun(*execution, *stage, unit));
-            workflow_activity::Entity::insert_many(rows)
-                .on_conflict(begin_again())
-                .exec_without_returning(tx)
-                .await?;
-        }
-        for (stage, executions) in std::mem::take(&mut self.stages) {
-            write_stage(tx, stage, executions, at).await?;
         }
         Ok(())
     }
-}
-
-async fn write_stage(
-    tx: &DatabaseTransaction,
-    stage: WorkflowStage,
-    executions: Vec<Uuid>,
-    at: DateTime<Utc>,
-) -> Result<(), LedgerError> {
-    use workflow_execution::Column;
-    workflow_execution::Entity::update_many()
-        .col_expr(Column::CurrentActivity, Expr::value(stage.to_string()))
-        .col_expr(Column::UpdatedAt, Expr::value(at))
-        .filter(Column::Id.is_in(executions))
-        .exec(tx)
-        .await?;
-    Ok(())
 }
 
 /// What the rows of one change share.
@@ -226,85 +208,80 @@ struct Template<'a> {
 }
 
 impl Template<'_> {
-    fn begun(
+    fn row(
         &self,
         execution: ExecutionId,
-        stage: WorkflowStage,
         key: &UnitKey,
+        write: &UnitWrite,
     ) -> workflow_activity::ActiveModel {
+        let completed = write.completed.as_ref();
+        let status = match completed {
+            Some(_) => WorkflowActivityStatus::Completed,
+            None => WorkflowActivityStatus::Running,
+        };
         workflow_activity::ActiveModel {
             id: Set(self.env.entropy.uuid_v7()),
             organization_id: Set(self.batch.organization_id),
             execution_id: Set(execution.uuid()),
             activity_name: Set(key.name.clone()),
-            activity_type: Set(stage.to_string()),
+            activity_type: Set(write.stage.to_string()),
             input_hash: Set(key.input_hash.clone()),
-            status: Set(WorkflowActivityStatus::Running.to_string()),
-            attempt: Set(1),
+            status: Set(status.to_string()),
+            // What the attempts of a row that is there grow by.
+            attempt: Set(i32::from(write.begun)),
             failure_count: Set(0),
             input: Set(None),
-            output: Set(None),
+            output: Set(completed.map(|unit| unit.output.to_vec())),
             error: Set(None),
             error_kind: Set(None),
             next_attempt_at: Set(None),
-            duration_ms: Set(None),
+            duration_ms: Set(completed.map(|unit| unit.duration_ms)),
             started_at: Set(Some(self.at)),
-            completed_at: Set(None),
+            completed_at: Set(completed.map(|_| self.at)),
             pruned_at: Set(None),
             created_at: Set(self.at),
             updated_at: Set(self.at),
         }
     }
-
-    fn completed(
-        &self,
-        execution: ExecutionId,
-        stage: WorkflowStage,
-        unit: &CompletedUnit,
-    ) -> workflow_activity::ActiveModel {
-        workflow_activity::ActiveModel {
-            status: Set(WorkflowActivityStatus::Completed.to_string()),
-            output: Set(Some(unit.output.to_vec())),
-            duration_ms: Set(Some(unit.duration_ms)),
-            completed_at: Set(Some(self.at)),
-            ..self.begun(execution, stage, &unit.key)
-        }
-    }
 }
 
-fn unit_key() -> OnConflict {
+/// Begins another attempt of a unit or records its output. A completed unit is never changed
+/// again, whoever asks.
+fn once_completed_never_again() -> OnConflict {
+    use workflow_activity::Entity as Activity;
+    let begins = || {
+        let running = WorkflowActivityStatus::Running.to_string();
+        excluded(Column::Status).eq(running)
+    };
+    let kept_while_running = |column: Column| {
+        let kept = Expr::case(begins(), Expr::col((Activity, column)));
+        (column, kept.finally(excluded(column)).into())
+    };
+    let begun = || excluded(Column::Attempt).gt(0);
+    let attempt = Expr::col((Activity, Column::Attempt)).add(excluded(Column::Attempt));
+    let started_at = Expr::case(begun(), excluded(Column::StartedAt))
+        .finally(Expr::col((Activity, Column::StartedAt)));
+    let completed = WorkflowActivityStatus::Completed.to_string();
     OnConflict::columns([Column::ExecutionId, Column::ActivityName, Column::InputHash])
-}
-
-/// A completed unit is never changed again, whoever asks.
-fn not_completed() -> Expr {
-    Expr::col((workflow_activity::Entity, Column::Status))
-        .ne(WorkflowActivityStatus::Completed.to_string())
-}
-
-fn begin_again() -> OnConflict {
-    unit_key()
-        .update_columns([Column::Status, Column::StartedAt, Column::UpdatedAt])
-        .value(
-            Column::Attempt,
-            Expr::col((workflow_activity::Entity, Column::Attempt)).add(1),
-        )
-        .action_and_where(not_completed())
-        .to_owned()
-}
-
-fn complete_once() -> OnConflict {
-    unit_key()
         .update_columns([
             Column::Status,
             Column::Output,
-            Column::Error,
-            Column::ErrorKind,
             Column::NextAttemptAt,
             Column::DurationMs,
             Column::CompletedAt,
             Column::UpdatedAt,
         ])
-        .action_and_where(not_completed())
+        .values([
+            kept_while_running(Column::Error),
+            kept_while_running(Column::ErrorKind),
+            (Column::Attempt, attempt),
+            (Column::StartedAt, started_at.into()),
+        ])
+        .action_and_where(Expr::col((Activity, Column::Status)).ne(completed))
         .to_owned()
+}
+
+/// The value that the conflicting row would have had.
+fn excluded(column: Column) -> Expr {
+    Expr::col(("excluded", column))
 }

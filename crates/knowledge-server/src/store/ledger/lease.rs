@@ -1,7 +1,8 @@
-//! Who runs a batch.
+//! Who leads a batch, and who is alive.
 //!
-//! A batch names its owner and a token; how long the owner's leases hold is one row of the owner's
-//! own, in `server`.
+//! A batch names the process that leads it, with a token; a document's workflow names the process
+//! that runs it, with a token of its own (`turn.rs`). How long the leases of a process hold is one
+//! row in `server`.
 
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use chrono::{DateTime, Utc};
 use knowledge_domain::{
     Entropy,
     batch::{BatchConfig, BatchStage},
+    document::DocumentStatus,
     ids::{BatchId, OntologyId, OrganizationId},
 };
 use knowledge_tables::{
@@ -16,8 +18,10 @@ use knowledge_tables::{
     server,
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, Select, sea_query::OnConflict,
+    ActiveValue::Set,
+    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, Select,
+    sea_query::{Expr, ExprTrait, OnConflict},
 };
 use strum::IntoEnumIterator;
 use uuid::Uuid;
@@ -32,13 +36,15 @@ use crate::{
     store::convert,
 };
 
-/// A process that runs batches.
+/// A process that runs documents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
     /// Names it; no two processes have the same.
     pub name: String,
     /// How long its leases hold after it said that it is alive.
     pub ttl: Duration,
+    /// Whether it takes its share of every batch, and not only of its own.
+    pub shares: bool,
 }
 
 fn unfinished() -> Condition {
@@ -64,6 +70,60 @@ impl Ledger {
                     .add(Column::LeaseOwner.not_in_subquery(alive)),
             );
         }
+        self.ids_of(condition).await
+    }
+
+    /// Batches that another process leads, and of which documents wait for their turn.
+    pub async fn waiting_elsewhere(
+        &self,
+        owner: &Owner,
+    ) -> Result<Vec<(OrganizationId, BatchId)>, LedgerError> {
+        use knowledge_tables::batch_document;
+        let waiting = [DocumentStatus::Queued, DocumentStatus::Retry];
+        let with_waiting = batch_document::Entity::find()
+            .select_only()
+            .column(batch_document::Column::BatchId)
+            .filter(
+                Expr::col((
+                    batch_document::Entity,
+                    batch_document::Column::OrganizationId,
+                ))
+                .equals((Entity, Column::OrganizationId)),
+            )
+            .filter(
+                Expr::col((batch_document::Entity, batch_document::Column::BatchId))
+                    .equals((Entity, Column::Id)),
+            )
+            .filter(batch_document::Column::Status.is_in(waiting.iter().map(ToString::to_string)))
+            .into_query();
+        let elsewhere = unfinished()
+            .add(Column::LeaseOwner.ne(&owner.name))
+            .add(Expr::exists(with_waiting));
+        self.ids_of(elsewhere).await
+    }
+
+    /// Those of the batches that have ended.
+    pub async fn ended(&self, batches: &[BatchId]) -> Result<Vec<BatchId>, LedgerError> {
+        let of = Column::Id.is_in(batches.iter().map(|batch| batch.uuid()));
+        let condition = Condition::all().add(of).add(unfinished().not());
+        let ended = self.ids_of(condition).await?;
+        Ok(ended.into_iter().map(|(_, batch)| batch).collect())
+    }
+
+    /// How many processes take a share of every batch.
+    pub async fn servers(&self) -> Result<u32, LedgerError> {
+        let servers = server::Entity::find()
+            .filter(server::Column::LeaseExpiresAt.gt(self.clock().now()))
+            .filter(server::Column::Shares.eq(true))
+            .count(self.store().read())
+            .await?;
+        Ok(u32::try_from(servers).unwrap_or(u32::MAX))
+    }
+
+    async fn ids_of(
+        &self,
+        condition: Condition,
+    ) -> Result<Vec<(OrganizationId, BatchId)>, LedgerError> {
         let rows: Vec<(Uuid, Uuid)> = Entity::find()
             .select_only()
             .columns([Column::OrganizationId, Column::Id])
@@ -81,7 +141,43 @@ impl Ledger {
         Ok(ids.collect())
     }
 
-    /// Takes a batch that nobody runs; `None` when somebody does, or when it has ended.
+    /// Unfinished batches that `owner` leads.
+    pub async fn led_by(
+        &self,
+        owner: &Owner,
+    ) -> Result<Vec<(OrganizationId, BatchId)>, LedgerError> {
+        self.ids_of(unfinished().add(Column::LeaseOwner.eq(&owner.name)))
+            .await
+    }
+
+    /// Takes the lead of a batch again that `owner` leads already, with a new token; `None` when
+    /// it does not, or when the batch has ended.
+    pub async fn reclaim(
+        &self,
+        organization: OrganizationId,
+        batch: BatchId,
+        owner: &Owner,
+    ) -> Result<Option<Lease>, LedgerError> {
+        let token = commit_alone(&self.env, Scope::of(organization, batch), |change| {
+            let owner = owner.clone();
+            Box::pin(async move {
+                let mine = change.row.lease_owner.as_ref() == Some(&owner.name);
+                if change.stage().is_terminal() || !mine {
+                    return Ok(None);
+                }
+                change.lease_to(&owner).await.map(Some)
+            })
+        })
+        .await?;
+        Ok(token.map(|token| Lease {
+            organization,
+            batch,
+            token,
+        }))
+    }
+
+    /// Takes the lead of a batch that nobody leads; `None` when somebody does, or when it has
+    /// ended.
     pub async fn claim(
         &self,
         organization: OrganizationId,
@@ -107,12 +203,12 @@ impl Ledger {
     /// The settings of a batch and its ontology.
     pub async fn batch_settings(
         &self,
-        lease: Lease,
+        batch: BatchId,
     ) -> Result<(BatchConfig, Option<OntologyId>), LedgerError> {
-        let row = Entity::find_by_id(lease.batch.uuid())
+        let row = Entity::find_by_id(batch.uuid())
             .one(self.store().read())
             .await?
-            .ok_or(LedgerError::NotFound(lease.batch))?;
+            .ok_or(LedgerError::NotFound(batch))?;
         let config = convert::from_json("batch_execution.config", row.config)?;
         Ok((config, row.ontology_id.map(OntologyId::from_uuid)))
     }
@@ -166,7 +262,7 @@ async fn take(
 }
 
 /// The owners whose leases hold.
-fn alive(now: DateTime<Utc>) -> Select<server::Entity> {
+pub(super) fn alive(now: DateTime<Utc>) -> Select<server::Entity> {
     server::Entity::find()
         .select_only()
         .column(server::Column::Owner)
@@ -184,11 +280,16 @@ pub(super) async fn register(
         id: Set(entropy.uuid_v7()),
         owner: Set(owner.name.clone()),
         lease_expires_at: Set(now + owner.ttl),
+        shares: Set(owner.shares),
         created_at: Set(now),
         updated_at: Set(now),
     };
     let again = OnConflict::column(server::Column::Owner)
-        .update_columns([server::Column::LeaseExpiresAt, server::Column::UpdatedAt])
+        .update_columns([
+            server::Column::LeaseExpiresAt,
+            server::Column::Shares,
+            server::Column::UpdatedAt,
+        ])
         .to_owned();
     server::Entity::insert(row)
         .on_conflict(again)

@@ -10,7 +10,6 @@ mod checkpoint;
 mod coalesce;
 mod create;
 mod document;
-mod documents;
 mod execution;
 mod finish;
 mod journal;
@@ -19,21 +18,32 @@ mod links;
 mod proof;
 mod resolve;
 mod round;
+mod rows;
+mod signal;
 mod steer;
+mod suspend;
+mod turn;
 mod writer;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 pub use change::{Lease, LedgerError};
-pub use checkpoint::{Checkpoint, StageEntry};
+pub use checkpoint::{Advice, Checkpoint, StageEntry};
 pub use create::{Created, PreparedBatch, PreparedDocument};
-pub use document::{DocumentOutcome, DocumentRun, FailedDocument};
+pub use document::{DocumentOutcome, FailedDocument};
 pub use finish::PassOutcome;
 pub use journal::{CompletedUnit, FailedUnit, JournaledUnit, StagedUnit, UnitKey};
 use knowledge_domain::{Clock, Entropy};
 pub use lease::Owner;
 pub use round::NextRound;
+pub use signal::{SignalError, Signalled};
 pub use steer::SteerOutcome;
+pub use suspend::SuspendedRun;
+pub use turn::{DocumentRun, StartRequest, Started};
+pub use writer::Pending;
 use writer::{Environment, Writer};
 
 use super::Store;
@@ -63,6 +73,7 @@ impl Ledger {
             hub,
             clock,
             entropy,
+            fenced: AtomicU64::new(0),
         });
         let writer = Writer::start(Arc::clone(&env));
         Self { env, writer }
@@ -72,6 +83,13 @@ impl Ledger {
     #[must_use]
     pub fn is_alive(&self) -> bool {
         self.writer.is_alive()
+    }
+
+    /// Changes that were refused since it began, because their batch had ended or been steered,
+    /// or their document had passed to another process.
+    #[must_use]
+    pub fn fenced_writes(&self) -> u64 {
+        self.env.fenced.load(Ordering::Relaxed)
     }
 
     /// The store that it writes to.

@@ -15,7 +15,7 @@ use super::{
     Lease, Ledger, LedgerError,
     change::BatchChange,
     document::{in_order, of_status},
-    documents::move_to,
+    rows::move_to,
     writer::{Scope, commit_alone},
 };
 use crate::faults::{FailurePoint, hit};
