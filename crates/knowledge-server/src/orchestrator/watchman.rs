@@ -107,6 +107,7 @@ async fn stop_ended(shared: &Arc<Shared>) -> Result<(), LedgerError> {
         return Ok(());
     }
     for batch in shared.ledger.ended(&running).await? {
+        tracing::debug!(%batch, "a batch that has ended is dropped");
         shared.registry.stop(batch);
     }
     Ok(())
