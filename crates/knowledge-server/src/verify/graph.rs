@@ -5,7 +5,9 @@ use knowledge_tables::{
 };
 use sea_orm::{
     Condition,
-    sea_query::{Alias, Expr, ExprTrait, IntoColumnRef, IntoIden, SelectStatement},
+    sea_query::{
+        Alias, Expr, ExprTrait, Func, IntoColumnRef, IntoIden, JoinType, Query, SelectStatement,
+    },
 };
 
 use super::rule::{DatabaseRule, any, ids, miscounted, number_of};
@@ -252,7 +254,7 @@ fn differs(
 /// Rows whose span is empty, turned around or not within their document.
 fn no_span(table: &'static str) -> SelectStatement {
     let column = |name: &'static str| Expr::col((table, name));
-    let beyond = any(document::Entity)
+    let end_of_document = any(document::Entity)
         .and_where(refers(
             (document::Entity, document::Column::Id),
             (table, "document_id"),
@@ -261,13 +263,42 @@ fn no_span(table: &'static str) -> SelectStatement {
             column("end_char").gt(Expr::col((document::Entity, document::Column::CharCount))),
         )
         .take();
+    let beyond = column("document_id")
+        .in_subquery(exceeded(table))
+        .and(Expr::exists(end_of_document));
     let wrong = Condition::any()
         .add(column("start_char").lt(0))
         .add(column("start_char").gte(column("end_char")))
-        .add(Expr::exists(beyond));
+        .add(beyond);
     ids(table)
         .expr_as(column("start_char").cast_as("bigint"), "said")
         .expr_as(column("end_char").cast_as("bigint"), "found")
         .cond_where(wrong)
+        .take()
+}
+
+/// Documents with a span that ends after them.
+///
+/// Each document's row is read once: on SQLite its length lies behind its text, which may be
+/// megabytes of pages.
+fn exceeded(table: &'static str) -> SelectStatement {
+    let spans = Query::select()
+        .column("document_id")
+        .expr_as(Func::max(Expr::col("end_char")), "last")
+        .from(table)
+        .group_by_col("document_id")
+        .take();
+    let length = Expr::col((document::Entity, document::Column::CharCount));
+    ids(document::Entity)
+        .join_subquery(
+            JoinType::InnerJoin,
+            spans,
+            "spans",
+            refers(
+                ("spans", "document_id"),
+                (document::Entity, document::Column::Id),
+            ),
+        )
+        .and_where(Expr::col(("spans", "last")).gt(length))
         .take()
 }
