@@ -1,20 +1,28 @@
-//! The protocol: who may do what when, and what must hold whatever happens.
+//! The protocol: who may do what when.
 
 use stateright::{Model, Property};
 
-use super::world::{Budget, Process, Stage, Status, Step, World};
+use super::{
+    properties::properties,
+    world::{Budget, Process, Stage, Status, Step, World},
+};
 
 /// A rule of the protocol. Each can be taken out, to see what it is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rule {
     /// A write of a document carries the token that the document was taken with.
     DocumentToken,
-    /// A write carries the epoch of the run that it belongs to.
-    Epoch,
+    /// What was skipped is written no more: its token has grown, its execution does not run, and
+    /// its batch has ended.
+    Stopped,
+    /// A decision on the batch carries the token of its leader.
+    LeaderToken,
     /// Nothing is taken from an owner whose leases hold.
     Liveness,
     /// What the owner of run-out leases has begun is taken over.
     TakeOver,
+    /// The lead of a batch is taken over.
+    TakeLead,
     /// An owner looks for what it was given without hearing of it.
     OwnDocuments,
     /// A document is claimed if it still waits for its turn.
@@ -57,8 +65,8 @@ pub(crate) enum Answer {
 /// One step: a transaction, a fault, or time that passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// A process begins to take part in the batch's present run.
-    Join(usize),
+    /// A process takes the lead of a batch that nobody alive leads, or that it has led before.
+    Lead(usize),
     /// A process takes a document whose turn has come.
     Claim(usize, usize, Answer),
     /// A process takes a document from an owner whose leases have run out.
@@ -70,21 +78,23 @@ pub(crate) enum Action {
     /// A process records that the document completed.
     Complete(usize, usize, Answer),
     /// A process records that the document failed.
-    Fail(usize, usize),
+    Fail(usize, usize, Answer),
     /// A process sees that a round is to follow, and decides when.
     PlanRound(usize),
     /// A process begins the round that it waited for.
-    BeginRound(usize),
+    BeginRound(usize, Answer),
     /// A process ends the pass.
     Settle(usize),
     /// A process resolves the batch's entities.
     Resolve(usize),
+    /// A process ends a batch that cannot go on.
+    GiveUp(usize),
     /// A process extends its leases.
     Beat(usize),
     /// A user cancels the batch.
     Cancel,
-    /// A user retries what did not complete.
-    Retry,
+    /// A user asks a process to retry what did not complete.
+    Retry(usize),
     /// A process dies.
     Crash(usize),
     /// A process stops for a while.
@@ -98,10 +108,15 @@ pub(crate) enum Action {
 impl Action {
     /// Whether the protocol does it by itself, or time: no fault, no user, no process that may
     /// sleep for ever.
-    fn is_progress(self) -> bool {
+    pub(crate) fn is_progress(self) -> bool {
         !matches!(
             self,
-            Self::Cancel | Self::Retry | Self::Crash(_) | Self::Pause(_) | Self::Wake(_)
+            Self::Cancel
+                | Self::Retry(_)
+                | Self::GiveUp(_)
+                | Self::Crash(_)
+                | Self::Pause(_)
+                | Self::Wake(_)
         )
     }
 }
@@ -116,9 +131,27 @@ impl<const W: usize, const D: usize> Protocol<W, D> {
         let Some(held) = world.workers[worker].held[document] else {
             return false;
         };
-        let epoch = held.epoch == world.batch.epoch && !world.batch.stage.is_terminal();
-        let token = held.token == world.documents[document].token;
-        (epoch || !self.keeps(Rule::Epoch)) && (token || !self.keeps(Rule::DocumentToken))
+        let row = &world.documents[document];
+        let ended = world.batch.stage.is_terminal();
+        if !self.keeps(Rule::Stopped) && row.status == Status::Skipped {
+            return true;
+        }
+        !ended && (held.token == row.token || !self.keeps(Rule::DocumentToken))
+    }
+
+    /// Whether the process may decide on the batch, as far as the database looks.
+    fn may_lead(&self, world: &World<W, D>, worker: usize) -> bool {
+        let led = world.workers[worker].lead.is_some() && !world.batch.stage.is_terminal();
+        world.leads(worker) || (led && !self.keeps(Rule::LeaderToken))
+    }
+
+    fn can_take_lead(&self, world: &World<W, D>, worker: usize) -> bool {
+        let free = match world.batch.leader {
+            None => true,
+            Some(leader) if leader == worker => !world.leads(worker),
+            Some(leader) => self.keeps(Rule::TakeLead) && !world.alive[leader],
+        };
+        free && !world.batch.stage.is_terminal()
     }
 
     /// Whether failed documents get another round.
@@ -167,12 +200,8 @@ impl<const W: usize, const D: usize> Protocol<W, D> {
 
     /// What a process may do with a document.
     fn work(&self, world: &World<W, D>, worker: usize, document: usize, actions: &mut Vec<Action>) {
-        let answers = if world.left.lost > 0 {
-            &[Answer::Heard, Answer::Lost][..]
-        } else {
-            &[Answer::Heard]
-        };
-        if world.takes_part(worker) {
+        let answers = answers(world);
+        if !world.batch.stage.is_terminal() {
             if self.can_claim(world, worker, document) {
                 actions.extend(
                     answers
@@ -203,7 +232,11 @@ impl<const W: usize, const D: usize> Protocol<W, D> {
                         .map(|answer| Action::Complete(worker, document, *answer)),
                 );
                 if world.left.failures > 0 {
-                    actions.push(Action::Fail(worker, document));
+                    actions.extend(
+                        answers
+                            .iter()
+                            .map(|answer| Action::Fail(worker, document, *answer)),
+                    );
                 }
             }
         }
@@ -211,17 +244,21 @@ impl<const W: usize, const D: usize> Protocol<W, D> {
 
     /// What a process may do with the batch.
     fn lead(&self, world: &World<W, D>, worker: usize, actions: &mut Vec<Action>) {
-        if !world.batch.stage.is_terminal() && !world.takes_part(worker) {
-            actions.push(Action::Join(worker));
+        if self.can_take_lead(world, worker) {
+            actions.push(Action::Lead(worker));
         }
-        if !world.takes_part(worker) {
+        if !self.may_lead(world, worker) {
             return;
+        }
+        if world.left.defects > 0 {
+            actions.push(Action::GiveUp(worker));
         }
         if self.can_plan(world, worker) {
             actions.push(Action::PlanRound(worker));
         }
         if world.workers[worker].waits_for_round {
-            actions.push(Action::BeginRound(worker));
+            let answers = answers(world).iter();
+            actions.extend(answers.map(|answer| Action::BeginRound(worker, *answer)));
         }
         if self.can_settle(world) {
             actions.push(Action::Settle(worker));
@@ -265,8 +302,11 @@ impl<const W: usize, const D: usize> Protocol<W, D> {
             world.workers[worker].held[document] = None;
             return;
         }
-        world.stray |= world.batch.stage.is_terminal()
-            || world.documents[document].status != Status::Processing;
+        let runs = world.documents[document].status == Status::Processing;
+        if !runs && self.keeps(Rule::Stopped) {
+            return;
+        }
+        world.stray |= world.batch.stage.is_terminal() || !runs;
         let token = world.workers[worker].held[document].map(|held| held.token);
         let row = &mut world.documents[document];
         world.second_commit |= row.journaled.is_some() && row.journaled != token;
@@ -280,10 +320,10 @@ impl<const W: usize, const D: usize> Protocol<W, D> {
     }
 
     fn outcome(&self, world: &mut World<W, D>, worker: usize, document: usize, status: Status) {
-        if !self.admits(world, worker, document) || world.documents[document].status.is_settled() {
+        let runs = world.documents[document].status == Status::Processing;
+        if !self.admits(world, worker, document) || !runs {
             return;
         }
-        world.stray |= world.documents[document].status != Status::Processing;
         world.settle_document(document, status);
         world.documents[document].outcomes += 1;
         if status == Status::Failed && self.policy == Policy::Abort {
@@ -292,8 +332,7 @@ impl<const W: usize, const D: usize> Protocol<W, D> {
         }
     }
 
-    fn begin_round(&self, world: &mut World<W, D>, worker: usize) {
-        world.workers[worker].waits_for_round = false;
+    fn begin_round(&self, world: &mut World<W, D>) {
         if world.batch.planned || !self.keeps(Rule::RoundOnce) {
             world.early_round |= !world.all_settled();
             world.queue(|status| status == Status::Failed);
@@ -302,10 +341,41 @@ impl<const W: usize, const D: usize> Protocol<W, D> {
         }
     }
 
+    /// What whoever leads the batch decides.
+    fn decide(&self, world: &mut World<W, D>, action: Action) {
+        match action {
+            Action::PlanRound(worker) => {
+                world.batch.planned = true;
+                world.workers[worker].waits_for_round = true;
+            }
+            Action::BeginRound(worker, answer) => {
+                self.begin_round(world);
+                world.workers[worker].waits_for_round = answer == Answer::Lost;
+                Self::spend(world, answer);
+            }
+            Action::Settle(_) => settle(world),
+            Action::GiveUp(_) => {
+                world.left.defects -= 1;
+                world.skip_unfinished();
+                world.enter(Stage::Failed);
+            }
+            _ => world.enter(Stage::Completed),
+        }
+    }
+
     fn spend(world: &mut World<W, D>, answer: Answer) {
         if answer == Answer::Lost {
             world.left.lost -= 1;
         }
+    }
+}
+
+/// Whether a process hears that its commit was made: always, or perhaps not.
+fn answers<const W: usize, const D: usize>(world: &World<W, D>) -> &'static [Answer] {
+    if world.left.lost > 0 {
+        &[Answer::Heard, Answer::Lost]
+    } else {
+        &[Answer::Heard]
     }
 }
 
@@ -338,6 +408,9 @@ impl<const W: usize, const D: usize> Model for Protocol<W, D> {
         for worker in 0..W {
             if world.is_up(worker) {
                 self.lead(world, worker, actions);
+                if world.left.retries > 0 && can_retry(world) {
+                    actions.push(Action::Retry(worker));
+                }
                 for document in 0..D {
                     self.work(world, worker, document, actions);
                 }
@@ -347,20 +420,13 @@ impl<const W: usize, const D: usize> Model for Protocol<W, D> {
         if world.left.cancels > 0 && !world.batch.stage.is_terminal() {
             actions.push(Action::Cancel);
         }
-        if world.left.retries > 0 && can_retry(world) {
-            actions.push(Action::Retry);
-        }
     }
 
     fn next_state(&self, world: &Self::State, action: Self::Action) -> Option<Self::State> {
         let mut next = world.clone();
         let world = &mut next;
         match action {
-            Action::Join(worker) => {
-                world.workers[worker].joined = Some(world.batch.epoch);
-                world.workers[worker].waits_for_round = false;
-                world.alive[worker] = true;
-            }
+            Action::Lead(worker) => world.lead(worker),
             Action::Claim(worker, document, answer) => {
                 world.documents[document].status = Status::Processing;
                 world.documents[document].attempts += 1;
@@ -384,36 +450,40 @@ impl<const W: usize, const D: usize> Model for Protocol<W, D> {
                 }
                 Self::spend(world, answer);
             }
-            Action::Fail(worker, document) => {
+            Action::Fail(worker, document, answer) => {
                 world.left.failures -= 1;
                 self.outcome(world, worker, document, Status::Failed);
-                world.workers[worker].held[document] = None;
+                if answer == Answer::Heard {
+                    world.workers[worker].held[document] = None;
+                }
+                Self::spend(world, answer);
             }
-            Action::PlanRound(worker) => {
-                world.batch.planned = true;
-                world.workers[worker].waits_for_round = true;
+            Action::PlanRound(worker)
+            | Action::BeginRound(worker, _)
+            | Action::Settle(worker)
+            | Action::Resolve(worker)
+            | Action::GiveUp(worker) => {
+                world.usurped |= !world.leads(worker);
+                self.decide(world, action);
             }
-            Action::BeginRound(worker) => self.begin_round(world, worker),
-            Action::Settle(_) => settle(world),
-            Action::Resolve(_) => world.enter(Stage::Completed),
             Action::Beat(worker) => world.alive[worker] = true,
             Action::Cancel => {
                 world.left.cancels -= 1;
                 world.skip_unfinished();
                 world.enter(Stage::Cancelled);
             }
-            Action::Retry => {
+            Action::Retry(worker) => {
                 world.left.retries -= 1;
                 world.queue(|status| status != Status::Completed);
                 world.batch.round = 0;
-                world.batch.epoch += 1;
                 world.batch.stage = Stage::Running;
+                world.lead(worker);
             }
             Action::Crash(worker) => {
                 world.left.crashes -= 1;
                 world.workers[worker].process = Process::Dead;
                 world.workers[worker].held = [None; D];
-                world.workers[worker].joined = None;
+                world.workers[worker].lead = None;
                 world.workers[worker].waits_for_round = false;
             }
             Action::Pause(worker) => {
@@ -433,72 +503,6 @@ impl<const W: usize, const D: usize> Model for Protocol<W, D> {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        vec![
-            Property::always("a unit is committed once", |_, world: &World<W, D>| {
-                !world.second_commit
-            }),
-            Property::always("a unit is reported once", |_, world: &World<W, D>| {
-                world.documents.iter().all(|document| document.reports <= 1)
-            }),
-            Property::always("a turn has one outcome", |_, world: &World<W, D>| {
-                let mut documents = world.documents.iter();
-                documents.all(|document| document.outcomes <= document.attempts)
-            }),
-            Property::always(
-                "nothing is written of what has ended",
-                |_, world: &World<W, D>| !world.stray,
-            ),
-            Property::always(
-                "a batch ends with its documents",
-                |_, world: &World<W, D>| !world.batch.stage.is_terminal() || world.all_settled(),
-            ),
-            Property::always("a document runs in one place", |_, world: &World<W, D>| {
-                (0..D).all(|document| places(world, document) <= 1)
-            }),
-            Property::always(
-                "a round follows a whole pass",
-                |model: &Self, world: &World<W, D>| {
-                    let rounds = match model.policy {
-                        Policy::Rounds(rounds) => rounds,
-                        Policy::Continue | Policy::Abort => 0,
-                    };
-                    !world.early_round && world.batch.round <= rounds
-                },
-            ),
-            Property::always(
-                "work never stops before the end",
-                |model: &Self, world: &World<W, D>| {
-                    let mut actions = Vec::new();
-                    model.actions(world, &mut actions);
-                    let ended = world.batch.stage.is_terminal() && world.all_settled();
-                    ended || actions.into_iter().any(Action::is_progress)
-                },
-            ),
-            Property::sometimes("a former owner is refused", |_, world: &World<W, D>| {
-                (0..W).any(|worker| (0..D).any(|document| is_former(world, worker, document)))
-            }),
-            Property::sometimes("the batch completes", |_, world: &World<W, D>| {
-                world.batch.stage == Stage::Completed && !world.has(Status::Failed)
-            }),
-        ]
+        properties()
     }
-}
-
-/// Processes whose leases never ran out and that work on a document.
-fn places<const W: usize, const D: usize>(world: &World<W, D>, document: usize) -> usize {
-    let working = (0..W).filter(|&worker| {
-        world.is_up(worker) && !world.workers[worker].late && world.works_on(worker, document)
-    });
-    working.count()
-}
-
-/// Whether a process is about to write of a document that has passed to another.
-fn is_former<const W: usize, const D: usize>(
-    world: &World<W, D>,
-    worker: usize,
-    document: usize,
-) -> bool {
-    let held = world.workers[worker].held[document];
-    let passed = |token| token < world.documents[document].token;
-    world.is_up(worker) && held.is_some_and(|held| passed(held.token))
 }

@@ -37,8 +37,10 @@ impl Stage {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Batch {
     pub(crate) stage: Stage,
-    /// `lease_token`: grows with the end of a run and with every retry.
-    pub(crate) epoch: u8,
+    /// The process that leads it.
+    pub(crate) leader: Option<usize>,
+    /// `lease_token`: grows with every leader and with the end of a run.
+    pub(crate) token: u8,
     /// Rounds over failed documents that have begun.
     pub(crate) round: u8,
     /// `next_round_at`: a round has been decided and has not begun.
@@ -51,8 +53,10 @@ pub(crate) struct Document {
     pub(crate) status: Status,
     /// The execution's owner.
     pub(crate) owner: Option<usize>,
-    /// The execution's token: grows with every claim.
+    /// The execution's token: grows with every owner and with a cancel.
     pub(crate) token: u8,
+    /// Times that it was queued again.
+    pub(crate) queued: u8,
     /// Turns that were begun.
     pub(crate) attempts: u8,
     /// Outcomes that were committed.
@@ -66,8 +70,8 @@ pub(crate) struct Document {
 /// What a process does with a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Held {
-    /// The batch's epoch when it took the document.
-    pub(crate) epoch: u8,
+    /// How often the document had been queued again.
+    pub(crate) queued: u8,
     /// The document's token when it took the document.
     pub(crate) token: u8,
     pub(crate) step: Step,
@@ -91,8 +95,8 @@ pub(crate) enum Process {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Worker<const D: usize> {
     pub(crate) process: Process,
-    /// The epoch of the batch that it takes part in.
-    pub(crate) joined: Option<u8>,
+    /// The token that it believes to lead the batch with.
+    pub(crate) lead: Option<u8>,
     /// It has been told that a round is planned.
     pub(crate) waits_for_round: bool,
     /// Its leases have once run out while it was up.
@@ -111,6 +115,8 @@ pub(crate) struct Budget {
     pub(crate) late: u8,
     /// Answers to a commit that are lost with the connection.
     pub(crate) lost: u8,
+    /// Leaders that give a batch up because of a defect.
+    pub(crate) defects: u8,
     /// Units of work that fail.
     pub(crate) failures: u8,
     /// `cancelBatch`.
@@ -132,25 +138,28 @@ pub(crate) struct World<const W: usize, const D: usize> {
     pub(crate) second_commit: bool,
     /// Something was written of a document that does not run, or of a batch that has ended.
     pub(crate) stray: bool,
+    /// Somebody decided on the batch who did not lead it.
+    pub(crate) usurped: bool,
     /// A round began while documents still ran.
     pub(crate) early_round: bool,
 }
 
 impl<const W: usize, const D: usize> World<W, D> {
-    /// A batch that the first process has just stored, and that it takes part in.
+    /// A batch that the first process has just stored, and that it leads.
     pub(crate) fn new(left: Budget) -> Self {
         let mut workers = [Worker {
             process: Process::Up,
-            joined: None,
+            lead: None,
             waits_for_round: false,
             late: false,
             held: [None; D],
         }; W];
-        workers[0].joined = Some(1);
+        workers[0].lead = Some(1);
         Self {
             batch: Batch {
                 stage: Stage::Running,
-                epoch: 1,
+                leader: Some(0),
+                token: 1,
                 round: 0,
                 planned: false,
             },
@@ -158,6 +167,7 @@ impl<const W: usize, const D: usize> World<W, D> {
                 status: Status::Queued,
                 owner: None,
                 token: 0,
+                queued: 0,
                 attempts: 0,
                 outcomes: 0,
                 journaled: None,
@@ -168,6 +178,7 @@ impl<const W: usize, const D: usize> World<W, D> {
             left,
             second_commit: false,
             stray: false,
+            usurped: false,
             early_round: false,
         }
     }
@@ -176,11 +187,9 @@ impl<const W: usize, const D: usize> World<W, D> {
         self.workers[worker].process == Process::Up
     }
 
-    /// Whether the process takes part in the batch's present run.
-    pub(crate) fn takes_part(&self, worker: usize) -> bool {
-        self.is_up(worker)
-            && !self.batch.stage.is_terminal()
-            && self.workers[worker].joined == Some(self.batch.epoch)
+    /// Whether the process may decide on the batch.
+    pub(crate) fn leads(&self, worker: usize) -> bool {
+        self.workers[worker].lead == Some(self.batch.token) && !self.batch.stage.is_terminal()
     }
 
     pub(crate) fn all_settled(&self) -> bool {
@@ -194,15 +203,23 @@ impl<const W: usize, const D: usize> World<W, D> {
             .any(|document| document.status == status)
     }
 
-    /// Whether the process works on the document in the batch's present run.
+    /// Whether the process works on the document as far as it knows.
     pub(crate) fn works_on(&self, worker: usize, document: usize) -> bool {
         let held = self.workers[worker].held[document];
-        held.is_some_and(|held| held.epoch == self.batch.epoch)
+        held.is_some_and(|held| held.token == self.documents[document].token)
+    }
+
+    /// Gives the batch's lead to a process.
+    pub(crate) fn lead(&mut self, worker: usize) {
+        self.batch.token += 1;
+        self.batch.leader = Some(worker);
+        self.workers[worker].lead = Some(self.batch.token);
+        self.workers[worker].waits_for_round = false;
+        self.alive[worker] = true;
     }
 
     /// Gives a document to a process. What the journal holds is not run again.
     pub(crate) fn give(&mut self, worker: usize, document: usize, answered: bool) {
-        let epoch = self.batch.epoch;
         let row = &mut self.documents[document];
         row.token += 1;
         row.owner = Some(worker);
@@ -211,9 +228,13 @@ impl<const W: usize, const D: usize> World<W, D> {
         } else {
             Step::Unit
         };
-        let token = row.token;
+        let (queued, token) = (row.queued, row.token);
         if answered {
-            self.workers[worker].held[document] = Some(Held { epoch, token, step });
+            self.workers[worker].held[document] = Some(Held {
+                queued,
+                token,
+                step,
+            });
         }
     }
 
@@ -224,10 +245,14 @@ impl<const W: usize, const D: usize> World<W, D> {
         row.owner = None;
     }
 
-    /// Skips what is not settled.
+    /// Skips what is not settled; whoever runs it can write no more.
     pub(crate) fn skip_unfinished(&mut self) {
         for document in 0..D {
-            if !self.documents[document].status.is_settled() {
+            let status = self.documents[document].status;
+            if status == Status::Processing {
+                self.documents[document].token += 1;
+            }
+            if !status.is_settled() {
                 self.settle_document(document, Status::Skipped);
             }
         }
@@ -238,15 +263,17 @@ impl<const W: usize, const D: usize> World<W, D> {
         for document in &mut self.documents {
             if which(document.status) {
                 document.status = Status::Queued;
+                document.queued += 1;
             }
         }
     }
 
-    /// Moves the batch; the end of a run fences whoever took part in it.
+    /// Moves the batch; the end of a run fences whoever led it.
     pub(crate) fn enter(&mut self, stage: Stage) {
         self.batch.stage = stage;
         if stage.is_terminal() {
-            self.batch.epoch += 1;
+            self.batch.leader = None;
+            self.batch.token += 1;
             self.batch.planned = false;
         }
     }
