@@ -5,6 +5,7 @@ use std::{fs, path::PathBuf, process::Command, time::Instant};
 use anyhow::{Context, Result};
 
 use crate::{
+    bench::target,
     generated,
     postgres::Cluster,
     process::{beside, cargo, output, root, run as run_to_end, stop_with_signals},
@@ -30,6 +31,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         })?;
         step("browser pages", || web::build(false))?;
         step("clippy", clippy)?;
+        step("benchmarks", benchmarks)?;
         step("documentation", documentation)?;
         step("dependencies", dependencies)?;
     }
@@ -68,6 +70,15 @@ fn clippy() -> Result<()> {
     let mut clippy = cargo();
     clippy.args(["clippy", "--quiet", "--workspace", "--all-targets"]);
     run_to_end(clippy.args(["--", "-D", "warnings"]))
+}
+
+/// The benchmark of the engine is a workspace of its own: it is built beside this one, with its
+/// dependencies shared, and its tests are run, so that it follows the engine.
+fn benchmarks() -> Result<()> {
+    let manifest = root().join("benches/engine/Cargo.toml");
+    let mut tests = cargo();
+    tests.args(["test", "--quiet", "--manifest-path"]);
+    run_to_end(tests.arg(manifest).env("CARGO_TARGET_DIR", target()?))
 }
 
 fn documentation() -> Result<()> {

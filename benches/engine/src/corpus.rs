@@ -81,12 +81,12 @@ const REPORT: usize = 6;
 /// Paragraphs of a note: one chunk.
 const NOTE: usize = 1;
 
-/// A document of about 7,000 characters.
+/// A document of about 5,800 characters.
 pub(crate) fn report(index: usize) -> String {
     text(index, REPORT)
 }
 
-/// A document of about 1,100 characters.
+/// A document of about 1,000 characters.
 pub(crate) fn note(index: usize) -> String {
     text(index, NOTE)
 }
@@ -164,7 +164,7 @@ mod tests {
         assert_eq!(notes.len(), 2_000);
         assert_eq!(report(7), report(7));
         assert!(
-            (6_000..8_000).contains(&report(7).len()),
+            (5_400..6_200).contains(&report(7).len()),
             "{}",
             report(7).len()
         );

@@ -16,7 +16,7 @@ use knowledge_extraction::{
 };
 use knowledge_server::{
     app::ExtractionWorkflows,
-    store::{DatabaseUrl, ExtractionOrigin, Store, ledger::Ledger},
+    store::{DatabaseUrl, ExtractionOrigin, FoundGraph, Store, ledger::Ledger},
 };
 use knowledge_tables::document;
 use sea_orm::{ActiveValue::Set, EntityTrait};
@@ -131,10 +131,10 @@ impl Direct {
             .pipeline
             .run(text, &self.ontology, &self.config)
             .await?;
-        self.store_graph(text, &graph).await
+        self.store_graph(text, graph).await
     }
 
-    async fn store_graph(&self, text: &str, graph: &DocumentGraph) -> Result<()> {
+    async fn store_graph(&self, text: &str, graph: DocumentGraph) -> Result<()> {
         let organization = OrganizationId::DEFAULT;
         let origin = ExtractionOrigin {
             organization,
@@ -145,7 +145,11 @@ impl Direct {
             extractor: format!("{} {}", self.identity.name, self.identity.version),
         };
         let at = self.ledger.clock().now();
-        Ok(self.store.store_graph(&origin, graph, at).await?)
+        let found = FoundGraph {
+            origin,
+            graph: Arc::new(graph),
+        };
+        Ok(self.store.store_graph(&found, at).await?)
     }
 }
 

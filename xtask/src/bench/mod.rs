@@ -14,6 +14,7 @@ mod sample;
 use anyhow::Result;
 use clap::Subcommand;
 
+pub(crate) use self::program::target;
 use self::{
     case::{Case, Figures},
     database::Databases,

@@ -44,7 +44,7 @@ impl Programs {
 }
 
 /// The folder that cargo builds to: this program is in `debug` or `release` of it.
-fn target() -> Result<PathBuf> {
+pub(crate) fn target() -> Result<PathBuf> {
     let program = env::current_exe()?;
     let folder = program.parent().and_then(Path::parent);
     Ok(folder.context("not built by cargo")?.to_path_buf())
