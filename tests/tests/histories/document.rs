@@ -11,13 +11,19 @@ use strum::IntoEnumIterator;
 
 use super::{
     command::Failure,
-    plan::{Run, Step, Unit},
-    reference::{Reference, done},
+    plan::{Step, Unit},
+    reference::{Process, Reference},
 };
 
 /// A document in the batch.
 #[derive(Debug, Clone)]
 pub(crate) struct Document {
+    /// Who runs it, or ran it last.
+    pub(crate) owner: Option<Process>,
+    /// The token that it was handed out with.
+    pub(crate) token: u32,
+    /// Which of the documents it was to begin.
+    pub(crate) begun: Option<usize>,
     pub(crate) status: DocumentStatus,
     pub(crate) attempt: u32,
     pub(crate) stage: Option<WorkflowStage>,
@@ -32,6 +38,9 @@ impl Document {
     /// A document that waits for its first turn.
     pub(crate) fn new() -> Self {
         Self {
+            owner: None,
+            token: 0,
+            begun: None,
             status: DocumentStatus::Queued,
             attempt: 0,
             stage: None,
@@ -65,13 +74,13 @@ impl Document {
 
 impl Reference {
     pub(crate) fn work(&mut self, server: usize, position: usize) {
-        let run = self.servers[server].runs.get_mut(&position);
+        let held = self.servers[server].runs.get_mut(&position);
         let Some(Step {
             stage,
             entered,
             completed,
             ..
-        }) = run.and_then(Run::advance)
+        }) = held.and_then(|held| held.run.advance())
         else {
             return;
         };
@@ -143,9 +152,9 @@ impl Reference {
         ));
     }
 
-    pub(crate) fn complete(&mut self, server: usize, position: usize) -> String {
+    pub(crate) fn complete(&mut self, server: usize, position: usize) {
         let run = self.servers[server].runs.remove(&position);
-        if let Some(unit) = run.and_then(|run| run.running) {
+        if let Some(unit) = run.and_then(|held| held.run.running) {
             self.record_unit(position, unit);
         }
         let document = &mut self.documents[position];
@@ -153,12 +162,11 @@ impl Reference {
         document.units = PROGRESS_UNITS;
         self.servers[server].completed.insert(position);
         self.event(&format!("DocumentCompleted {position}"));
-        done()
     }
 
-    pub(crate) fn fail(&mut self, server: usize, position: usize, failure: Failure) -> String {
+    pub(crate) fn fail(&mut self, server: usize, position: usize, failure: Failure) {
         let run = self.servers[server].runs.remove(&position);
-        let stage = run.and_then(|run| run.stage());
+        let stage = run.and_then(|held| held.run.stage());
         let retryable = failure == Failure::Retryable;
         let will_retry = retryable && self.round < self.rounds();
         let document = &mut self.documents[position];
@@ -180,7 +188,6 @@ impl Reference {
             self.skip_unfinished();
             self.end(BatchStage::Failed, "BatchFailed");
         }
-        done()
     }
 }
 

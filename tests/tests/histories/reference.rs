@@ -17,17 +17,24 @@ use knowledge_domain::{
 pub(crate) const LEASE_SECONDS: i64 = 10;
 
 /// A process: which server it is, and which of its lives.
-type Process = (usize, u32);
+pub(crate) type Process = (usize, u32);
 
-/// A server that may own the batch.
+/// A document that a server runs, as far as it knows.
+#[derive(Debug, Clone)]
+pub(crate) struct Held {
+    token: u32,
+    pub(crate) run: Run,
+}
+
+/// A server that may lead the batch, and help with it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Server {
     /// Which of the processes that took this place.
     pub(crate) life: u32,
-    /// The token that it believes to hold.
+    /// The token that it believes to lead with.
     pub(crate) token: Option<i64>,
     /// What it runs, by the document's position.
-    pub(crate) runs: BTreeMap<usize, Run>,
+    pub(crate) runs: BTreeMap<usize, Held>,
     /// Outcomes that it recorded, whose answers may have been lost.
     pub(crate) completed: BTreeSet<usize>,
 }
@@ -94,9 +101,16 @@ impl Reference {
         documents.map(|document| u64::from(document.units)).sum()
     }
 
-    /// Whether the server's writes are admitted.
+    /// Whether the server's decisions on the batch are admitted.
     pub(crate) fn admits(&self, server: usize) -> bool {
         self.servers[server].token == Some(self.token) && !self.stage.is_terminal()
+    }
+
+    /// Whether the server's writes of the document are admitted.
+    pub(crate) fn admits_run(&self, server: usize, document: usize) -> bool {
+        let held = self.servers[server].runs.get(&document);
+        let current = |held: &Held| held.token == self.documents[document].token;
+        held.is_some_and(current) && !self.stage.is_terminal()
     }
 
     pub(crate) fn all_settled(&self) -> bool {
@@ -154,92 +168,132 @@ impl Reference {
             Command::CancelByStranger => "not found".to_owned(),
             Command::Retry(server) => self.retry(server),
             Command::Prune => done(),
-            Command::StartDocuments(server, _)
-            | Command::Work(server, ..)
-            | Command::FailUnit(server, _)
-            | Command::Complete(server, _)
-            | Command::CompleteAgain(server, _)
-            | Command::Fail(server, ..)
-            | Command::PlanRound(server)
+            Command::Forget(server) => {
+                self.servers[server].runs.clear();
+                done()
+            }
+            Command::Reclaim(server) => self.reclaim(server),
+            Command::StartDocuments(..) | Command::CompleteAgain(..)
+                if self.stage.is_terminal() =>
+            {
+                fenced()
+            }
+            Command::StartDocuments(server, free) => self.start_documents(server, free),
+            Command::CompleteAgain(..) => done(),
+            Command::Work(server, document, _)
+            | Command::FailUnit(server, document)
+            | Command::Complete(server, document)
+            | Command::Fail(server, document, _) => {
+                if self.admits_run(server, document) {
+                    self.of_run(command)
+                } else {
+                    fenced()
+                }
+            }
+            Command::PlanRound(server)
             | Command::BeginRound(server)
             | Command::Settle(server)
-            | Command::Resolve(server)
-            | Command::ResumeDocuments(server) => {
+            | Command::Resolve(server) => {
                 if self.admits(server) {
-                    self.owned(command)
+                    self.of_leader(command)
                 } else {
-                    "fenced".to_owned()
+                    fenced()
                 }
             }
         };
     }
 
-    /// A command by the owner.
-    fn owned(&mut self, command: Command) -> String {
+    /// A command by whoever leads the batch.
+    fn of_leader(&mut self, command: Command) -> String {
         match command {
-            Command::StartDocuments(server, limit) => self.start_documents(server, limit),
-            Command::Work(server, document, checkpoints) => {
-                for _ in 0..checkpoints {
-                    self.work(server, document);
-                }
-                done()
-            }
-            Command::FailUnit(server, document) => {
-                if let Some(run) = self.servers[server].runs.get_mut(&document) {
-                    run.fail_unit();
-                }
-                done()
-            }
-            Command::Complete(server, document) => self.complete(server, document),
-            Command::Fail(server, document, failure) => self.fail(server, document, failure),
             Command::PlanRound(_) => self.plan_round(),
             Command::BeginRound(_) => self.begin_round(),
             Command::Settle(_) => self.settle(),
-            Command::Resolve(_) => {
+            _ => {
                 self.event("ResolutionCompleted");
                 self.end(BatchStage::Completed, "BatchCompleted");
                 done()
             }
-            Command::ResumeDocuments(server) => self.resume_documents(server),
-            _ => done(),
         }
     }
 
-    fn start_documents(&mut self, server: usize, limit: u32) -> String {
-        let mut started = Vec::new();
+    /// A command by whoever runs a document.
+    fn of_run(&mut self, command: Command) -> String {
+        match command {
+            Command::Work(server, document, checkpoints) => {
+                for _ in 0..checkpoints {
+                    self.work(server, document);
+                }
+            }
+            Command::FailUnit(server, document) => {
+                if let Some(held) = self.servers[server].runs.get_mut(&document) {
+                    held.run.fail_unit();
+                }
+            }
+            Command::Complete(server, document) => self.complete(server, document),
+            Command::Fail(server, document, failure) => self.fail(server, document, failure),
+            _ => {}
+        }
+        done()
+    }
+
+    fn start_documents(&mut self, server: usize, free: u32) -> String {
+        let mut given = Vec::new();
+        let me = self.process(server);
+        let mut left: Vec<usize> = (0..self.documents.len()).collect();
+        left.sort_by_key(|position| self.documents[*position].begun);
+        left.retain(|position| {
+            let document = &self.documents[*position];
+            let owner = document.owner.filter(|owner| *owner != me);
+            document.status == DocumentStatus::Processing
+                && !self.servers[server].runs.contains_key(position)
+                && !owner.is_some_and(|owner| self.is_alive(owner))
+        });
+        for position in left.into_iter().take(free as usize) {
+            self.give(server, position);
+            given.push(position);
+        }
         for position in 0..self.documents.len() {
-            let document = &mut self.documents[position];
             let waits = matches!(
-                document.status,
+                self.documents[position].status,
                 DocumentStatus::Queued | DocumentStatus::Retry
             );
-            if !waits || started.len() >= limit as usize {
-                continue;
+            if waits && given.len() < free as usize {
+                self.start(server, position);
+                given.push(position);
             }
-            document.status = DocumentStatus::Processing;
-            document.attempt += 1;
-            document.stage = None;
-            document.current = 0;
-            document.total = 0;
-            let run = Run::new(&document.journaled);
-            self.servers[server].runs.insert(position, run);
-            self.event(&format!("DocumentStarted {position}"));
-            started.push(position);
         }
-        format!("runs {started:?}")
+        format!("runs {given:?}")
     }
 
-    fn resume_documents(&mut self, server: usize) -> String {
-        let mut resumed = Vec::new();
-        self.servers[server].runs.clear();
-        for (position, document) in self.documents.iter().enumerate() {
-            if document.status == DocumentStatus::Processing {
-                let run = Run::new(&document.journaled);
-                self.servers[server].runs.insert(position, run);
-                resumed.push(position);
-            }
-        }
-        format!("runs {resumed:?}")
+    fn start(&mut self, server: usize, position: usize) {
+        let begun = self
+            .documents
+            .iter()
+            .filter(|document| document.begun.is_some());
+        let next = begun.count();
+        let document = &mut self.documents[position];
+        document.begun.get_or_insert(next);
+        document.status = DocumentStatus::Processing;
+        document.attempt += 1;
+        document.stage = None;
+        document.current = 0;
+        document.total = 0;
+        self.give(server, position);
+        self.event(&format!("DocumentStarted {position}"));
+    }
+
+    /// Hands a document out: whoever had it before can write no more.
+    fn give(&mut self, server: usize, position: usize) {
+        let owner = self.process(server);
+        let document = &mut self.documents[position];
+        document.token += 1;
+        document.owner = Some(owner);
+        let held = Held {
+            token: document.token,
+            run: Run::new(&document.journaled),
+        };
+        self.servers[server].runs.insert(position, held);
     }
 
     pub(crate) fn rounds(&self) -> u32 {
@@ -252,7 +306,11 @@ impl Reference {
 
     pub(crate) fn skip_unfinished(&mut self) {
         for position in 0..self.documents.len() {
-            if !self.documents[position].status.is_settled() {
+            let status = self.documents[position].status;
+            if status == DocumentStatus::Processing {
+                self.documents[position].token += 1;
+            }
+            if !status.is_settled() {
                 self.documents[position].status = DocumentStatus::Skipped;
                 self.event(&format!("DocumentSkipped {position}"));
             }
@@ -324,13 +382,19 @@ impl Reference {
         "claimed".to_owned()
     }
 
+    fn reclaim(&mut self, server: usize) -> String {
+        if self.stage.is_terminal() || self.owner != Some(self.process(server)) {
+            return "not claimed".to_owned();
+        }
+        self.lease_to(server);
+        "claimed".to_owned()
+    }
+
     fn lease_to(&mut self, server: usize) {
         self.token += 1;
         self.owner = Some(self.process(server));
         self.beat(server);
         self.servers[server].token = Some(self.token);
-        self.servers[server].runs.clear();
-        self.servers[server].completed.clear();
     }
 
     fn cancel(&mut self) -> String {
@@ -368,7 +432,10 @@ impl Reference {
     /// Whether a server can give a command at all: whatever it believes, it does in the order in
     /// which a runner does it.
     pub(crate) fn allows(&self, command: Command) -> bool {
-        let run = |server: usize, document: usize| self.servers[server].runs.get(&document);
+        let run = |server: usize, document: usize| {
+            let held = self.servers[server].runs.get(&document);
+            held.map(|held| &held.run)
+        };
         match command {
             Command::Work(server, document, _) => {
                 run(server, document).is_some_and(|run| !run.is_done())
@@ -394,11 +461,12 @@ impl Reference {
                 let ready = self.stage == BatchStage::Resolving;
                 self.has_token(server) && (ready || !self.admits(server))
             }
-            Command::StartDocuments(server, _)
-            | Command::BeginRound(server)
-            | Command::ResumeDocuments(server) => self.has_token(server),
+            Command::BeginRound(server) => self.has_token(server),
             Command::StartAgain { .. }
+            | Command::StartDocuments(..)
+            | Command::Forget(_)
             | Command::Claim { .. }
+            | Command::Reclaim(_)
             | Command::Beat(_)
             | Command::Release(_)
             | Command::Crash(_)
@@ -436,4 +504,8 @@ impl Reference {
 
 pub(crate) fn done() -> String {
     "done".to_owned()
+}
+
+fn fenced() -> String {
+    "fenced".to_owned()
 }

@@ -2,8 +2,8 @@
 //! enough to be read.
 //!
 //! Two servers share a batch of up to three documents: they start, work, fail, complete, crash, come
-//! late, take over from each other and are steered, in any order that a server could come upon, with
-//! leases that hold or have passed on. After every command its answer and every row that matters are
+//! late, take the lead and documents over from each other and are steered, in any order that a
+//! server could come upon, with leases that hold or have passed on. After every command its answer and every row that matters are
 //! what the rules say; after the last one the database keeps every invariant that `knowledge verify`
 //! knows. `KNOWLEDGE_HISTORIES` says how many histories are tried on each database.
 //!
@@ -110,33 +110,30 @@ fn commands_of(state: &Reference, server: usize) -> Vec<(u32, Command)> {
         (3, Command::Beat(server)),
         (1, Command::Release(server)),
         (1, Command::Crash(server)),
-        (retry, Command::Retry(server)),
-    ];
-    let owned = commands_of_owner(state, server).into_iter();
-    let admitted = state.admits(server);
-    commands.extend(owned.map(|(weight, command)| (if admitted { weight } else { 1 }, command)));
-    commands
-}
-
-fn commands_of_owner(state: &Reference, server: usize) -> Vec<(u32, Command)> {
-    let mut commands = vec![
+        (1, Command::Forget(server)),
+        (1, Command::Reclaim(server)),
         (6, Command::StartDocuments(server, 1)),
         (6, Command::StartDocuments(server, 3)),
-        (3, Command::ResumeDocuments(server)),
-        (6, Command::Settle(server)),
-        (6, Command::Resolve(server)),
-        (6, Command::PlanRound(server)),
-        (6, Command::BeginRound(server)),
+        (retry, Command::Retry(server)),
     ];
+    let usual = |admitted: bool, weight: u32| if admitted { weight } else { 1 };
+    let leads = usual(state.admits(server), 6);
+    commands.extend([
+        (leads, Command::Settle(server)),
+        (leads, Command::Resolve(server)),
+        (leads, Command::PlanRound(server)),
+        (leads, Command::BeginRound(server)),
+    ]);
     for document in 0..state.documents.len() {
+        let runs = |weight| usual(state.admits_run(server, document), weight);
         commands.extend([
-            (9, Command::Work(server, document, 1)),
-            (9, Command::Work(server, document, 3)),
-            (12, Command::Work(server, document, CHECKPOINTS)),
-            (3, Command::FailUnit(server, document)),
-            (18, Command::Complete(server, document)),
-            (2, Command::CompleteAgain(server, document)),
-            (2, Command::Fail(server, document, Failure::Retryable)),
+            (runs(9), Command::Work(server, document, 1)),
+            (runs(9), Command::Work(server, document, 3)),
+            (runs(12), Command::Work(server, document, CHECKPOINTS)),
+            (runs(3), Command::FailUnit(server, document)),
+            (runs(18), Command::Complete(server, document)),
+            (1, Command::CompleteAgain(server, document)),
+            (runs(2), Command::Fail(server, document, Failure::Retryable)),
             (1, Command::Fail(server, document, Failure::Permanent)),
         ]);
     }
@@ -286,8 +283,8 @@ const EVERYTHING: &[&str] = &[
     "PlanRound: no",
     "ResolutionCompleted",
     "Resolve: fenced",
-    "ResumeDocuments: fenced",
-    "ResumeDocuments: runs",
+    "Reclaim: claimed",
+    "Reclaim: not",
     "Retry: changed",
     "Retry: refused",
     "Settle: Ended",

@@ -22,7 +22,7 @@ use knowledge_server::{
         Pruning, Store,
         ledger::{
             Created, DocumentOutcome, DocumentRun, FailedDocument, FailedUnit, Lease, Ledger,
-            LedgerError, NextRound, Owner, PassOutcome, PreparedBatch, SteerOutcome,
+            LedgerError, NextRound, Owner, PassOutcome, PreparedBatch, StartRequest, SteerOutcome,
         },
     },
 };
@@ -134,6 +134,8 @@ impl Subject {
                 let server = &self.servers[server];
                 server.ledger.release(&server.owner).await?;
             }
+            Command::Forget(server) => self.servers[server].runs.clear(),
+            Command::Reclaim(server) => return self.reclaim(server).await,
             Command::Crash(place) => self.servers[place] = server(&self.store, &self.clock),
             Command::TimePasses => {
                 self.clock.0.fetch_add(LEASE_SECONDS, Ordering::SeqCst);
@@ -160,23 +162,21 @@ impl Subject {
         Ok(done())
     }
 
-    /// A command that carries the server's lease.
+    /// A command to share the documents, or to lead the batch.
     async fn of_owner(
         &mut self,
         command: Command,
         before: &Reference,
     ) -> Result<String, LedgerError> {
         match command {
-            Command::StartDocuments(server, limit) => {
+            Command::StartDocuments(server, free) => {
+                let organization = self.request.organization;
                 let server = &mut self.servers[server];
-                let runs = server.ledger.start_documents(server.lease(), limit);
-                let runs = runs.await?;
-                return Ok(keep(&self.documents, &mut server.runs, runs));
-            }
-            Command::ResumeDocuments(server) => {
-                let server = &mut self.servers[server];
-                let runs = server.ledger.resume_documents(server.lease()).await?;
-                server.runs.clear();
+                let request = server.ask(free);
+                let started = server
+                    .ledger
+                    .start_documents(organization, self.batch, request);
+                let runs = started.await?.runs;
                 return Ok(keep(&self.documents, &mut server.runs, runs));
             }
             Command::PlanRound(server) => {
@@ -213,7 +213,7 @@ impl Subject {
         command: Command,
         before: &Reference,
     ) -> Result<(), LedgerError> {
-        let run = |server: usize, document: usize| &before.servers[server].runs[&document];
+        let run = |server: usize, document: usize| &before.servers[server].runs[&document].run;
         match command {
             Command::Work(server, document, checkpoints) => {
                 let run = run(server, document).clone();
@@ -256,8 +256,7 @@ impl Subject {
     ) -> Result<(), LedgerError> {
         let server = &mut self.servers[server];
         let run = server.runs[&document];
-        let lease = server.lease();
-        server.ledger.fail_document(lease, run, failed).await?;
+        server.ledger.fail_document(run, failed).await?;
         server.runs.remove(&document);
         Ok(())
     }
@@ -289,6 +288,19 @@ impl Subject {
         Ok("claimed".to_owned())
     }
 
+    async fn reclaim(&mut self, server: usize) -> Result<String, LedgerError> {
+        let organization = self.request.organization;
+        let server = &mut self.servers[server];
+        let claim = server
+            .ledger
+            .reclaim(organization, self.batch, &server.owner);
+        let Some(lease) = claim.await? else {
+            return Ok("not claimed".to_owned());
+        };
+        server.take(lease);
+        Ok("claimed".to_owned())
+    }
+
     async fn work(
         &mut self,
         server: usize,
@@ -301,10 +313,9 @@ impl Subject {
             let Some(step) = run.advance() else {
                 break;
             };
-            let made =
-                server
-                    .ledger
-                    .checkpoint(server.lease(), server.runs[&document], checkpoint(&step));
+            let made = server
+                .ledger
+                .checkpoint(server.runs[&document], checkpoint(&step));
             made.await?;
         }
         Ok(())
@@ -324,7 +335,7 @@ impl Subject {
             next_attempt_at: Some(self.clock.now()),
         };
         let run = server.runs[&document];
-        server.ledger.fail_unit(server.lease(), run, failed).await?;
+        server.ledger.fail_unit(run, failed).await?;
         Ok(())
     }
 
@@ -359,8 +370,7 @@ impl Subject {
             graph: Some(found_graph(origin, &name)),
         };
         let server = &self.servers[server];
-        let lease = server.lease();
-        server.ledger.complete_document(lease, run, outcome).await?;
+        server.ledger.complete_document(run, outcome).await?;
         Ok(())
     }
 }
@@ -373,8 +383,20 @@ impl Server {
 
     fn take(&mut self, lease: Lease) {
         self.lease = Some(lease);
-        self.runs.clear();
-        self.completed.clear();
+    }
+
+    /// A request for documents that only the server's room limits.
+    fn ask(&self, free: u32) -> StartRequest {
+        let running = u32::try_from(self.runs.len()).unwrap_or(u32::MAX);
+        StartRequest {
+            owner: self.owner.clone(),
+            running,
+            held: self.runs.values().map(|run| run.execution).collect(),
+            free,
+            share: u32::MAX,
+            recheck: true,
+            alone: false,
+        }
     }
 }
 
@@ -389,6 +411,7 @@ fn server(store: &Store, clock: &Arc<SetClock>) -> Server {
     let owner = Owner {
         name: format!("history:{}", ledger.entropy().uuid_v7()),
         ttl: Duration::from_secs(LEASE_SECONDS.unsigned_abs()),
+        shares: true,
     };
     Server {
         ledger,

@@ -57,6 +57,8 @@ pub(crate) async fn positions(store: &Store, batch: BatchId) -> Vec<BatchDocumen
 
 pub(crate) fn prepared(organization: OrganizationId, request: Request) -> PreparedBatch {
     let options = BatchOptions {
+        // No command waits for another document's place.
+        concurrency: Some(64),
         failure_policy: Some(request.policy),
         max_retries: Some(request.rounds.into()),
         enable_entity_resolution: Some(request.resolution),
@@ -132,6 +134,7 @@ pub(crate) fn refusal(error: &LedgerError) -> String {
         LedgerError::NotFound(_) => "not found".to_owned(),
         LedgerError::Fenced(_) => "fenced".to_owned(),
         LedgerError::Refused { .. } => "refused".to_owned(),
+        LedgerError::OutOfOrder(_) => "out of order".to_owned(),
         LedgerError::Store(error) => format!("the store failed: {error:?}"),
     }
 }

@@ -26,8 +26,10 @@ pub(crate) enum Command {
     StartAgain {
         same: bool,
     },
-    /// Documents get their turn, at most so many.
+    /// The server asks for documents: what nobody runs any more, then what waits; at most so many.
     StartDocuments(usize, u32),
+    /// The server loses the tasks of its documents, and does not know it.
+    Forget(usize),
     /// So many checkpoints of a document that the server runs.
     Work(usize, usize, u8),
     /// An attempt of the unit that runs fails; it is tried again.
@@ -41,13 +43,13 @@ pub(crate) enum Command {
     BeginRound(usize),
     Settle(usize),
     Resolve(usize),
-    /// The batch is taken over, by force where no other server can be alive.
+    /// The lead is taken over, by force where no other server can be alive.
     Claim {
         server: usize,
         force: bool,
     },
-    /// What an earlier owner left running goes on.
-    ResumeDocuments(usize),
+    /// The lead is taken again by the server that has it.
+    Reclaim(usize),
     /// The server's leases are extended.
     Beat(usize),
     /// The server gives its leases up.
