@@ -253,6 +253,10 @@ impl Reference {
             self.give(server, position);
             given.push(position);
         }
+        if !given.is_empty() {
+            // Whoever takes over says that it is alive.
+            self.beat(server);
+        }
         for position in 0..self.documents.len() {
             let waits = matches!(
                 self.documents[position].status,

@@ -8,14 +8,23 @@
 //!
 //! | step | in `knowledge-server` |
 //! |---|---|
-//! | `Lead` | `Ledger::claim` and `Ledger::reclaim` |
-//! | `Claim`, `TakeOver`, `Resume` | `Ledger::start_documents` (`turn.rs`: `start`, `resume`) |
-//! | `Record` | `Ledger::checkpoint` |
+//! | `Lead` | `Ledger::claim` and `Ledger::reclaim`: `BatchChange::lease_to` |
+//! | `Claim`, `TakeOver`, `Resume` | `Ledger::start_documents`: `start`, `take_over` and `resume` of `turn.rs` |
+//! | `Record` | `Ledger::checkpoint`: `record`, for a workflow that is `running` |
 //! | `Complete`, `Fail` | `Ledger::complete_document`, `Ledger::fail_document` |
 //! | `PlanRound`, `BeginRound` | `Ledger::plan_round`, `Ledger::begin_round` |
 //! | `Settle`, `Resolve`, `GiveUp` | `Ledger::settle`, `Ledger::resolve`, `Ledger::fail_batch` |
 //! | `Beat`, `Expire` | `Ledger::heartbeat`, and a row of `server` that runs out |
 //! | `Cancel`, `Retry` | `Ledger::cancel`, `Ledger::retry` |
+//!
+//! `BatchChange::admit` checks the tokens: `Rule::DocumentToken` is its `Right::Run`, and
+//! `Rule::LeaderToken` its `Right::Leader`. `Rule::Stopped` is what a cancel leaves:
+//! `cancel_executions` raises the tokens, and `running` and `admit` refuse what has ended.
+//! `Rule::UnitOnce` stands for `proof.rs`, which finds out whether a commit without an answer was
+//! made. `Rule::FullPass` is in the runner, whose pass ends when no document waits or runs anywhere.
+//!
+//! Left out: a batch's concurrency and the servers' shares of it, suspensions, and drains, which are
+//! crashes that give their leases up.
 //!
 //! Every fault takes from a budget, and every other step brings the batch nearer to its end, so
 //! that no path is endless: a state in which nothing goes on by itself is one where work stopped.

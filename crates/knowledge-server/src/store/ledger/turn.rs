@@ -22,7 +22,7 @@ use super::{
     change::BatchChange,
     document::{in_order, of_status},
     execution,
-    lease::alive,
+    lease::{alive, register},
     rows::{is_running, move_to},
     writer::Scope,
 };
@@ -226,6 +226,8 @@ async fn take_over(
     }
     change.queue.others = Some(others);
     if !runs.is_empty() {
+        // Two whose leases have run out would take a document from each other again and again.
+        register(&change.tx, &request.owner, change.entropy(), now).await?;
         hit(FailurePoint::ResumeBeforeCommit);
     }
     Ok((runs, others))
