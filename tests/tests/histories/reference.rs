@@ -167,7 +167,6 @@ impl Reference {
             Command::Cancel => self.cancel(),
             Command::CancelByStranger => "not found".to_owned(),
             Command::Retry(server) => self.retry(server),
-            Command::Prune => done(),
             Command::Forget(server) => {
                 self.servers[server].runs.clear();
                 done()
@@ -179,7 +178,7 @@ impl Reference {
                 fenced()
             }
             Command::StartDocuments(server, free) => self.start_documents(server, free),
-            Command::CompleteAgain(..) => done(),
+            Command::CompleteAgain(..) | Command::Prune => done(),
             Command::Work(server, document, _)
             | Command::FailUnit(server, document)
             | Command::Complete(server, document)

@@ -126,6 +126,10 @@ pub(crate) struct Budget {
 }
 
 /// Everything.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is what one property asks for"
+)]
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct World<const W: usize, const D: usize> {
     pub(crate) batch: Batch,
