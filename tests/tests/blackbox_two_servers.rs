@@ -8,9 +8,6 @@ use knowledge_tests::{
     faults::FAULTY,
 };
 
-/// Longer than the lease of [`FAULTY`].
-const BEYOND_THE_LEASE: Duration = Duration::from_secs(3);
-
 /// Longer than PostgreSQL lets a transaction be idle.
 const BEYOND_A_TRANSACTION: Duration = Duration::from_secs(12);
 
@@ -80,9 +77,8 @@ fn one_that_was_suspended_writes_nothing_more() {
             bodies,
         } = disturbed;
         server.signal("STOP");
-        tokio::time::sleep(BEYOND_THE_LEASE).await;
-        server.signal("CONT");
         expected.check(other.client(), &id).await;
+        server.signal("CONT");
         expected.check(server.client(), &id).await;
         refused(&server).await;
         assert!(server.terminate().success());

@@ -128,7 +128,11 @@ impl Registry {
 
     /// Whether this process runs the batch.
     pub(super) fn runs(&self, batch: BatchId) -> bool {
-        lock(&self.running).contains_key(&batch)
+        // A task that panicked is done, and was not forgotten.
+        let running = lock(&self.running);
+        running
+            .get(&batch)
+            .is_some_and(|entry| !entry.done.is_cancelled())
     }
 
     /// The batches that this process runs.

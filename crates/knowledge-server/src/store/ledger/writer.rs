@@ -68,8 +68,8 @@ pub(super) struct Environment {
 impl Environment {
     fn count<T>(&self, result: &Result<T, LedgerError>) {
         if let Err(LedgerError::Fenced(batch)) = result {
-            self.fenced.fetch_add(1, Ordering::Relaxed);
-            tracing::debug!(%batch, "a change was refused: its right has passed on");
+            let refused = self.fenced.fetch_add(1, Ordering::Relaxed) + 1;
+            tracing::info!(%batch, refused, "a change was refused: its right has passed on");
         }
     }
 }
