@@ -12,7 +12,7 @@ mod test;
 mod tools;
 mod web;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -35,15 +35,9 @@ enum Task {
     Docs(generated::Arguments),
     /// Run a batch over the demo corpus and show what it finds
     Demo(demo::Arguments),
-    /// Measure the offline extractor on annotated documents; build with --release for speed
-    Eval {
-        /// A folder with documents and gold.jsonl
-        #[arg(long)]
-        data: PathBuf,
-        /// Print JSON instead of a table
-        #[arg(long)]
-        json: bool,
-    },
+    /// Measure the offline extractor on annotated documents, or the resolver; build with --release
+    /// for speed
+    Eval(eval::Arguments),
     /// Measure the engine, in release mode
     Bench(bench::Arguments),
     /// Kill servers at random moments and named points, and compare what becomes of their batches
@@ -59,7 +53,7 @@ fn main() -> ExitCode {
         Task::Schema(arguments) => generated::schema(&arguments),
         Task::Docs(arguments) => generated::docs(&arguments),
         Task::Demo(arguments) => demo::run(&arguments),
-        Task::Eval { data, json } => eval::run(&data, json),
+        Task::Eval(arguments) => eval::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Storm(arguments) => storm::run(&arguments),
         Task::Test(arguments) => test::run(&arguments),

@@ -126,6 +126,8 @@ id!(/// A stretch of text that a relation rests on.
     EvidenceId, "evid");
 id!(/// Entities that mean the same thing.
     ClusterId, "clus");
+id!(/// What entities with one name, class and identity have in common.
+    FormId, "form");
 
 impl OrganizationId {
     /// The organisation of a server without API keys; the same in every database, so that derived
@@ -206,6 +208,14 @@ impl ClusterId {
     #[must_use]
     pub fn derive(organization: OrganizationId, key: &str) -> Self {
         Self(derive(organization.uuid(), &["cluster", key]))
+    }
+}
+
+impl FormId {
+    /// The id of the form with this key within an organisation.
+    #[must_use]
+    pub fn derive(organization: OrganizationId, key: &str) -> Self {
+        Self(derive(organization.uuid(), &["form", key]))
     }
 }
 

@@ -1,79 +1,37 @@
-//! Entities to clusters, canonical faces and sameAs links.
+//! Entities to clusters, canonical faces and sameAs links; tables to pairs.
 //!
-//! Pure: it is given entities and the clusters that they may join, and says what to write. It
-//! owns no storage and no order: the same entities give the same clusters, however they arrive.
+//! Pure: it is given entities and says which mean the same, who faces them, and why. It owns no
+//! storage and no order: the same entities give the same clusters, however they arrive.
 //!
-//! Today entities meet when their normalised names and their types are the same
-//! ([`cluster_key`]); nothing else merges.
+//! Entities with one name, class and identity are one [`Form`]. Forms that share a block are
+//! compared ([`compare()`]); those that are linked are clustered ([`cluster()`]) under constraints
+//! that no chain gets round. [`resolve()`] does it for entities in memory, [`Exploration`] for the
+//! part of a stored graph that new entities may change.
 
+mod block;
 mod canonical;
-mod key;
+mod cluster;
+mod compare;
+mod explore;
+mod form;
+mod hash;
+mod kind;
+mod lexicon;
+mod name;
+mod resolve;
+mod sketch;
+mod table;
 
-use std::collections::BTreeMap;
-
-pub use canonical::select as select_canonical;
-pub use key::{cluster_key, normalise};
-use knowledge_domain::{graph::Confidence, ids::EntityId};
-
-/// What resolution knows of an entity.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Candidate {
-    /// The entity.
-    pub id: EntityId,
-    /// Its canonical name in its document.
-    pub name: String,
-    /// Its classes, at least one.
-    pub types: Vec<String>,
-    /// How many attributes are known.
-    pub attributes: u32,
-    /// How many mentions it has.
-    pub mentions: u32,
-    /// How sure the extractor is.
-    pub confidence: Confidence,
-}
-
-/// A cluster after resolution.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Cluster {
-    /// What its members agree on.
-    pub key: String,
-    /// The member that faces it.
-    pub canonical: EntityId,
-    /// Members by id, those that were there before among them.
-    pub members: Vec<EntityId>,
-    /// Classes that all members have, sorted.
-    pub shared_types: Vec<String>,
-}
-
-/// Puts entities into clusters: `candidates` are the new ones and every member of the clusters
-/// that share a key with one of them. Clusters come sorted by key.
-#[must_use]
-pub fn resolve(candidates: &[Candidate]) -> Vec<Cluster> {
-    let mut by_key: BTreeMap<String, BTreeMap<EntityId, &Candidate>> = BTreeMap::new();
-    for candidate in candidates {
-        by_key
-            .entry(cluster_key(&candidate.name, &candidate.types))
-            .or_default()
-            .insert(candidate.id, candidate);
-    }
-    by_key
-        .into_iter()
-        .filter_map(|(key, members)| cluster(key, &members))
-        .collect()
-}
-
-fn cluster(key: String, members: &BTreeMap<EntityId, &Candidate>) -> Option<Cluster> {
-    let canonical = select_canonical(members.values().copied())?;
-    let mut shared_types = canonical.types.clone();
-    shared_types.retain(|class| members.values().all(|member| member.types.contains(class)));
-    shared_types.sort();
-    Some(Cluster {
-        key,
-        canonical: canonical.id,
-        members: members.keys().copied().collect(),
-        shared_types,
-    })
-}
+pub use canonical::{Face, FaceStrategy, select_face};
+pub use cluster::{Decisions, Edge, FormCluster, cluster};
+pub use compare::{Comparison, Conflict, Feature, Rule, Settings, Side, Weights, compare};
+pub use explore::{Exploration, Explored};
+pub use form::{Candidate, Form};
+pub use kind::Kind;
+pub use name::normalise;
+pub use resolve::{Cluster, Member, resolve};
+pub use sketch::Sketch;
+pub use table::{Link, Record, link_tables};
 
 #[cfg(test)]
 mod tests;

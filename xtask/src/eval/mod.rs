@@ -1,18 +1,21 @@
-//! `cargo xtask eval`: how good and how fast the offline extractor is on annotated documents.
+//! `cargo xtask eval`: how good and how fast the offline extractor is on annotated documents, and
+//! how good the resolver.
 
 mod data;
 mod relations;
 mod report;
+mod resolution;
 mod score;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
+use clap::Subcommand;
 use data::{GoldDocument, Layout, label};
 use knowledge_domain::{Ontology, graph::DocumentGraph};
 use knowledge_extraction::{ExtractionPipeline, OfflineExtractor, PipelineConfig};
@@ -25,8 +28,45 @@ const MEASURE: Duration = Duration::from_millis(1500);
 /// Labels whose mentions are names.
 const NAMED: &[&str] = &["PER", "ORG", "LOC", "MISC"];
 
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    part: Option<Part>,
+    /// A folder with documents and gold.jsonl
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Print JSON instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Part {
+    /// The resolver, on annotated documents and on tables with known pairs
+    Resolution {
+        /// A folder with gold.jsonl, or LEFT-RIGHT with LEFT.tsv, RIGHT.tsv and gt.tsv; or one that
+        /// has such folders
+        #[arg(long)]
+        data: PathBuf,
+        /// Print JSON instead of tables
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    match &arguments.part {
+        Some(Part::Resolution { data, json }) => resolution::run(data, *json),
+        None => {
+            let data = arguments.data.as_deref();
+            extractor(data.context("say where the documents are with --data")?, arguments.json)
+        }
+    }
+}
+
 /// Evaluates the documents of a folder and prints a table, or JSON.
-pub(crate) fn run(data: &Path, json: bool) -> Result<()> {
+fn extractor(data: &Path, json: bool) -> Result<()> {
     let (layout, documents) = data::load(data)?;
     ensure!(!documents.is_empty(), "no documents in {}", data.display());
     let mut tally = Tally::default();

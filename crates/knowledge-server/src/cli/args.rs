@@ -28,6 +28,8 @@ pub(super) enum Command {
     Batch(BatchArguments),
     /// Write the graph of a batch, or of everything.
     Export(Export),
+    /// Find the rows of tables that mean the same.
+    Resolve(Resolve),
     /// Check that the database keeps its promises; changes nothing.
     Verify(Verify),
     /// Remove what finished work kept to be resumed; the graph and the events stay.
@@ -239,6 +241,22 @@ pub(super) struct Export {
     /// `sqlite://PATH` or `postgres://USER:PASSWORD@HOST:PORT/NAME`.
     #[arg(long, value_name = "URL")]
     pub(super) database: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Resolve {
+    /// Tab-separated values, the first of a line its id.
+    #[arg(long, value_name = "FILE")]
+    pub(super) left: PathBuf,
+    /// The table to compare with; without it the left one with itself.
+    #[arg(long, value_name = "FILE")]
+    pub(super) right: Option<PathBuf>,
+    /// The first line of each table names its columns.
+    #[arg(long)]
+    pub(super) header: bool,
+    /// Print a JSON object a line.
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -11,6 +11,7 @@ mod export;
 mod extract;
 mod inputs;
 mod prune;
+mod resolve;
 mod serve;
 mod verify;
 mod watch;
@@ -60,6 +61,7 @@ fn run(arguments: Arguments) -> anyhow::Result<Ended> {
             print(&graphql::sdl())?;
             return Ok(Ended::Done);
         }
+        Command::Resolve(command) => return resolve::run(&command),
         other => other,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -68,7 +70,7 @@ fn run(arguments: Arguments) -> anyhow::Result<Ended> {
         .context("the runtime cannot be started")?;
     runtime.block_on(async {
         match command {
-            Command::Schema => Ok(Ended::Done),
+            Command::Schema | Command::Resolve(_) => Ok(Ended::Done),
             Command::Serve(command) => {
                 let config = Config::load(&command.overrides())?;
                 serve::run(&command, config).await

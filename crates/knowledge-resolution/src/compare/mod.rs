@@ -1,0 +1,209 @@
+//! How alike two forms are, and why: a rule for their names, features with visible weights, and
+//! what forbids that they are one.
+
+mod conflict;
+mod names;
+
+pub use conflict::Conflict;
+pub(crate) use conflict::conflict;
+use serde::Serialize;
+
+use crate::{Form, form::Prepared};
+
+/// The settings of resolution; the same for all data.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settings {
+    /// Forms whose score is at least this are linked.
+    pub accept: f64,
+    /// How much better the best of several full forms must be for a short form to mean it.
+    pub margin: f64,
+    /// Names that a cluster has at most without review.
+    pub max_forms: usize,
+    /// Forms that share a block at most; a larger block says nothing.
+    pub max_block: usize,
+    /// What each feature weighs.
+    pub weights: Weights,
+}
+
+/// What the features of a comparison weigh; a feature that is not known weighs nothing.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Weights {
+    /// How alike the names are, by the rule that fits best.
+    pub name: f64,
+    /// Whether the classes agree.
+    pub types: f64,
+    /// Whether what identifies agrees; counts where both have it.
+    pub identity: f64,
+    /// Whether documents relate both to the same things; counts where they do.
+    pub neighbours: f64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            accept: 0.85,
+            margin: 0.08,
+            max_forms: 50,
+            max_block: 64,
+            weights: Weights {
+                name: 0.7,
+                types: 0.1,
+                identity: 0.1,
+                neighbours: 0.1,
+            },
+        }
+    }
+}
+
+/// Why two names may mean one thing.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    strum::Display,
+    strum::EnumString,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Rule {
+    /// The names are the same but for dress.
+    ExactName,
+    /// The words that count are the same: `University of Port Selby`, `Port Selby University`.
+    SameWords,
+    /// A document uses the one name for the other.
+    Alias,
+    /// Initials or a middle name are left out: `E. Brandt`, `Elias Brandt`.
+    Initials,
+    /// A name without some of its words: `Meridian Optical`, `Meridian Optical Works`.
+    ShortForm,
+    /// Only a surname or a given name: `Brandt`.
+    PartOfName,
+    /// The initials of the words.
+    Acronym,
+    /// A slip of the pen: `Lindqvist`, `Lindquist`.
+    SimilarName,
+    /// A person decided it.
+    Manual,
+}
+
+/// One measure of a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Feature {
+    /// `name`, `types`, `identity` or `neighbours`.
+    pub name: &'static str,
+    /// 0..1.
+    pub value: f64,
+    /// Its share of the score is `weight × value` of the sum of all weights.
+    pub weight: f64,
+}
+
+/// How alike two forms are, and why.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Comparison {
+    /// The rule that their names follow; none when they have nothing in common.
+    pub rule: Option<Rule>,
+    /// The measures; empty without a rule.
+    pub features: Vec<Feature>,
+    /// The weighted mean of the measures, 0..1.
+    pub score: f64,
+    /// What forbids that they are one, whatever the score.
+    pub conflict: Option<Conflict>,
+    /// Whether the one is short for the other, which it is only while it is for no other.
+    pub short: Option<Side>,
+}
+
+/// One of two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// The first.
+    Left,
+    /// The second.
+    Right,
+}
+
+impl Comparison {
+    /// Whether the two are linked.
+    #[must_use]
+    pub fn accepted(&self, settings: &Settings) -> bool {
+        self.conflict.is_none() && self.score >= settings.accept
+    }
+}
+
+/// Compares two forms; the other way round gives the same with the sides exchanged.
+#[must_use]
+pub fn compare(left: &Form, right: &Form, settings: &Settings) -> Comparison {
+    compare_prepared(&Prepared::new(left), &Prepared::new(right), settings)
+}
+
+pub(crate) fn compare_prepared(
+    left: &Prepared<'_>,
+    right: &Prepared<'_>,
+    settings: &Settings,
+) -> Comparison {
+    let Some(found) = names::rule(left, right) else {
+        return Comparison {
+            rule: None,
+            features: Vec::new(),
+            score: 0.0,
+            conflict: conflict(left, right),
+            short: None,
+        };
+    };
+    let features = features(left, right, found.value, &settings.weights);
+    let together = conflict::together(left, right).filter(|_| found.rule == Rule::SimilarName);
+    Comparison {
+        rule: Some(found.rule),
+        score: weighted_mean(&features),
+        features,
+        conflict: conflict(left, right).or(together),
+        short: found.short,
+    }
+}
+
+fn features(
+    left: &Prepared<'_>,
+    right: &Prepared<'_>,
+    name: f64,
+    weights: &Weights,
+) -> Vec<Feature> {
+    let mut features = Vec::with_capacity(4);
+    let mut add = |name, value, weight| {
+        features.push(Feature {
+            name,
+            value,
+            weight,
+        });
+    };
+    add("name", name, weights.name);
+    let typed = left.form.is_untyped() == right.form.is_untyped();
+    add("types", if typed { 1.0 } else { 0.7 }, weights.types);
+    let agree = left.form.identity.iter().any(|(attribute, value)| {
+        let other = right.form.identity.get(attribute);
+        other.is_some_and(|other| !conflict::contradict(value, other))
+    });
+    if agree {
+        add("identity", 1.0, weights.identity);
+    }
+    let shared = left.form.neighbours.shared(&right.form.neighbours);
+    if shared > 0 {
+        let value = if shared > 1 { 1.0 } else { 0.9 };
+        add("neighbours", value, weights.neighbours);
+    }
+    features
+}
+
+fn weighted_mean(features: &[Feature]) -> f64 {
+    let weights: f64 = features.iter().map(|feature| feature.weight).sum();
+    let sum: f64 = features
+        .iter()
+        .map(|feature| feature.weight * feature.value)
+        .sum();
+    if weights > 0.0 { sum / weights } else { 0.0 }
+}

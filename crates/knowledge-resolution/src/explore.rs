@@ -1,0 +1,162 @@
+//! The part of a stored graph that new forms may change, found block by block.
+//!
+//! Whoever stores forms asks an [`Exploration`] what it wants to know next, answers, and finally
+//! gets the clusters of every form that is connected with the ones that it began with. What is not
+//! connected is never read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    Decisions, Edge, Form, FormCluster, Settings, cluster, compare::compare_prepared,
+    form::Prepared,
+};
+
+/// Forms that are connected with the ones that it began with, as far as they are known.
+#[derive(Debug)]
+pub struct Exploration {
+    settings: Settings,
+    /// Forms of the components.
+    reached: BTreeMap<String, Form>,
+    /// Forms that were compared, and are connected with none that was reached.
+    seen: BTreeMap<String, Form>,
+    /// Reached forms whose blocks are to be read.
+    frontier: BTreeSet<String>,
+    /// Pairs that are linked.
+    edges: BTreeMap<(String, String), Edge>,
+    compared: BTreeSet<(String, String)>,
+}
+
+/// What came of an exploration.
+#[derive(Debug)]
+pub struct Explored {
+    /// The forms, sorted by key.
+    pub forms: Vec<Form>,
+    /// Their clusters, by places in `forms`.
+    pub clusters: Vec<FormCluster>,
+}
+
+impl Exploration {
+    /// Begins with some forms.
+    #[must_use]
+    pub fn new(settings: Settings, forms: impl IntoIterator<Item = Form>) -> Self {
+        let reached: BTreeMap<String, Form> = forms
+            .into_iter()
+            .map(|form| (form.key.clone(), form))
+            .collect();
+        Self {
+            settings,
+            frontier: reached.keys().cloned().collect(),
+            reached,
+            seen: BTreeMap::new(),
+            edges: BTreeMap::new(),
+            compared: BTreeSet::new(),
+        }
+    }
+
+    /// Forms whose blocks are to be read next, with the keys of the blocks; none when all is known.
+    #[must_use]
+    pub fn next(&mut self) -> Vec<(String, Vec<u64>)> {
+        let frontier = std::mem::take(&mut self.frontier);
+        let wanted = frontier.into_iter().filter_map(|key| {
+            let form = self.reached.get(&key)?;
+            Some((key, form.block_keys()))
+        });
+        wanted.collect()
+    }
+
+    /// Whether a form is known already, reached or not.
+    #[must_use]
+    pub fn knows(&self, key: &str) -> bool {
+        self.reached.contains_key(key) || self.seen.contains_key(key)
+    }
+
+    /// Adds forms that belong to what was reached, linked or not: they were in a cluster with it.
+    pub fn reach(&mut self, forms: impl IntoIterator<Item = Form>) {
+        for form in forms {
+            self.seen.remove(&form.key);
+            if !self.reached.contains_key(&form.key) {
+                self.frontier.insert(form.key.clone());
+                self.reached.insert(form.key.clone(), form);
+            }
+        }
+    }
+
+    /// Adds forms that share blocks with others; pairs of them are compared by [`Self::compare`].
+    pub fn see(&mut self, forms: impl IntoIterator<Item = Form>) {
+        for form in forms {
+            if !self.knows(&form.key) {
+                self.seen.insert(form.key.clone(), form);
+            }
+        }
+    }
+
+    /// Compares pairs of known forms that share a block; the first of each was reached.
+    pub fn compare<'a>(&mut self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) {
+        for (from, to) in pairs {
+            let pair = Decisions::pair(from, to);
+            if from != to && !self.compared.contains(&pair) {
+                self.compare_pair(&pair, to);
+                self.compared.insert(pair);
+            }
+        }
+    }
+
+    fn compare_pair(&mut self, pair: &(String, String), to: &str) {
+        let known = |key: &String| self.reached.get(key).or_else(|| self.seen.get(key));
+        let (Some(left), Some(right)) = (known(&pair.0), known(&pair.1)) else {
+            return;
+        };
+        let (left, right) = (Prepared::new(left), Prepared::new(right));
+        if let Some(edge) = edge(0, &left, 1, &right, &self.settings) {
+            self.edges.insert(pair.clone(), edge);
+            if let Some(form) = self.seen.remove(to) {
+                self.reach([form]);
+            }
+        }
+    }
+
+    /// The keys of the forms that were reached.
+    pub fn reached(&self) -> impl Iterator<Item = &str> {
+        self.reached.keys().map(String::as_str)
+    }
+
+    /// Clusters what was reached.
+    #[must_use]
+    pub fn finish(self, decisions: &Decisions) -> Explored {
+        let forms: Vec<Form> = self.reached.into_values().collect();
+        let place = |key: &String| forms.binary_search_by(|form| form.key.cmp(key)).ok();
+        let edges: Vec<Edge> = self
+            .edges
+            .iter()
+            .filter_map(|((left, right), edge)| {
+                Some(Edge {
+                    left: place(left)?,
+                    right: place(right)?,
+                    ..*edge
+                })
+            })
+            .collect();
+        let refs: Vec<&Form> = forms.iter().collect();
+        let clusters = cluster(&refs, &edges, decisions, &self.settings);
+        Explored { forms, clusters }
+    }
+}
+
+/// The edge between two forms, when they are linked.
+pub(crate) fn edge(
+    left: usize,
+    left_form: &Prepared<'_>,
+    right: usize,
+    right_form: &Prepared<'_>,
+    settings: &Settings,
+) -> Option<Edge> {
+    let compared = compare_prepared(left_form, right_form, settings);
+    let rule = compared.rule.filter(|_| compared.accepted(settings))?;
+    Some(Edge {
+        left,
+        right,
+        rule,
+        score: compared.score,
+        short: compared.short,
+    })
+}

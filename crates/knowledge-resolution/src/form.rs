@@ -1,0 +1,196 @@
+//! Forms: what all entities with one name, class and identity have in common.
+//!
+//! Resolution compares forms, not entities: however many documents name a thing the same way, it is
+//! compared once. A form is what its key says, and what its entities add up to; both are the same
+//! in whatever order the entities came.
+
+use std::collections::BTreeMap;
+
+use knowledge_domain::{
+    graph::Confidence,
+    ids::{DocumentId, EntityId, FormId, OrganizationId},
+};
+
+use crate::{Kind, Sketch, kind, lexicon::Sex, name::Name};
+
+/// What resolution knows of an entity.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidate {
+    /// The entity.
+    pub id: EntityId,
+    /// The document that it is of.
+    pub document: DocumentId,
+    /// Its canonical name in its document.
+    pub name: String,
+    /// Its classes, at least one.
+    pub types: Vec<String>,
+    /// Other names that its document uses.
+    pub aliases: Vec<String>,
+    /// What is known of it.
+    pub attributes: BTreeMap<String, String>,
+    /// Names of the entities that its document relates it to.
+    pub neighbours: Vec<String>,
+    /// How many mentions it has.
+    pub mentions: u32,
+    /// How sure the extractor is.
+    pub confidence: Confidence,
+}
+
+/// Parts of attribute names whose values tell one thing from another of the same name.
+const IDENTIFYING: &[&str] = &[
+    "birth",
+    "born",
+    "death",
+    "died",
+    "doi",
+    "email",
+    "founded",
+    "founding",
+    "inception",
+    "isbn",
+    "issn",
+    "orcid",
+    "serial",
+    "ssn",
+    "taxid",
+    "vatid",
+];
+
+/// Entities with one name, class and identity.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Form {
+    /// What its entities agree in; unique in an organisation.
+    pub key: String,
+    /// The classes, sorted, at least one.
+    pub types: Vec<String>,
+    /// The name, folded.
+    pub name: String,
+    /// What tells it from another of the same name: `birthyear` → `1842`.
+    pub identity: BTreeMap<String, String>,
+    /// Other names that documents use of it, folded.
+    pub aliases: Sketch,
+    /// What documents relate it to, folded.
+    pub neighbours: Sketch,
+    /// Documents that it is in.
+    pub documents: Sketch,
+}
+
+impl Form {
+    /// The form of one entity.
+    #[must_use]
+    pub fn of(candidate: &Candidate) -> Self {
+        let mut types = candidate.types.clone();
+        types.sort_unstable();
+        types.dedup();
+        let kind = Kind::of(types.iter().map(String::as_str));
+        let name = Name::new(&candidate.name, kind);
+        let identity = identity(candidate, &name);
+        let folded = folded(&candidate.name, &name);
+        let aliases = candidate.aliases.iter();
+        let aliases = aliases
+            .map(|alias| Name::new(alias, kind).joined())
+            .filter(|alias| !alias.is_empty() && *alias != folded)
+            .collect::<Vec<_>>();
+        let neighbours: Vec<String> = candidate
+            .neighbours
+            .iter()
+            .map(|name| crate::normalise(name))
+            .collect();
+        Self {
+            key: key(&types, &folded, &identity),
+            types,
+            name: folded,
+            identity,
+            aliases: aliases.iter().map(String::as_str).collect(),
+            neighbours: neighbours.iter().map(String::as_str).collect(),
+            documents: [candidate.document.to_string().as_str()]
+                .into_iter()
+                .collect(),
+        }
+    }
+
+    /// The id of the form in an organisation.
+    #[must_use]
+    pub fn id(&self, organization: OrganizationId) -> FormId {
+        FormId::derive(organization, &self.key)
+    }
+
+    /// Adds what other entities of the form say; whether that may change what it is linked to.
+    pub fn absorb(&mut self, other: &Self) -> bool {
+        let aliases = self.aliases.unite(&other.aliases);
+        let neighbours = self.neighbours.unite(&other.neighbours);
+        let documents = self.documents.unite(&other.documents);
+        aliases | neighbours | documents
+    }
+
+    /// What the form's classes name.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        Kind::of(self.types.iter().map(String::as_str))
+    }
+
+    /// Its name, taken apart.
+    pub(crate) fn parsed(&self) -> Name {
+        Name::new(&self.name, self.kind())
+    }
+
+    /// Whether only is known that it is a thing.
+    pub(crate) fn is_untyped(&self) -> bool {
+        kind::is_untyped(&self.types)
+    }
+}
+
+/// The folded name; a name without letters and digits is kept as it is.
+fn folded(given: &str, name: &Name) -> String {
+    if name.words.is_empty() {
+        return given.trim().to_owned();
+    }
+    name.joined()
+}
+
+/// Types, name and identity. Two entities with one key are never told apart but by hand.
+fn key(types: &[String], name: &str, identity: &BTreeMap<String, String>) -> String {
+    let mut key = format!("{}:{name}", types.join("+"));
+    for (attribute, value) in identity {
+        key.push_str(&format!("#{attribute}={value}"));
+    }
+    key
+}
+
+/// The attributes that identify, folded, and the sex where a title is all that tells persons with
+/// one surname apart.
+fn identity(candidate: &Candidate, name: &Name) -> BTreeMap<String, String> {
+    let mut identity: BTreeMap<String, String> = candidate
+        .attributes
+        .iter()
+        .map(|(attribute, value)| (crate::normalise(attribute).replace(' ', ""), value))
+        .filter(|(attribute, _)| IDENTIFYING.iter().any(|part| attribute.contains(part)))
+        .map(|(attribute, value)| (attribute, crate::normalise(value)))
+        .collect();
+    if let (Some(sex), [_]) = (name.sex, name.words.as_slice()) {
+        let sex = match sex {
+            Sex::Female => "female",
+            Sex::Male => "male",
+        };
+        identity.insert("title".to_owned(), sex.to_owned());
+    }
+    identity
+}
+
+/// A form, made ready to be compared.
+#[derive(Debug)]
+pub(crate) struct Prepared<'a> {
+    pub(crate) form: &'a Form,
+    pub(crate) kind: Kind,
+    pub(crate) name: Name,
+}
+
+impl<'a> Prepared<'a> {
+    pub(crate) fn new(form: &'a Form) -> Self {
+        Self {
+            form,
+            kind: form.kind(),
+            name: form.parsed(),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What kind of thing a class names, which decides how names are compared.
+
+use knowledge_domain::core_type;
+
+/// Kinds of things whose names follow rules of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// A human being.
+    Person,
+    /// A firm or institution.
+    Organization,
+    /// A place.
+    Place,
+    /// A book, ship, building, product.
+    Work,
+    /// Anything of another class.
+    Other,
+    /// Something of which only is known that it is a thing.
+    Thing,
+}
+
+/// Last parts of class names, in lower case, by the kind that they name.
+const KNOWN: &[(&str, Kind)] = &[
+    ("person", Kind::Person),
+    ("people", Kind::Person),
+    ("human", Kind::Person),
+    ("per", Kind::Person),
+    ("character", Kind::Person),
+    ("agent", Kind::Other),
+    ("organization", Kind::Organization),
+    ("organisation", Kind::Organization),
+    ("org", Kind::Organization),
+    ("company", Kind::Organization),
+    ("corporation", Kind::Organization),
+    ("institution", Kind::Organization),
+    ("university", Kind::Organization),
+    ("place", Kind::Place),
+    ("location", Kind::Place),
+    ("loc", Kind::Place),
+    ("city", Kind::Place),
+    ("country", Kind::Place),
+    ("town", Kind::Place),
+    ("work", Kind::Work),
+    ("creativework", Kind::Work),
+    ("product", Kind::Work),
+    ("thing", Kind::Thing),
+    ("entity", Kind::Thing),
+    ("misc", Kind::Thing),
+];
+
+impl Kind {
+    /// The kind of an entity with these classes: the most telling of theirs.
+    pub fn of<'a>(classes: impl IntoIterator<Item = &'a str>) -> Self {
+        let kinds = classes.into_iter().map(Self::of_class);
+        kinds.min().unwrap_or(Self::Thing)
+    }
+
+    fn of_class(class: &str) -> Self {
+        let local = class.rsplit(['/', '#', ':']).next().unwrap_or(class);
+        let local = local.to_lowercase();
+        let known = KNOWN.iter().find(|(name, _)| *name == local);
+        known.map_or(Self::Other, |(_, kind)| *kind)
+    }
+}
+
+/// Whether entities with these classes may be one: they share a class, or of one only is known
+/// that it is a thing.
+pub(crate) fn compatible(left: &[String], right: &[String]) -> bool {
+    let shared = |class: &&String| *class != core_type::THING && right.contains(class);
+    is_untyped(left) || is_untyped(right) || left.iter().find(shared).is_some()
+}
+
+/// Whether only is known that it is a thing.
+pub(crate) fn is_untyped(classes: &[String]) -> bool {
+    classes.iter().all(|class| class == core_type::THING)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_of_classes() {
+        assert_eq!(Kind::of(["Person", "Thing"]), Kind::Person);
+        assert_eq!(
+            Kind::of(["https://schema.org/Organization"]),
+            Kind::Organization
+        );
+        assert_eq!(Kind::of(["Lighthouse"]), Kind::Other);
+        assert_eq!(Kind::of([]), Kind::Thing);
+    }
+}

@@ -1,0 +1,176 @@
+//! Names as they are compared.
+
+mod fold;
+
+pub use fold::normalise;
+pub(crate) use fold::words;
+
+use crate::{
+    Kind,
+    lexicon::{self, Sex},
+};
+
+/// A name taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Name {
+    /// Folded words in their order, without article, honorifics and degrees.
+    pub(crate) words: Vec<String>,
+    /// The words that say which one is meant: no fillers, no legal forms.
+    pub(crate) core: Vec<String>,
+    /// What an honorific tells of a person's sex.
+    pub(crate) sex: Option<Sex>,
+}
+
+impl Name {
+    /// Takes a name apart; `text` may be folded already.
+    pub(crate) fn new(text: &str, kind: Kind) -> Self {
+        if kind == Kind::Person {
+            return Self::of_person(text);
+        }
+        let mut words = words(text);
+        if words.len() > 1 && words[0] == "the" {
+            words.remove(0);
+        }
+        Self {
+            core: core(&words, kind),
+            words,
+            sex: None,
+        }
+    }
+
+    fn of_person(text: &str) -> Self {
+        let mut words = words(&fold::spaced_initials(&fold::given_name_first(text)));
+        let mut sex = None;
+        while words.len() > 1
+            && let Some(told) = lexicon::honorific(&words[0])
+        {
+            sex = sex.or(told);
+            words.remove(0);
+        }
+        if words.len() > 1 && words[0] == "the" {
+            words.remove(0);
+        }
+        while words.len() > 2 && words.last().is_some_and(|word| lexicon::is_suffix(word)) {
+            words.pop();
+        }
+        Self {
+            core: words.clone(),
+            words,
+            sex,
+        }
+    }
+
+    /// The words with single spaces.
+    pub(crate) fn joined(&self) -> String {
+        self.words.join(" ")
+    }
+
+    /// What names that differ in order and dress only have in common; the order counts in names of
+    /// persons and places.
+    pub(crate) fn core_key(&self, kind: Kind) -> String {
+        let mut core: Vec<&str> = self.core.iter().map(String::as_str).collect();
+        if !matches!(kind, Kind::Person | Kind::Place) {
+            core.sort_unstable();
+        }
+        core.join(" ")
+    }
+
+    /// Words that count or number, sorted.
+    pub(crate) fn numbers(&self) -> Vec<&str> {
+        let numbers = self.words.iter().map(String::as_str);
+        let mut numbers: Vec<&str> = numbers.filter(|word| lexicon::is_number(word)).collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    /// How much a name says: words that are no initials, words, characters.
+    pub(crate) fn fullness(&self) -> (usize, usize, usize) {
+        let full = self.core.iter().filter(|word| !is_initial(word)).count();
+        let chars = self.words.iter().map(|word| word.chars().count()).sum();
+        (full, self.core.len(), chars)
+    }
+
+    /// The initials of the name with and without fillers and legal forms, each of two letters at
+    /// least; none for a single word.
+    pub(crate) fn acronyms(&self) -> Vec<String> {
+        if self.words.len() < 2 {
+            return Vec::new();
+        }
+        let filled = |word: &&String| !lexicon::is_filler(word);
+        let bare = |word: &&String| filled(word) && !lexicon::is_legal_form(word);
+        let mut found = vec![
+            initials(self.words.iter()),
+            initials(self.words.iter().filter(filled)),
+            initials(self.words.iter().filter(bare)),
+        ];
+        found.retain(|acronym| acronym.chars().count() > 1);
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+}
+
+fn initials<'a>(words: impl Iterator<Item = &'a String>) -> String {
+    words.filter_map(|word| word.chars().next()).collect()
+}
+
+pub(crate) fn is_initial(word: &str) -> bool {
+    let mut chars = word.chars();
+    chars.next().is_some_and(char::is_alphabetic) && chars.next().is_none()
+}
+
+/// Falls back to the words where nothing else is left: `The Company Ltd`.
+fn core(words: &[String], kind: Kind) -> Vec<String> {
+    let kept = |word: &&String| match kind {
+        Kind::Person | Kind::Place => true,
+        Kind::Organization | Kind::Thing => {
+            !lexicon::is_filler(word) && !lexicon::is_legal_form(word)
+        }
+        Kind::Work | Kind::Other => !lexicon::is_filler(word),
+    };
+    let mut core: Vec<String> = words.iter().filter(kept).cloned().collect();
+    if core.is_empty() {
+        core = words.to_vec();
+    }
+    core
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn joined(text: &str, kind: Kind) -> String {
+        Name::new(text, kind).joined()
+    }
+
+    #[test]
+    fn persons_lose_their_titles() {
+        for text in ["Dr. Elias Brandt, PhD", "Brandt, Elias", "ELIAS BRANDT"] {
+            assert_eq!(joined(text, Kind::Person), "elias brandt", "{text}");
+        }
+        assert_eq!(
+            Name::new("Mrs. Brandt", Kind::Person).sex,
+            Some(Sex::Female)
+        );
+        assert_eq!(joined("Dr.", Kind::Person), "dr");
+        assert_eq!(joined("J.R.R. Tolkien", Kind::Person), "j r r tolkien");
+    }
+
+    #[test]
+    fn the_core_says_which_one_is_meant() {
+        let core = |text| Name::new(text, Kind::Organization).core_key(Kind::Organization);
+        assert_eq!(core("The Calder Railway Co. Ltd."), core("Calder Railway"));
+        assert_eq!(core("Harrow & Finch"), core("Harrow and Finch"));
+        assert_eq!(
+            core("Port Selby University"),
+            core("University of Port Selby")
+        );
+        assert_eq!(core("The Company Ltd"), "company ltd");
+    }
+
+    #[test]
+    fn acronyms() {
+        let acronyms = Name::new("Institute of Coastal Engineering", Kind::Organization).acronyms();
+        assert_eq!(acronyms, ["ice", "ioce"]);
+    }
+}
