@@ -26,7 +26,7 @@ macro_rules! with_entities {
             organization, ontology, batch_execution, document, batch_document, batch_event,
             server, workflow_execution, workflow_activity, workflow_signal, extraction, chunk,
             mention_record, entity, relation, relation_evidence, entity_cluster, cluster_member,
-            same_as_link, merge_history);
+            same_as_link, merge_history, resolution_form, resolution_block, resolution_decision);
         all
     }};
     (@each $all:ident, $function:ident $arguments:tt, $($table:ident),*) => {
@@ -146,6 +146,8 @@ const UNIQUE: &[(&str, &[&str])] = &[
     ),
     ("cluster_member", &["entity_id"]),
     ("same_as_link", &["canonical_id", "member_id"]),
+    ("resolution_form", &["organization_id", "form_key"]),
+    ("resolution_block", &["organization_id", "block_key", "form_id"]),
 ];
 
 /// A table without an entity, or an entity that no test looks at, would drift unseen.

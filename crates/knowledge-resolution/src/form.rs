@@ -28,6 +28,8 @@ pub struct Candidate {
     pub aliases: Vec<String>,
     /// What is known of it.
     pub attributes: BTreeMap<String, String>,
+    /// The plain values that its document relates it to, by predicate.
+    pub literals: BTreeMap<String, String>,
     /// Names of the entities that its document relates it to.
     pub neighbours: Vec<String>,
     /// How many mentions it has.
@@ -163,6 +165,7 @@ fn identity(candidate: &Candidate, name: &Name) -> BTreeMap<String, String> {
     let mut identity: BTreeMap<String, String> = candidate
         .attributes
         .iter()
+        .chain(&candidate.literals)
         .map(|(attribute, value)| (crate::normalise(attribute).replace(' ', ""), value))
         .filter(|(attribute, _)| IDENTIFYING.iter().any(|part| attribute.contains(part)))
         .map(|(attribute, value)| (attribute, crate::normalise(value)))

@@ -19,6 +19,7 @@ fn candidate(at: usize, name: &str, class: &str) -> Candidate {
         types: vec![class.to_owned()],
         aliases: Vec::new(),
         attributes: BTreeMap::new(),
+        literals: BTreeMap::new(),
         neighbours: Vec::new(),
         mentions: 1,
         confidence: Confidence::new(0.9),

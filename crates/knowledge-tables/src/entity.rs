@@ -42,6 +42,10 @@ pub struct Model {
     pub type_key: String,
     /// The entity that faces its cluster; itself until resolved.
     pub canonical_id: Uuid,
+    /// What resolution takes it for; none until then.
+    pub form_id: Option<Uuid>,
+    /// Whether it is in a cluster.
+    pub clustered: bool,
     /// When the row was written.
     pub created_at: DateTimeUtc,
     /// When the row was last changed.

@@ -19,6 +19,8 @@ pub struct Model {
     pub workflow_version: i32,
     /// The document in a batch that it works on.
     pub batch_document_id: Option<Uuid>,
+    /// The batch whose own workflow it is.
+    pub batch_id: Option<Uuid>,
     /// `pending`, `running`, `suspended`, `completed`, `failed` or `cancelled`.
     #[sea_orm(column_type = "Text")]
     pub status: String,

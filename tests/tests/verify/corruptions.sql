@@ -302,11 +302,11 @@ UPDATE relation_evidence SET start_char = -1 WHERE id = {one relation_evidence};
 --! clusters/member-count
 UPDATE entity_cluster SET member_count = member_count + 1 WHERE id = {one entity_cluster};
 
---! clusters/member-count clusters/link clusters/unclustered
+--! clusters/member-count clusters/link clusters/unclustered resolution/cluster
 DELETE FROM cluster_member
 WHERE entity_id = (SELECT member_id FROM same_as_link ORDER BY member_id LIMIT 1);
 
---! clusters/face clusters/canonical clusters/link
+--! clusters/face clusters/canonical clusters/link resolution/canonical
 UPDATE entity_cluster SET canonical_entity_id = {unclustered} WHERE id = {one entity_cluster};
 
 --! clusters/canonical clusters/mention
@@ -330,6 +330,31 @@ WHERE id = {one mention_record.resolved_entity_id};
 --! clusters/mention
 UPDATE mention_record SET resolved_entity_id = {unclustered}
 WHERE id = {one mention_record.resolved_entity_id};
+
+--! resolution/entity-count
+UPDATE resolution_form SET entity_count = entity_count + 1 WHERE id = {one resolution_form};
+
+--! resolution/face
+UPDATE resolution_form SET face_id = {unclustered} WHERE id = {one resolution_form};
+
+--! resolution/canonical
+UPDATE resolution_form SET canonical_id = {unclustered} WHERE id = {one resolution_form};
+
+--! resolution/cluster resolution/canonical
+UPDATE resolution_form SET cluster_id = {nobody} WHERE id = {one resolution_form};
+
+--! resolution/unplaced
+UPDATE entity SET clustered = FALSE
+WHERE id = (SELECT entity_id FROM cluster_member ORDER BY entity_id LIMIT 1);
+
+--! resolution/decision
+INSERT INTO resolution_decision (id, organization_id, kind, left_form_id, right_form_id, decided_by,
+    created_at, updated_at) SELECT {nobody}, {default}, 'apart', id, id, 'somebody', created_at,
+    updated_at FROM resolution_form
+WHERE id = {one resolution_form};
+
+--! resolution/workflow
+UPDATE workflow_execution SET status = 'running' WHERE workflow_type = 'batch_extraction';
 
 
 -- References that lead nowhere.
@@ -518,13 +543,15 @@ UPDATE relation_evidence SET relation_id = {nobody} WHERE id = {one relation_evi
 UPDATE relation_evidence SET document_id = {nobody} WHERE id = {one relation_evidence.document_id};
 
 --! orphans/entity_cluster.canonical_entity_id clusters/canonical clusters/face clusters/link
+--! resolution/canonical
 UPDATE entity_cluster SET canonical_entity_id = {nobody}
 WHERE id = {one entity_cluster.canonical_entity_id};
 
 --! orphans/cluster_member.cluster_id clusters/face clusters/link clusters/member-count
+--! resolution/cluster
 UPDATE cluster_member SET cluster_id = {nobody} WHERE id = {one cluster_member.cluster_id};
 
---! orphans/cluster_member.entity_id clusters/face clusters/link
+--! orphans/cluster_member.entity_id clusters/face clusters/link resolution/cluster
 UPDATE cluster_member SET entity_id = {nobody} WHERE id = {one cluster_member.entity_id};
 
 --! orphans/same_as_link.canonical_id clusters/link

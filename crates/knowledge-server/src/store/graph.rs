@@ -204,6 +204,8 @@ impl GraphRows<'_> {
             search_key: Set(search_key(entity)),
             type_key: Set(format!("|{}|", entity.types.join("|"))),
             canonical_id: Set(id),
+            form_id: Set(None),
+            clustered: Set(false),
             created_at: Set(self.at),
             updated_at: Set(self.at),
         })

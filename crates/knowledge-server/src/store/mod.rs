@@ -13,6 +13,7 @@ pub mod ledger;
 mod notify;
 mod prune;
 pub mod read;
+mod resolution;
 
 use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend,
@@ -25,6 +26,7 @@ pub use error::StoreError;
 pub use graph::{ExtractionOrigin, FoundGraph};
 pub use notify::EVENTS_CHANNEL;
 pub use prune::{Pruned, Pruning};
+pub use resolution::{Decider, DecisionError};
 
 /// A handle to the database; cheap to clone.
 #[derive(Debug, Clone)]

@@ -16,6 +16,7 @@ mod graph;
 mod journal;
 mod references;
 mod report;
+mod resolution;
 mod rule;
 
 use knowledge_domain::{ids::BatchId, workflow::BoxFuture};
@@ -76,7 +77,7 @@ const BATCH_CHECKS: &[BatchCheck] = &[
 const BATCH_RULES: &[&[BatchRule]] = &[documents::RULES, events::RULES, journal::RULES];
 
 /// Invariants of the database, checked by a statement each; beside them [`references`].
-const DATABASE_RULES: &[&[DatabaseRule]] = &[graph::RULES, clusters::RULES];
+const DATABASE_RULES: &[&[DatabaseRule]] = &[graph::RULES, clusters::RULES, resolution::RULES];
 
 /// The codes of all invariants.
 #[must_use]

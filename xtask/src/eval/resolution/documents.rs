@@ -143,12 +143,12 @@ impl Clusters {
         let names: Vec<String> = graph.entities.iter().map(|e| e.name.clone()).collect();
         for (position, entity) in graph.entities.into_iter().enumerate() {
             let id = EntityId::derive(extraction, position);
-            let (mut attributes, mut neighbours) = (entity.attributes, Vec::new());
+            let (mut literals, mut neighbours) = (BTreeMap::new(), Vec::new());
             for relation in &graph.relations {
                 let subject = relation.subject as usize == position;
                 match &relation.object {
                     RelationObject::Literal { value, .. } if subject => {
-                        attributes.insert(relation.predicate.clone(), value.clone());
+                        literals.insert(relation.predicate.clone(), value.clone());
                     }
                     RelationObject::Entity(object) if subject => {
                         neighbours.push(names[*object as usize].clone());
@@ -171,7 +171,8 @@ impl Clusters {
                 name: entity.name,
                 types: entity.types,
                 aliases: entity.aliases,
-                attributes,
+                attributes: entity.attributes,
+                literals,
                 neighbours,
                 mentions: u32::try_from(entity.mentions.len()).unwrap_or(u32::MAX),
                 confidence: entity.confidence,

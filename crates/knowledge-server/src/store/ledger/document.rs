@@ -12,7 +12,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
 use super::{
-    DocumentRun, Ledger, LedgerError, Pending, StagedUnit,
+    batch_workflow, DocumentRun, Ledger, LedgerError, Pending, StagedUnit,
     change::BatchChange,
     checkpoint::{complete_unit, report},
     execution,
@@ -307,7 +307,8 @@ pub(super) async fn skip_unfinished(change: &mut BatchChange) -> Result<(), Ledg
         }
         change.documents.put(row);
     }
-    cancel_executions(change, &cancelled).await
+    cancel_executions(change, &cancelled).await?;
+    batch_workflow::stop(change).await
 }
 
 /// Cancels workflows; whoever runs one can write no more.

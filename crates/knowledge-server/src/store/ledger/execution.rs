@@ -30,6 +30,7 @@ pub(super) fn begin(
         workflow_type: WorkflowType::Extraction.to_string(),
         workflow_version: convert::count(WORKFLOW_VERSION),
         batch_document_id: Some(document.id),
+        batch_id: None,
         status: WorkflowExecutionStatus::Running.to_string(),
         mode: change.row.mode.clone(),
         current_activity: None,

@@ -5,6 +5,7 @@
 //! follow each other, and whoever races is refused by the state machine or by the lease. What
 //! many documents do at once is committed in groups (`writer.rs`).
 
+mod batch_workflow;
 mod change;
 mod checkpoint;
 mod coalesce;
@@ -14,7 +15,6 @@ mod execution;
 mod finish;
 mod journal;
 mod lease;
-mod links;
 mod proof;
 mod resolve;
 mod round;

@@ -1,79 +1,136 @@
-//! Resolution of a batch's entities, and with it the end of the run, in one transaction.
+//! Resolution of a batch's entities, and with it the end of the run.
+//!
+//! A workflow of the batch's own: units that each commit with their checkpoint. Units index the
+//! entities that have no form yet, then settle forms until none is dirty; what is left to do is read
+//! from the rows, so a process that dies loses the unit in flight, and batches of one organisation
+//! may take turns.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use knowledge_domain::{
     batch::{BatchEventKind, BatchTrigger},
     document::DocumentStatus,
-    graph::Confidence,
-    ids::EntityId,
+    ids::OrganizationId,
 };
-use knowledge_resolution::{Candidate, cluster_key, resolve};
-use knowledge_tables::{
-    batch_document, cluster_member, entity, entity_cluster, mention_record, organization, relation,
-};
+use knowledge_tables::{batch_document, entity, merge_history, relation, same_as_link};
 use sea_orm::{
-    ColumnTrait, EntityTrait, QueryFilter, QuerySelect,
-    sea_query::{Expr, LockType},
+    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    sea_query::SelectStatement,
 };
 use uuid::Uuid;
 
 use super::{
     Lease, Ledger, LedgerError,
+    batch_workflow::{self, Activity},
     change::BatchChange,
     document::of_status,
-    links::Links,
     writer::{Scope, commit_alone},
 };
 use crate::{
     faults::{FailurePoint, hit},
-    store::convert,
+    store::{convert, resolution::Resolution},
 };
 
 /// Ids that one statement names at most; SQLite binds at most 32,766 values.
 const IDS_PER_STATEMENT: usize = 1_000;
 
+/// Entities that a unit indexes at most.
+const ENTITIES_A_UNIT: u64 = 500;
+
+/// Dirty forms that a unit begins with at most.
+const FORMS_A_UNIT: u64 = 200;
+
+/// Whether there is more to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    More,
+    Last,
+}
+
 impl Ledger {
     /// Resolves the entities of a batch that is `Resolving`, and completes it.
     ///
-    /// Batches of one organisation are resolved one after the other, so none misses what another
-    /// writes.
+    /// # Cancel safety
+    /// Dropped at any point, the next call goes on after the last unit that was committed.
     pub async fn resolve(&self, lease: Lease) -> Result<(), LedgerError> {
-        commit_alone(&self.env, Scope::owned(lease), |change| {
-            Box::pin(resolve_batch(change))
-        })
-        .await?;
+        while self.resolution_step(lease).await? == Step::More {}
         hit(FailurePoint::ResolutionAfterCommit);
         Ok(())
     }
+
+    async fn resolution_step(&self, lease: Lease) -> Result<Step, LedgerError> {
+        commit_alone(&self.env, Scope::owned(lease), |change| {
+            Box::pin(step(change))
+        })
+        .await
+    }
 }
 
-async fn resolve_batch(change: &mut BatchChange) -> Result<(), LedgerError> {
+async fn step(change: &mut BatchChange) -> Result<Step, LedgerError> {
     change.env.store.be_patient(&change.tx).await?;
-    // Not the lock that foreign keys to the organisation wait for.
-    organization::Entity::find_by_id(change.row.organization_id)
-        .lock(LockType::NoKeyUpdate)
-        .one(change.tx.as_ref())
-        .await?;
+    let tx = std::sync::Arc::clone(&change.tx);
+    let env = std::sync::Arc::clone(&change.env);
+    let author = change.batch_id().to_string();
+    let organization = OrganizationId::from_uuid(change.row.organization_id);
+    let resolution =
+        Resolution::begin(&tx, organization, env.entropy.as_ref(), change.at, author).await?;
+    let execution = batch_workflow::execution(change).await?;
+    let new = unindexed(change).await?;
+    if !new.is_empty() {
+        let forms = resolution.index(&new).await?;
+        let done = serde_json::json!({ "entities": new.len(), "forms": forms });
+        let ids: Vec<Uuid> = new.iter().map(|row| row.id).collect();
+        batch_workflow::checkpoint(change, execution, Activity::Index, &ids, &done).await?;
+        return Ok(Step::More);
+    }
+    let dirty = resolution.dirty_forms(FORMS_A_UNIT).await?;
+    if !dirty.is_empty() {
+        let settled = resolution.settle(dirty.clone()).await?;
+        hit(FailurePoint::ResolutionHalfWritten);
+        let done = serde_json::json!({ "forms": settled.forms, "merges": settled.merges });
+        batch_workflow::checkpoint(change, execution, Activity::Settle, &dirty, &done).await?;
+        return Ok(Step::More);
+    }
+    complete(change, execution).await?;
+    hit(FailurePoint::ResolutionBeforeCommit);
+    Ok(Step::Last)
+}
+
+async fn complete(change: &mut BatchChange, execution: Uuid) -> Result<(), LedgerError> {
     let extractions = extractions(change).await?;
-    let entities = entities_of(change, &extractions).await?;
-    let links = attach(change, &entities).await?;
-    hit(FailurePoint::ResolutionHalfWritten);
-    link_mentions(change, &extractions).await?;
     let clusters = faces(change, &extractions).await?;
     let relations = folded_relations(change, &extractions).await?;
+    let merges = merges(change).await?;
+    let same_as = same_as(change, &extractions).await?;
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     change.refresh();
     change.row.entity_count = convert::count(clusters);
     change.row.relation_count = convert::count(relations);
+    let done = serde_json::json!({ "clusters": clusters, "merges": merges, "sameAs": same_as });
+    batch_workflow::complete(change, execution, done).await?;
     change.record(BatchEventKind::ResolutionCompleted {
-        cluster_count: u32::try_from(clusters).unwrap_or(u32::MAX),
-        merge_count: u32::try_from(links.merges.len()).unwrap_or(u32::MAX),
-        same_as_count: u32::try_from(links.same_as.len()).unwrap_or(u32::MAX),
+        cluster_count: count(clusters),
+        merge_count: count(merges),
+        same_as_count: count(same_as),
     });
     let totals = change.totals();
-    change.apply(BatchTrigger::Complete { totals })?;
-    hit(FailurePoint::ResolutionBeforeCommit);
-    Ok(())
+    change.apply(BatchTrigger::Complete { totals })
+}
+
+/// Some entities of the batch's completed documents that have no form yet, in the order of ids.
+async fn unindexed(change: &BatchChange) -> Result<Vec<entity::Model>, LedgerError> {
+    let completed: SelectStatement = of_status(change, &[DocumentStatus::Completed])
+        .select_only()
+        .column(batch_document::Column::ExtractionId)
+        .filter(batch_document::Column::ExtractionId.is_not_null())
+        .into_query();
+    Ok(entity::Entity::find()
+        .filter(entity::Column::ExtractionId.in_subquery(completed))
+        .filter(entity::Column::FormId.is_null())
+        .order_by_asc(entity::Column::Id)
+        .limit(ENTITIES_A_UNIT)
+        .all(change.tx.as_ref())
+        .await?)
 }
 
 /// The extractions of the batch's completed documents, each once.
@@ -92,117 +149,34 @@ async fn extractions(change: &BatchChange) -> Result<Vec<Uuid>, LedgerError> {
     Ok(ids)
 }
 
-async fn entities_of(
-    change: &BatchChange,
-    extractions: &[Uuid],
-) -> Result<Vec<entity::Model>, LedgerError> {
-    let mut entities = Vec::new();
+/// How many merges this batch has brought about.
+async fn merges(change: &BatchChange) -> Result<usize, LedgerError> {
+    use merge_history::Column;
+    use sea_orm::sea_query::{Expr, ExprTrait};
+    let count = merge_history::Entity::find()
+        .filter(Column::OrganizationId.eq(change.row.organization_id))
+        .filter(Column::MergedBy.eq(change.batch_id().to_string()))
+        .filter(Expr::col(Column::SourceEntityId).ne(Expr::col(Column::TargetEntityId)))
+        .count(change.tx.as_ref())
+        .await?;
+    Ok(usize::try_from(count).unwrap_or(usize::MAX))
+}
+
+/// How many entities of the batch are the same as another one that faces them.
+async fn same_as(change: &BatchChange, extractions: &[Uuid]) -> Result<usize, LedgerError> {
+    let mut links = 0;
     for ids in extractions.chunks(IDS_PER_STATEMENT) {
-        entities.extend(
-            entity::Entity::find()
-                .filter(entity::Column::ExtractionId.is_in(ids.iter().copied()))
-                .all(change.tx.as_ref())
-                .await?,
-        );
-    }
-    Ok(entities)
-}
-
-/// Attaches entities to the organisation's clusters, or opens clusters for them.
-async fn attach(change: &BatchChange, entities: &[entity::Model]) -> Result<Links, LedgerError> {
-    let keys: Vec<String> = entities.iter().map(key_of).collect::<Result<_, _>>()?;
-    let existing = existing_clusters(change, keys).await?;
-    let clusters: Vec<Uuid> = existing.values().map(|cluster| cluster.id).collect();
-    let members = members_of(change, &clusters).await?;
-    let clustered: HashSet<Uuid> = members.iter().map(|member| member.id).collect();
-    let joining = entities.iter().filter(|row| !clustered.contains(&row.id));
-    let faces: HashMap<Uuid, Uuid> = members
-        .iter()
-        .chain(entities)
-        .map(|row| (row.id, row.canonical_id))
-        .collect();
-    let candidates = joining
-        .chain(&members)
-        .map(candidate)
-        .collect::<Result<Vec<_>, LedgerError>>()?;
-    let mut links = Links::default();
-    for cluster in resolve(&candidates) {
-        links.attach(&cluster, existing.get(&cluster.key), &clustered, &faces);
-    }
-    links.write(change).await?;
-    Ok(links)
-}
-
-fn key_of(row: &entity::Model) -> Result<String, LedgerError> {
-    let types: Vec<String> = convert::from_json("entity.types", row.types.clone())?;
-    Ok(cluster_key(&row.name, &types))
-}
-
-fn candidate(row: &entity::Model) -> Result<Candidate, LedgerError> {
-    let attributes: BTreeMap<String, String> =
-        convert::from_json("entity.attributes", row.attributes.clone())?;
-    Ok(Candidate {
-        id: EntityId::from_uuid(row.id),
-        name: row.name.clone(),
-        types: convert::from_json("entity.types", row.types.clone())?,
-        attributes: u32::try_from(attributes.len()).unwrap_or(u32::MAX),
-        mentions: u32::try_from(row.mention_count).unwrap_or_default(),
-        confidence: Confidence::new(row.confidence),
-    })
-}
-
-async fn existing_clusters(
-    change: &BatchChange,
-    mut keys: Vec<String>,
-) -> Result<HashMap<String, entity_cluster::Model>, LedgerError> {
-    keys.sort_unstable();
-    keys.dedup();
-    let mut clusters = HashMap::new();
-    for keys in keys.chunks(IDS_PER_STATEMENT) {
-        let rows = entity_cluster::Entity::find()
-            .filter(entity_cluster::Column::OrganizationId.eq(change.row.organization_id))
-            .filter(entity_cluster::Column::ClusterKey.is_in(keys.iter().cloned()))
-            .all(change.tx.as_ref())
-            .await?;
-        clusters.extend(rows.into_iter().map(|row| (row.cluster_key.clone(), row)));
-    }
-    Ok(clusters)
-}
-
-async fn members_of(
-    change: &BatchChange,
-    clusters: &[Uuid],
-) -> Result<Vec<entity::Model>, LedgerError> {
-    let mut members = Vec::new();
-    for ids in clusters.chunks(IDS_PER_STATEMENT) {
-        let of_clusters = cluster_member::Entity::find()
+        let entities = entity::Entity::find()
             .select_only()
-            .column(cluster_member::Column::EntityId)
-            .filter(cluster_member::Column::ClusterId.is_in(ids.iter().copied()));
-        members.extend(
-            entity::Entity::find()
-                .filter(
-                    entity::Column::Id.in_subquery(sea_orm::QueryTrait::into_query(of_clusters)),
-                )
-                .all(change.tx.as_ref())
-                .await?,
-        );
-    }
-    Ok(members)
-}
-
-/// Mentions of entities that nothing merged resolve to their own entity.
-async fn link_mentions(change: &BatchChange, extractions: &[Uuid]) -> Result<(), LedgerError> {
-    use mention_record::Column;
-    for ids in extractions.chunks(IDS_PER_STATEMENT) {
-        mention_record::Entity::update_many()
-            .col_expr(Column::ResolvedEntityId, Expr::col(Column::EntityId))
-            .filter(Column::ExtractionId.is_in(ids.iter().copied()))
-            .filter(Column::ResolvedEntityId.is_null())
-            .exec(change.tx.as_ref())
+            .column(entity::Column::Id)
+            .filter(entity::Column::ExtractionId.is_in(ids.iter().copied()))
+            .into_query();
+        links += same_as_link::Entity::find()
+            .filter(same_as_link::Column::MemberId.in_subquery(entities))
+            .count(change.tx.as_ref())
             .await?;
     }
-    Ok(())
+    Ok(usize::try_from(links).unwrap_or(usize::MAX))
 }
 
 /// How many entities the batch has after resolution.

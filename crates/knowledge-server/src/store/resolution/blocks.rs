@@ -1,0 +1,82 @@
+//! Blocks as rows. A block that is too large says nothing; of it only so many rows are kept as show
+//! that.
+
+use std::collections::{BTreeMap, HashMap};
+
+use knowledge_tables::resolution_block::{ActiveModel, Column, Entity};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use uuid::Uuid;
+
+use super::{PER_STATEMENT, Resolution, forms::Stored};
+use crate::store::StoreError;
+
+/// Forms by the key of the block that they share.
+pub(super) type Blocks = HashMap<u64, Vec<Uuid>>;
+
+impl Resolution<'_> {
+    /// Adds forms to blocks, each with the keys that are new to it. What is in a block that becomes
+    /// too large by it may be linked no more, and is dirty from now on.
+    pub(super) async fn add_to_blocks(
+        &self,
+        forms: &BTreeMap<String, (Stored, Vec<u64>)>,
+    ) -> Result<(), StoreError> {
+        let mut keys: Vec<u64> = forms.values().flat_map(|(_, keys)| keys).copied().collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let before = self.blocks(&keys).await?;
+        let mut sizes: HashMap<u64, usize> =
+            before.iter().map(|(key, forms)| (*key, forms.len())).collect();
+        let most = self.settings.max_block;
+        let (mut rows, mut grown) = (Vec::new(), Vec::new());
+        for (stored, keys) in forms.values() {
+            for key in keys {
+                let size = sizes.entry(*key).or_default();
+                if *size > most {
+                    continue;
+                }
+                *size += 1;
+                if *size > most {
+                    grown.push(*key);
+                }
+                rows.push(self.block_row(*key, stored.row.id));
+            }
+        }
+        for rows in rows.chunks(PER_STATEMENT) {
+            Entity::insert_many(rows.to_vec())
+                .exec_without_returning(self.tx)
+                .await?;
+        }
+        let soiled = grown.iter().filter_map(|key| before.get(key)).flatten();
+        self.soil(&soiled.copied().collect::<Vec<_>>()).await
+    }
+
+    fn block_row(&self, key: u64, form: Uuid) -> ActiveModel {
+        ActiveModel {
+            id: Set(self.entropy.uuid_v7()),
+            organization_id: Set(self.organization.uuid()),
+            block_key: Set(key.cast_signed()),
+            form_id: Set(form),
+            created_at: Set(self.at),
+            updated_at: Set(self.at),
+        }
+    }
+
+    /// The forms in some blocks, those that are too large among them.
+    pub(super) async fn blocks(&self, keys: &[u64]) -> Result<Blocks, StoreError> {
+        let mut blocks = Blocks::new();
+        for keys in keys.chunks(PER_STATEMENT) {
+            let rows: Vec<(i64, Uuid)> = Entity::find()
+                .select_only()
+                .columns([Column::BlockKey, Column::FormId])
+                .filter(Column::OrganizationId.eq(self.organization.uuid()))
+                .filter(Column::BlockKey.is_in(keys.iter().map(|key| key.cast_signed())))
+                .into_tuple()
+                .all(self.tx)
+                .await?;
+            for (key, form) in rows {
+                blocks.entry(key.cast_unsigned()).or_default().push(form);
+            }
+        }
+        Ok(blocks)
+    }
+}

@@ -1,0 +1,178 @@
+//! What is connected with some forms, read block by block and clustered.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use knowledge_resolution::{Decisions, Exploration, Explored};
+use knowledge_tables::resolution_decision::{Column, Entity, Model};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
+use uuid::Uuid;
+
+use super::{PER_STATEMENT, Resolution, blocks::Blocks, forms::Stored};
+use crate::store::StoreError;
+
+/// Decisions, as `resolution_decision.kind` has them.
+pub(super) const TOGETHER: &str = "together";
+pub(super) const APART: &str = "apart";
+
+/// Forms, clustered, with the rows of all that were reached.
+pub(super) struct Component {
+    pub(super) explored: Explored,
+    pub(super) rows: BTreeMap<String, Stored>,
+}
+
+/// What an exploration has read.
+#[derive(Default)]
+struct Known {
+    forms: BTreeMap<Uuid, Stored>,
+    clusters: HashSet<Uuid>,
+    decided: BTreeSet<Uuid>,
+    decisions: BTreeMap<Uuid, Model>,
+}
+
+impl Resolution<'_> {
+    /// Clusters everything that is connected with some forms.
+    pub(super) async fn component(&self, dirty: Vec<Uuid>) -> Result<Component, StoreError> {
+        let mut known = Known::default();
+        known.forms = self.forms(dirty).await?;
+        let forms = known.forms.values().map(|stored| stored.form.clone());
+        let mut exploration = Exploration::new(self.settings, forms);
+        loop {
+            let wanted = exploration.next();
+            if wanted.is_empty() {
+                break;
+            }
+            self.read_blocks(&mut exploration, &mut known, &wanted).await?;
+            self.read_clusters(&mut exploration, &mut known).await?;
+            self.read_decisions(&mut exploration, &mut known).await?;
+        }
+        let explored = exploration.finish(&known.decisions());
+        let mut rows: BTreeMap<String, Stored> = known
+            .forms
+            .into_values()
+            .map(|stored| (stored.form.key.clone(), stored))
+            .collect();
+        let reached: BTreeSet<&String> = explored.forms.iter().map(|form| &form.key).collect();
+        rows.retain(|key, _| reached.contains(key));
+        Ok(Component { explored, rows })
+    }
+
+    /// Compares the forms of the frontier with those that share a block with them.
+    async fn read_blocks(
+        &self,
+        exploration: &mut Exploration,
+        known: &mut Known,
+        wanted: &[(String, Vec<u64>)],
+    ) -> Result<(), StoreError> {
+        let mut keys: Vec<u64> = wanted.iter().flat_map(|(_, keys)| keys).copied().collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let mut blocks: Blocks = self.blocks(&keys).await?;
+        blocks.retain(|_, forms| forms.len() <= self.settings.max_block);
+        let ids: BTreeSet<Uuid> = blocks.values().flatten().copied().collect();
+        let missing = ids.into_iter().filter(|id| !known.forms.contains_key(id));
+        known.forms.extend(self.forms(missing.collect()).await?);
+        exploration.see(
+            blocks
+                .values()
+                .flatten()
+                .filter_map(|id| known.forms.get(id))
+                .map(|stored| stored.form.clone()),
+        );
+        for (from, keys) in wanted {
+            let near = keys.iter().filter_map(|key| blocks.get(key)).flatten();
+            let near = near.filter_map(|id| known.forms.get(id));
+            exploration.compare(near.map(|stored| (from.as_str(), stored.form.key.as_str())));
+        }
+        Ok(())
+    }
+
+    /// Adds the forms that are in one cluster with what was reached: they may not stay in it.
+    async fn read_clusters(
+        &self,
+        exploration: &mut Exploration,
+        known: &mut Known,
+    ) -> Result<(), StoreError> {
+        let clusters: BTreeSet<Uuid> = known
+            .reached(exploration)
+            .filter_map(|stored| stored.row.cluster_id)
+            .filter(|cluster| !known.clusters.contains(cluster))
+            .collect();
+        let forms = self.forms_of_clusters(clusters.iter().copied().collect()).await?;
+        known.clusters.extend(clusters);
+        exploration.reach(forms.values().map(|stored| stored.form.clone()));
+        known.forms.extend(forms);
+        Ok(())
+    }
+
+    /// Adds what persons decided of what was reached, and the forms that they put together with it.
+    async fn read_decisions(
+        &self,
+        exploration: &mut Exploration,
+        known: &mut Known,
+    ) -> Result<(), StoreError> {
+        let ids: BTreeSet<Uuid> = known
+            .reached(exploration)
+            .map(|stored| stored.row.id)
+            .filter(|id| !known.decided.contains(id))
+            .collect();
+        let ids: Vec<Uuid> = ids.into_iter().collect();
+        let decisions = self.decisions_of(&ids).await?;
+        known.decided.extend(ids);
+        let others = decisions
+            .iter()
+            .flat_map(|row| [row.left_form_id, row.right_form_id])
+            .filter(|id| !known.forms.contains_key(id));
+        let others: BTreeSet<Uuid> = others.collect();
+        known.forms.extend(self.forms(others.into_iter().collect()).await?);
+        let together = decisions.iter().filter(|row| row.kind == TOGETHER);
+        let together = together.flat_map(|row| [row.left_form_id, row.right_form_id]);
+        let together: Vec<_> = together
+            .filter_map(|id| known.forms.get(&id))
+            .map(|stored| stored.form.clone())
+            .collect();
+        exploration.reach(together);
+        known.decisions.extend(decisions.into_iter().map(|row| (row.id, row)));
+        Ok(())
+    }
+
+    pub(super) async fn decisions_of(&self, forms: &[Uuid]) -> Result<Vec<Model>, StoreError> {
+        let mut decisions = Vec::new();
+        for ids in forms.chunks(PER_STATEMENT) {
+            let either = Condition::any()
+                .add(Column::LeftFormId.is_in(ids.iter().copied()))
+                .add(Column::RightFormId.is_in(ids.iter().copied()));
+            decisions.extend(
+                Entity::find()
+                    .filter(Column::OrganizationId.eq(self.organization.uuid()))
+                    .filter(either)
+                    .all(self.tx)
+                    .await?,
+            );
+        }
+        Ok(decisions)
+    }
+}
+
+impl Known {
+    fn reached<'a>(&'a self, exploration: &'a Exploration) -> impl Iterator<Item = &'a Stored> {
+        let reached: HashSet<&str> = exploration.reached().collect();
+        let forms = self.forms.values();
+        forms.filter(move |stored| reached.contains(stored.form.key.as_str()))
+    }
+
+    fn decisions(&self) -> Decisions {
+        let mut decisions = Decisions::default();
+        for row in self.decisions.values() {
+            let forms = (self.forms.get(&row.left_form_id), self.forms.get(&row.right_form_id));
+            if let (Some(left), Some(right)) = forms {
+                let pair = Decisions::pair(&left.form.key, &right.form.key);
+                if row.kind == TOGETHER {
+                    decisions.together.insert(pair);
+                } else {
+                    decisions.apart.insert(pair);
+                }
+            }
+        }
+        decisions
+    }
+}

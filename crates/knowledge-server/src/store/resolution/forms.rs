@@ -1,0 +1,186 @@
+//! Forms as rows.
+
+use std::collections::BTreeMap;
+
+use knowledge_domain::ids::FormId;
+use knowledge_resolution::{Form, Sketch};
+use knowledge_tables::{
+    entity,
+    resolution_form::{ActiveModel, Column, Entity, Model},
+};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect,
+    sea_query::{Expr, OnConflict},
+};
+use uuid::Uuid;
+
+use super::{PER_STATEMENT, Resolution};
+use crate::store::{StoreError, convert};
+
+/// A form with its row.
+#[derive(Debug, Clone)]
+pub(super) struct Stored {
+    pub(super) row: Model,
+    pub(super) form: Form,
+}
+
+impl Stored {
+    pub(super) fn read(row: Model) -> Result<Self, StoreError> {
+        let sketch = |column, value| -> Result<Sketch, StoreError> { convert::from_json(column, value) };
+        let form = Form {
+            key: row.form_key.clone(),
+            types: convert::from_json("resolution_form.types", row.types.clone())?,
+            name: row.name.clone(),
+            identity: convert::from_json("resolution_form.identity", row.identity.clone())?,
+            aliases: sketch("resolution_form.aliases", row.aliases.clone())?,
+            neighbours: sketch("resolution_form.neighbours", row.neighbours.clone())?,
+            documents: sketch("resolution_form.documents", row.documents.clone())?,
+        };
+        Ok(Self { row, form })
+    }
+}
+
+impl Resolution<'_> {
+    /// A row for a form that is new; `face` is its first entity.
+    pub(super) fn new_form(&self, form: Form, face: Uuid) -> Result<Stored, StoreError> {
+        let row = Model {
+            id: form.id(self.organization).uuid(),
+            organization_id: self.organization.uuid(),
+            form_key: form.key.clone(),
+            types: convert::to_json(&form.types)?,
+            name: form.name.clone(),
+            identity: convert::to_json(&form.identity)?,
+            aliases: convert::to_json(&form.aliases)?,
+            neighbours: convert::to_json(&form.neighbours)?,
+            documents: convert::to_json(&form.documents)?,
+            entity_count: 0,
+            face_id: face,
+            dirty: true,
+            cluster_id: None,
+            canonical_id: None,
+            link_confidence: None,
+            link_reason: None,
+            created_at: self.at,
+            updated_at: self.at,
+        };
+        Ok(Stored { row, form })
+    }
+
+    pub(super) async fn forms_by_key(
+        &self,
+        keys: impl Iterator<Item = &String>,
+    ) -> Result<BTreeMap<String, Stored>, StoreError> {
+        let ids = keys.map(|key| FormId::derive(self.organization, key).uuid());
+        let forms = self.forms(ids.collect()).await?;
+        Ok(forms.into_values().map(|form| (form.form.key.clone(), form)).collect())
+    }
+
+    pub(super) async fn forms(&self, ids: Vec<Uuid>) -> Result<BTreeMap<Uuid, Stored>, StoreError> {
+        self.forms_where(Column::Id, ids).await
+    }
+
+    pub(super) async fn forms_of_clusters(
+        &self,
+        clusters: Vec<Uuid>,
+    ) -> Result<BTreeMap<Uuid, Stored>, StoreError> {
+        self.forms_where(Column::ClusterId, clusters).await
+    }
+
+    async fn forms_where(
+        &self,
+        column: Column,
+        ids: Vec<Uuid>,
+    ) -> Result<BTreeMap<Uuid, Stored>, StoreError> {
+        let mut forms = BTreeMap::new();
+        for ids in ids.chunks(PER_STATEMENT) {
+            let rows = Entity::find()
+                .filter(Column::OrganizationId.eq(self.organization.uuid()))
+                .filter(column.is_in(ids.iter().copied()))
+                .all(self.tx)
+                .await?;
+            for row in rows {
+                forms.insert(row.id, Stored::read(row)?);
+            }
+        }
+        Ok(forms)
+    }
+
+    /// Some forms that are dirty, by id.
+    pub(in crate::store) async fn dirty_forms(&self, limit: u64) -> Result<Vec<Uuid>, StoreError> {
+        Ok(Entity::find()
+            .select_only()
+            .column(Column::Id)
+            .filter(Column::OrganizationId.eq(self.organization.uuid()))
+            .filter(Column::Dirty.eq(true))
+            .order_by_asc(Column::Id)
+            .limit(limit)
+            .into_tuple()
+            .all(self.tx)
+            .await?)
+    }
+
+    pub(super) async fn soil(&self, ids: &[Uuid]) -> Result<(), StoreError> {
+        for ids in ids.chunks(PER_STATEMENT) {
+            Entity::update_many()
+                .col_expr(Column::Dirty, Expr::value(true))
+                .filter(Column::Id.is_in(ids.iter().copied()))
+                .exec(self.tx)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Writes what forms add up to and where they belong.
+    pub(super) async fn save_forms(&self, forms: &[&Stored]) -> Result<(), StoreError> {
+        let changed = [
+            Column::Aliases,
+            Column::Neighbours,
+            Column::Documents,
+            Column::EntityCount,
+            Column::FaceId,
+            Column::Dirty,
+            Column::ClusterId,
+            Column::CanonicalId,
+            Column::LinkConfidence,
+            Column::LinkReason,
+            Column::UpdatedAt,
+        ];
+        let overwrite = OnConflict::column(Column::Id)
+            .update_columns(changed)
+            .to_owned();
+        for forms in forms.chunks(PER_STATEMENT) {
+            let rows = forms.iter().map(|stored| self.written(stored));
+            Entity::insert_many(rows.collect::<Result<Vec<_>, StoreError>>()?)
+                .on_conflict(overwrite.clone())
+                .exec_without_returning(self.tx)
+                .await?;
+        }
+        Ok(())
+    }
+
+    fn written(&self, stored: &Stored) -> Result<ActiveModel, StoreError> {
+        Ok(ActiveModel {
+            aliases: Set(convert::to_json(&stored.form.aliases)?),
+            neighbours: Set(convert::to_json(&stored.form.neighbours)?),
+            documents: Set(convert::to_json(&stored.form.documents)?),
+            updated_at: Set(self.at),
+            ..stored.row.clone().into_active_model().reset_all()
+        })
+    }
+
+    /// The entities with these ids.
+    pub(super) async fn entities(&self, ids: &[Uuid]) -> Result<Vec<entity::Model>, StoreError> {
+        let mut entities = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(PER_STATEMENT) {
+            entities.extend(
+                entity::Entity::find()
+                    .filter(entity::Column::OrganizationId.eq(self.organization.uuid()))
+                    .filter(entity::Column::Id.is_in(ids.iter().copied()))
+                    .all(self.tx)
+                    .await?,
+            );
+        }
+        Ok(entities)
+    }
+}

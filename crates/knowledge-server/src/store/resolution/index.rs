@@ -1,0 +1,198 @@
+//! New entities: their forms, and the blocks of those.
+
+use std::collections::{BTreeMap, HashMap};
+
+use knowledge_domain::{
+    graph::Confidence,
+    ids::{DocumentId, EntityId},
+};
+use knowledge_resolution::{Candidate, Face, FaceStrategy, Form};
+use knowledge_tables::{entity, relation};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, QueryFilter,
+    sea_query::{CaseStatement, Expr, ExprTrait},
+};
+use uuid::Uuid;
+
+use super::{PER_STATEMENT, Resolution, forms::Stored};
+use crate::store::{StoreError, convert};
+
+/// Entities whose form one statement writes.
+const FORMS_PER_STATEMENT: usize = 250;
+
+/// Entities of one form.
+struct Group {
+    form: Form,
+    entities: Vec<Uuid>,
+    face: Face,
+}
+
+impl Resolution<'_> {
+    /// Gives new entities their forms, and marks dirty what that may change; how many forms are new.
+    pub(in crate::store) async fn index(
+        &self,
+        entities: &[entity::Model],
+    ) -> Result<usize, StoreError> {
+        let groups = grouped(self.candidates(entities).await?);
+        let known = self.forms_by_key(groups.keys()).await?;
+        let faces = self.faces(known.values().map(|form| form.row.face_id)).await?;
+        let new = groups.len() - known.len();
+        let mut forms: BTreeMap<String, (Stored, Vec<u64>)> = BTreeMap::new();
+        let mut form_of: Vec<(Uuid, Uuid)> = Vec::new();
+        for (key, group) in groups {
+            let stored = match known.get(&key) {
+                Some(stored) => grown(stored.clone(), &group, &faces),
+                None => {
+                    let stored = self.new_form(group.form, group.face.entity.uuid())?;
+                    let keys = stored.form.block_keys();
+                    (stored, keys)
+                }
+            };
+            let (mut stored, keys) = stored;
+            stored.row.entity_count += convert::count(group.entities.len());
+            stored.row.dirty = true;
+            form_of.extend(group.entities.iter().map(|entity| (*entity, stored.row.id)));
+            forms.insert(key, (stored, keys));
+        }
+        let rows: Vec<&Stored> = forms.values().map(|(stored, _)| stored).collect();
+        self.save_forms(&rows).await?;
+        self.add_to_blocks(&forms).await?;
+        self.set_forms(&form_of).await?;
+        Ok(new)
+    }
+
+    /// Entities as resolution sees them: with what their documents relate them to.
+    async fn candidates(&self, entities: &[entity::Model]) -> Result<Vec<Candidate>, StoreError> {
+        let mut candidates: BTreeMap<Uuid, Candidate> = BTreeMap::new();
+        for row in entities {
+            candidates.insert(row.id, candidate(row)?);
+        }
+        let ids: Vec<Uuid> = candidates.keys().copied().collect();
+        let mut relations = BTreeMap::new();
+        for ids in ids.chunks(PER_STATEMENT) {
+            let either = Condition::any()
+                .add(relation::Column::SubjectId.is_in(ids.iter().copied()))
+                .add(relation::Column::ObjectId.is_in(ids.iter().copied()));
+            let rows = relation::Entity::find().filter(either).all(self.tx).await?;
+            relations.extend(rows.into_iter().map(|row| (row.id, row)));
+        }
+        let ends = relations.values().flat_map(|row| [Some(row.subject_id), row.object_id]);
+        let ends: Vec<Uuid> = ends.flatten().filter(|end| !candidates.contains_key(end)).collect();
+        let mut names: HashMap<Uuid, String> = self
+            .entities(&ends)
+            .await?
+            .into_iter()
+            .map(|row| (row.id, row.name))
+            .collect();
+        names.extend(entities.iter().map(|row| (row.id, row.name.clone())));
+        for row in relations.into_values() {
+            relate(&mut candidates, &names, row);
+        }
+        Ok(candidates.into_values().collect())
+    }
+
+    /// The faces that entities are.
+    pub(super) async fn faces(
+        &self,
+        entities: impl Iterator<Item = Uuid>,
+    ) -> Result<HashMap<Uuid, Face>, StoreError> {
+        let ids: Vec<Uuid> = entities.collect();
+        let rows = self.entities(&ids).await?;
+        let faces = rows.iter().map(|row| Ok((row.id, face(row)?)));
+        faces.collect()
+    }
+
+    /// Writes which form each entity has.
+    pub(super) async fn set_forms(&self, form_of: &[(Uuid, Uuid)]) -> Result<(), StoreError> {
+        use entity::Column;
+        for pairs in form_of.chunks(FORMS_PER_STATEMENT) {
+            let case = pairs.iter().fold(CaseStatement::new(), |case, (entity, form)| {
+                case.case(Expr::col(Column::Id).eq(*entity), Expr::value(*form))
+            });
+            entity::Entity::update_many()
+                .col_expr(Column::FormId, case.into())
+                .col_expr(Column::Clustered, Expr::value(false))
+                .filter(Column::Id.is_in(pairs.iter().map(|(entity, _)| *entity)))
+                .exec(self.tx)
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+/// A stored form with more entities, and the keys of blocks that are new to it.
+fn grown(mut stored: Stored, group: &Group, faces: &HashMap<Uuid, Face>) -> (Stored, Vec<u64>) {
+    let before = stored.form.block_keys();
+    stored.form.absorb(&group.form);
+    let better = |face: &Face| group.face.compare(face, FaceStrategy::default()).is_gt();
+    if faces.get(&stored.row.face_id).is_none_or(better) {
+        stored.row.face_id = group.face.entity.uuid();
+    }
+    let mut keys = stored.form.block_keys();
+    keys.retain(|key| before.binary_search(key).is_err());
+    (stored, keys)
+}
+
+fn grouped(candidates: Vec<Candidate>) -> BTreeMap<String, Group> {
+    let mut groups: BTreeMap<String, Group> = BTreeMap::new();
+    for candidate in candidates {
+        let (form, face) = (Form::of(&candidate), Face::of(&candidate));
+        let entity = candidate.id.uuid();
+        if let Some(group) = groups.get_mut(&form.key) {
+            group.form.absorb(&form);
+            group.entities.push(entity);
+            if face.compare(&group.face, FaceStrategy::default()).is_gt() {
+                group.face = face;
+            }
+            continue;
+        }
+        let entities = vec![entity];
+        let key = form.key.clone();
+        groups.insert(key, Group { form, entities, face });
+    }
+    groups
+}
+
+fn relate(
+    candidates: &mut BTreeMap<Uuid, Candidate>,
+    names: &HashMap<Uuid, String>,
+    row: relation::Model,
+) {
+    if let (Some(subject), Some(object)) = (
+        candidates.get_mut(&row.subject_id),
+        row.object_id.and_then(|object| names.get(&object)),
+    ) {
+        subject.neighbours.push(object.clone());
+    }
+    if let (Some(object), Some(subject)) = (
+        row.object_id.and_then(|object| candidates.get_mut(&object)),
+        names.get(&row.subject_id),
+    ) {
+        object.neighbours.push(subject.clone());
+    }
+    if let (Some(subject), Some(value)) = (candidates.get_mut(&row.subject_id), row.literal_value) {
+        let known = subject.literals.entry(row.predicate).or_insert_with(|| value.clone());
+        if value < *known {
+            *known = value;
+        }
+    }
+}
+
+fn candidate(row: &entity::Model) -> Result<Candidate, StoreError> {
+    Ok(Candidate {
+        id: EntityId::from_uuid(row.id),
+        document: DocumentId::from_uuid(row.document_id),
+        name: row.name.clone(),
+        types: convert::from_json("entity.types", row.types.clone())?,
+        aliases: convert::from_json("entity.aliases", row.aliases.clone())?,
+        attributes: convert::from_json("entity.attributes", row.attributes.clone())?,
+        literals: BTreeMap::new(),
+        neighbours: Vec::new(),
+        mentions: u32::try_from(row.mention_count).unwrap_or_default(),
+        confidence: Confidence::new(row.confidence),
+    })
+}
+
+fn face(row: &entity::Model) -> Result<Face, StoreError> {
+    Ok(Face::of(&candidate(row)?))
+}

@@ -1,0 +1,68 @@
+//! Resolution of stored entities: what `knowledge-resolution` says, kept in rows.
+//!
+//! Owns forms, blocks, decisions, clusters, members, sameAs links and merge history, and the links
+//! of entities and mentions to canonical entities. New entities are indexed ([`Resolution::index`]):
+//! their forms are made or added to, and marked dirty with whatever they may change. Dirty forms are
+//! settled ([`Resolution::settle`]): everything that is connected with them is clustered anew, and
+//! what differs is written. In between, what is written holds for what was there before; so each
+//! step is a transaction of its own, and any number of batches may take turns.
+//!
+//! Every transaction holds the organisation's lock, so steps follow each other.
+
+mod blocks;
+mod decide;
+mod explore;
+mod forms;
+mod index;
+mod write;
+
+use chrono::{DateTime, Utc};
+pub use decide::{Decider, DecisionError};
+use knowledge_domain::{Entropy, ids::OrganizationId};
+use knowledge_resolution::Settings;
+use knowledge_tables::organization;
+use sea_orm::{DatabaseTransaction, EntityTrait, QuerySelect, sea_query::LockType};
+
+use super::StoreError;
+
+/// Ids or rows that one statement names at most; SQLite binds at most 32,766 values.
+const PER_STATEMENT: usize = 1_000;
+
+/// One step of resolution: a transaction that holds the organisation's lock.
+pub(super) struct Resolution<'a> {
+    tx: &'a DatabaseTransaction,
+    organization: OrganizationId,
+    entropy: &'a dyn Entropy,
+    at: DateTime<Utc>,
+    /// Who merges: a batch or a person.
+    author: String,
+    /// Whether a person does.
+    manual: bool,
+    settings: Settings,
+}
+
+impl<'a> Resolution<'a> {
+    /// Waits for the organisation's lock. Not the one that foreign keys to the organisation wait
+    /// for.
+    pub(super) async fn begin(
+        tx: &'a DatabaseTransaction,
+        organization: OrganizationId,
+        entropy: &'a dyn Entropy,
+        at: DateTime<Utc>,
+        author: String,
+    ) -> Result<Self, StoreError> {
+        organization::Entity::find_by_id(organization.uuid())
+            .lock(LockType::NoKeyUpdate)
+            .one(tx)
+            .await?;
+        Ok(Self {
+            tx,
+            organization,
+            entropy,
+            at,
+            author,
+            manual: false,
+            settings: Settings::default(),
+        })
+    }
+}
