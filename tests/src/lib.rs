@@ -12,6 +12,7 @@ pub mod disturbed;
 pub mod documents;
 pub mod events;
 pub mod faults;
+pub mod harbour;
 pub mod introspection;
 pub mod node;
 pub mod proxy;

@@ -54,8 +54,7 @@ impl Exploration {
     }
 
     /// Forms whose blocks are to be read next, with the keys of the blocks; none when all is known.
-    #[must_use]
-    pub fn next(&mut self) -> Vec<(String, Vec<u64>)> {
+    pub fn next_blocks(&mut self) -> Vec<(String, Vec<u64>)> {
         let frontier = std::mem::take(&mut self.frontier);
         let wanted = frontier.into_iter().filter_map(|key| {
             let form = self.reached.get(&key)?;

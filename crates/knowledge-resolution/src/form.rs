@@ -4,7 +4,7 @@
 //! compared once. A form is what its key says, and what its entities add up to; both are the same
 //! in whatever order the entities came.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use knowledge_domain::{
     graph::Confidence,
@@ -154,7 +154,7 @@ fn folded(given: &str, name: &Name) -> String {
 fn key(types: &[String], name: &str, identity: &BTreeMap<String, String>) -> String {
     let mut key = format!("{}:{name}", types.join("+"));
     for (attribute, value) in identity {
-        key.push_str(&format!("#{attribute}={value}"));
+        let _ = write!(key, "#{attribute}={value}");
     }
     key
 }
@@ -170,12 +170,13 @@ fn identity(candidate: &Candidate, name: &Name) -> BTreeMap<String, String> {
         .filter(|(attribute, _)| IDENTIFYING.iter().any(|part| attribute.contains(part)))
         .map(|(attribute, value)| (attribute, crate::normalise(value)))
         .collect();
-    if let (Some(sex), [_]) = (name.sex, name.words.as_slice()) {
-        let sex = match sex {
-            Sex::Female => "female",
-            Sex::Male => "male",
-        };
-        identity.insert("title".to_owned(), sex.to_owned());
+    let title = match name.sex {
+        Some(Sex::Female) => "female",
+        Some(Sex::Male) => "male",
+        Some(Sex::Unsaid) | None => return identity,
+    };
+    if name.words.len() == 1 {
+        identity.insert("title".to_owned(), title.to_owned());
     }
     identity
 }

@@ -21,6 +21,9 @@ mod tests {
     fn stored_hashes_stay_what_they_are() {
         assert_eq!(stable_hash(&["t", "brandt"]), stable_hash(&["t", "brandt"]));
         assert_ne!(stable_hash(&["ab", "c"]), stable_hash(&["a", "bc"]));
-        assert_eq!(stable_hash(&["n", "elias brandt"]), 9_888_513_941_327_527_272);
+        assert_eq!(
+            stable_hash(&["n", "elias brandt"]),
+            9_888_513_941_327_527_272
+        );
     }
 }

@@ -3,8 +3,8 @@
 /// Words that carry no meaning of their own within a name.
 const FILLERS: &[&str] = &[
     "a", "an", "and", "at", "by", "da", "das", "de", "del", "della", "den", "der", "des", "di",
-    "die", "do", "dos", "du", "e", "el", "et", "for", "in", "la", "las", "le", "les", "los",
-    "of", "on", "the", "und", "y", "zu",
+    "die", "do", "dos", "du", "e", "el", "et", "for", "in", "la", "las", "le", "les", "los", "of",
+    "on", "the", "und", "y", "zu",
 ];
 
 /// Legal forms of firms.
@@ -115,60 +115,60 @@ const DESCRIPTORS: &[&str] = &[
     "works",
 ];
 
-/// What precedes a person's name, with the sex that it tells, if any.
-const HONORIFICS: &[(&str, Option<Sex>)] = &[
-    ("admiral", None),
-    ("baron", Some(Sex::Male)),
-    ("baroness", Some(Sex::Female)),
-    ("bishop", None),
-    ("brother", Some(Sex::Male)),
-    ("capt", None),
-    ("captain", None),
-    ("col", None),
-    ("colonel", None),
-    ("commander", None),
-    ("count", Some(Sex::Male)),
-    ("countess", Some(Sex::Female)),
-    ("dame", Some(Sex::Female)),
-    ("doctor", None),
-    ("dr", None),
-    ("duchess", Some(Sex::Female)),
-    ("duke", Some(Sex::Male)),
-    ("father", Some(Sex::Male)),
-    ("frau", Some(Sex::Female)),
-    ("gen", None),
-    ("general", None),
-    ("gov", None),
-    ("governor", None),
-    ("herr", Some(Sex::Male)),
-    ("hon", None),
-    ("inspector", None),
-    ("judge", None),
-    ("lady", Some(Sex::Female)),
-    ("lieutenant", None),
-    ("lord", Some(Sex::Male)),
-    ("lt", None),
-    ("madame", Some(Sex::Female)),
-    ("maj", None),
-    ("major", None),
-    ("miss", Some(Sex::Female)),
-    ("mme", Some(Sex::Female)),
-    ("monsieur", Some(Sex::Male)),
-    ("mr", Some(Sex::Male)),
-    ("mrs", Some(Sex::Female)),
-    ("ms", Some(Sex::Female)),
-    ("mx", None),
-    ("president", None),
-    ("prof", None),
-    ("professor", None),
-    ("rev", None),
-    ("reverend", None),
-    ("senator", None),
-    ("senor", Some(Sex::Male)),
-    ("senora", Some(Sex::Female)),
-    ("sergeant", None),
-    ("sgt", None),
-    ("sir", Some(Sex::Male)),
+/// What precedes a person's name, with the sex that it tells.
+const HONORIFICS: &[(&str, Sex)] = &[
+    ("admiral", Sex::Unsaid),
+    ("baron", Sex::Male),
+    ("baroness", Sex::Female),
+    ("bishop", Sex::Unsaid),
+    ("brother", Sex::Male),
+    ("capt", Sex::Unsaid),
+    ("captain", Sex::Unsaid),
+    ("col", Sex::Unsaid),
+    ("colonel", Sex::Unsaid),
+    ("commander", Sex::Unsaid),
+    ("count", Sex::Male),
+    ("countess", Sex::Female),
+    ("dame", Sex::Female),
+    ("doctor", Sex::Unsaid),
+    ("dr", Sex::Unsaid),
+    ("duchess", Sex::Female),
+    ("duke", Sex::Male),
+    ("father", Sex::Male),
+    ("frau", Sex::Female),
+    ("gen", Sex::Unsaid),
+    ("general", Sex::Unsaid),
+    ("gov", Sex::Unsaid),
+    ("governor", Sex::Unsaid),
+    ("herr", Sex::Male),
+    ("hon", Sex::Unsaid),
+    ("inspector", Sex::Unsaid),
+    ("judge", Sex::Unsaid),
+    ("lady", Sex::Female),
+    ("lieutenant", Sex::Unsaid),
+    ("lord", Sex::Male),
+    ("lt", Sex::Unsaid),
+    ("madame", Sex::Female),
+    ("maj", Sex::Unsaid),
+    ("major", Sex::Unsaid),
+    ("miss", Sex::Female),
+    ("mme", Sex::Female),
+    ("monsieur", Sex::Male),
+    ("mr", Sex::Male),
+    ("mrs", Sex::Female),
+    ("ms", Sex::Female),
+    ("mx", Sex::Unsaid),
+    ("president", Sex::Unsaid),
+    ("prof", Sex::Unsaid),
+    ("professor", Sex::Unsaid),
+    ("rev", Sex::Unsaid),
+    ("reverend", Sex::Unsaid),
+    ("senator", Sex::Unsaid),
+    ("senor", Sex::Male),
+    ("senora", Sex::Female),
+    ("sergeant", Sex::Unsaid),
+    ("sgt", Sex::Unsaid),
+    ("sir", Sex::Male),
 ];
 
 /// Degrees and orders that follow a person's name.
@@ -261,6 +261,7 @@ const SPELLINGS: &[(&str, &str)] = &[
 pub(crate) enum Sex {
     Female,
     Male,
+    Unsaid,
 }
 
 pub(crate) fn is_filler(word: &str) -> bool {
@@ -276,7 +277,8 @@ pub(crate) fn is_descriptor(word: &str) -> bool {
     DESCRIPTORS.contains(&word) || is_legal_form(word)
 }
 
-pub(crate) fn honorific(word: &str) -> Option<Option<Sex>> {
+/// What a word tells that precedes names of persons; nothing, when it is no such word.
+pub(crate) fn honorific(word: &str) -> Option<Sex> {
     let found = HONORIFICS.binary_search_by(|(known, _)| known.cmp(&word));
     found.ok().map(|index| HONORIFICS[index].1)
 }

@@ -145,7 +145,11 @@ fn a_short_form_of_two_things_is_neither() {
         &["Elias Brandt", "Emma Brandt", "E. Brandt", "Brandt"],
     );
     assert_eq!(merged(&candidates), Vec::<Vec<&str>>::new());
-    assert_eq!(merged(&candidates[1..]).concat().len(), 3, "without Elias all are Emma");
+    assert_eq!(
+        merged(&candidates[1..]).concat().len(),
+        3,
+        "without Elias all are Emma"
+    );
 }
 
 #[test]
@@ -309,7 +313,7 @@ fn step_by_step(candidates: &[Candidate]) -> BTreeMap<String, BTreeSet<String>> 
         kept.absorb(&form);
         let mut exploration = Exploration::new(settings, [kept.clone()]);
         loop {
-            let wanted = exploration.next();
+            let wanted = exploration.next_blocks();
             if wanted.is_empty() {
                 break;
             }

@@ -268,6 +268,7 @@ impl Fixture {
             workflow_type: "extraction".to_owned(),
             workflow_version: 1,
             batch_document_id: Some(place.document.uuid()),
+            batch_id: None,
             status: "completed".to_owned(),
             mode: "legacy".to_owned(),
             current_activity: Some("assemble".to_owned()),
@@ -348,6 +349,8 @@ impl Fixture {
             search_key: name.to_lowercase(),
             type_key: format!("|{class}|"),
             canonical_id: id.uuid(),
+            form_id: None,
+            clustered: false,
             created_at: at(),
             updated_at: at(),
         })

@@ -60,7 +60,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Some(Part::Resolution { data, json }) => resolution::run(data, *json),
         None => {
             let data = arguments.data.as_deref();
-            extractor(data.context("say where the documents are with --data")?, arguments.json)
+            extractor(
+                data.context("say where the documents are with --data")?,
+                arguments.json,
+            )
         }
     }
 }

@@ -82,8 +82,8 @@ fn told_apart(left: &Prepared<'_>, right: &Prepared<'_>) -> bool {
         }
     };
     let shared = left.iter().any(|word| right.contains(word));
-    let only = |these: &[String], those: &[String]| {
-        these.iter().filter(tells).any(|word| !those.contains(word))
+    let only = |one: &[String], other: &[String]| {
+        one.iter().filter(tells).any(|word| !other.contains(word))
     };
     shared && (only(left, right) || only(right, left))
 }

@@ -44,7 +44,7 @@ impl Name {
         while words.len() > 1
             && let Some(told) = lexicon::honorific(&words[0])
         {
-            sex = sex.or(told);
+            sex = sex.or(Some(told).filter(|told| *told != Sex::Unsaid));
             words.remove(0);
         }
         if words.len() > 1 && words[0] == "the" {

@@ -113,7 +113,11 @@ fn column_similarity(corpus: &Corpus, column: usize, left: u32, right: u32) -> O
         }
         (Holds::Amounts, Some(one), Some(other)) => {
             let largest = one.abs().max(other.abs());
-            let apart = if largest > 0.0 { (one - other).abs() / largest } else { 0.0 };
+            let apart = if largest > 0.0 {
+                (one - other).abs() / largest
+            } else {
+                0.0
+            };
             numbers((1.0 - apart * 2.0).max(0.0), left)
         }
         _ => words_similarity(&corpus.words, left, right),
@@ -142,8 +146,16 @@ fn words_similarity(words: &[Known], left: &Value, right: &Value) -> Found {
     let numbered = matching.numbered();
     let matched = matching.matched();
     let (small, sum) = (left.weight.min(right.weight), left.weight + right.weight);
-    let dice = if sum > 0.0 { (2.0 * matched / sum).min(1.0) } else { 0.0 };
-    let contained = if small > 0.0 { (matched / small).min(1.0) } else { 0.0 };
+    let dice = if sum > 0.0 {
+        (2.0 * matched / sum).min(1.0)
+    } else {
+        0.0
+    };
+    let contained = if small > 0.0 {
+        (matched / small).min(1.0)
+    } else {
+        0.0
+    };
     let value = 0.75 * dice + 0.25 * contained;
     Found {
         value: f64::from(if numbered { value * 0.6 } else { value }),
@@ -194,10 +206,7 @@ impl<'a> Matching<'a> {
             };
             self.right.iter().any(near)
         };
-        self.matched > 0.0
-            && codes(&self.left)
-            && codes(&self.right)
-            && !self.left.iter().any(near)
+        self.matched > 0.0 && codes(&self.left) && codes(&self.right) && !self.left.iter().any(near)
     }
 
     fn matched(mut self) -> f32 {
@@ -260,9 +269,8 @@ fn alike(one: &Known, other: &Known) -> f32 {
         return digits_alike(short, long);
     }
     match short.chars.len() {
-        0 => 0.0,
         1 if long.chars.len() > 1 && long.chars.first() == short.chars.first() => 0.8,
-        1 | 2 => 0.0,
+        0..=2 => 0.0,
         3 if long.chars.len() > 3 && long.chars.starts_with(&short.chars) => 0.5,
         length => {
             let apart = long.chars.len() - length;

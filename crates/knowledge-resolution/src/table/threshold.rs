@@ -14,7 +14,7 @@ const HIGHEST: f64 = 0.85;
 pub(super) fn choose(best: &[f64], second: &[f64]) -> f64 {
     let rows = best.len() as f64;
     if best.len() < 20 {
-        return (LOWEST + HIGHEST) / 2.0;
+        return f64::midpoint(LOWEST, HIGHEST);
     }
     let share =
         |scores: &[f64], at: f64| scores.iter().filter(|score| **score >= at).count() as f64 / rows;

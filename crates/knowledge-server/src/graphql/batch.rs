@@ -13,6 +13,7 @@ use super::{
         BatchDocumentConnection, EntityConnection, RelationConnection, cost, request, wanted_text,
     },
     relation::Relation,
+    resolution::Resolution,
     scalar::{Long, int},
     viewer::Viewer,
 };
@@ -115,6 +116,13 @@ impl Batch {
     /// Relations.
     async fn relation_count(&self) -> i32 {
         int(self.0.relation_count)
+    }
+
+    /// What resolution amounts to in the batch.
+    #[graphql(complexity = "10 + child_complexity")]
+    async fn resolution(&self, ctx: &Context<'_>) -> Result<Resolution> {
+        let found = Viewer::of(ctx)?.reads.resolution(Some(self.0.id)).await;
+        Ok(found.map_err(|error| internal(&error))?.into())
     }
 
     /// Tokens of model calls.

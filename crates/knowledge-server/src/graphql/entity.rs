@@ -9,6 +9,7 @@ use super::{
     document::BatchDocument,
     error::internal,
     loaders::{MentionsOf, PlaceOf},
+    resolution::{Merge, SameAs},
     viewer::Viewer,
 };
 use crate::store::read::{EntityView, EvidenceView};
@@ -58,6 +59,48 @@ impl Entity {
     /// How sure the extractor is, from 0 to 1: the highest of what means the same.
     async fn confidence(&self) -> f64 {
         self.view.confidence.value()
+    }
+
+    /// The entities of documents that are one with it, itself among them.
+    async fn member_ids(&self) -> Vec<ID> {
+        self.view.members.iter().map(|id| (*id).into()).collect()
+    }
+
+    /// The documents that it is in.
+    #[graphql(complexity = "10 + 4 * child_complexity")]
+    async fn documents(&self, ctx: &Context<'_>) -> Result<Vec<BatchDocument>> {
+        let viewer = Viewer::of(ctx)?;
+        let extractions = viewer.reads.extractions_of_entity(self.view.id).await;
+        let extractions = extractions.map_err(|error| internal(&error))?;
+        let place = |extraction| PlaceOf {
+            batch: self.batch,
+            extraction,
+        };
+        let wanted: Vec<PlaceOf> = extractions.into_iter().map(place).collect();
+        let places = viewer.loaders.load_many(wanted.iter().copied()).await;
+        let places = places.map_err(|error| internal(&error))?;
+        let found = wanted.iter().filter_map(|place| places.get(place));
+        Ok(found.map(|place| Arc::clone(place).into()).collect())
+    }
+
+    /// The links to its members, sorted.
+    #[graphql(complexity = "10 + 4 * child_complexity")]
+    async fn same_as(&self, ctx: &Context<'_>) -> Result<Vec<SameAs>> {
+        let links = Viewer::of(ctx)?.reads.same_as(&self.view.members).await;
+        let links = links.map_err(|error| internal(&error))?;
+        Ok(links.into_iter().map(SameAs::from).collect())
+    }
+
+    /// The merges that it came about by, and those that members were taken out by, the oldest
+    /// first.
+    #[graphql(complexity = "10 + 4 * child_complexity")]
+    async fn merge_history(&self, ctx: &Context<'_>) -> Result<Vec<Merge>> {
+        let merges = Viewer::of(ctx)?
+            .reads
+            .merge_history(&self.view.members)
+            .await;
+        let merges = merges.map_err(|error| internal(&error))?;
+        Ok(merges.into_iter().map(Merge::from).collect())
     }
 
     /// Where documents mention it, sorted by document and position.

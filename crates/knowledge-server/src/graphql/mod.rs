@@ -18,6 +18,7 @@ mod page;
 mod payload;
 mod query;
 mod relation;
+mod resolution;
 mod scalar;
 mod shape;
 mod subscription;

@@ -11,6 +11,7 @@ use super::{
         BatchPayload, BatchSuccess, IdempotencyConflict, InvalidStateTransition, NotFound,
         StartBatchPayload, StartBatchSuccess, ValidationError,
     },
+    resolution::{Decision, EntitiesPayload, decide},
     viewer::Viewer,
 };
 use crate::orchestrator::{Orchestrator, StartBatchError, SteerError};
@@ -62,6 +63,35 @@ impl Mutation {
         let organization = Viewer::of(ctx)?.reads.organization();
         let orchestrator = ctx.data::<Orchestrator>()?;
         steered(ctx, id, orchestrator.retry_failed(organization, id).await).await
+    }
+
+    /// Makes entities one, whatever speaks against it. No later batch undoes it.
+    async fn merge_entities(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Two or more entities.")] ids: Vec<ID>,
+    ) -> Result<EntitiesPayload> {
+        decide(ctx, Decision::Merge(ids)).await
+    }
+
+    /// Takes members out of the entity that they are part of, to be one of their own. No later
+    /// batch undoes it.
+    async fn split_entity(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Members of one entity.")] members: Vec<ID>,
+    ) -> Result<EntitiesPayload> {
+        decide(ctx, Decision::Split(members)).await
+    }
+
+    /// Undoes the merge of a member: it leaves its entity, with all members of its very name, or
+    /// alone where it has the name of the entity. No later batch merges it again.
+    async fn unmerge(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "A member that does not face its entity.")] id: ID,
+    ) -> Result<EntitiesPayload> {
+        decide(ctx, Decision::Unmerge(id)).await
     }
 }
 

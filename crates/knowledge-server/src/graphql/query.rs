@@ -12,6 +12,7 @@ use super::{
     execution::WorkflowExecution,
     page::{BatchConnection, EntityConnection, cost, request},
     relation::Relation,
+    resolution::{LinkExplanation, Resolution},
     viewer::Viewer,
 };
 use crate::store::StoreError;
@@ -102,6 +103,30 @@ impl Query {
         let wanted = request(first, after.as_deref())?;
         let filter = batch::entity_filter(class, search)?;
         batch::entities(ctx, None, &filter, wanted).await
+    }
+
+    /// Why two entities, of documents or after resolution, are one or are not; `null` when the
+    /// organisation lacks one of them.
+    #[graphql(complexity = "10 + child_complexity")]
+    async fn explain_link(
+        &self,
+        ctx: &Context<'_>,
+        left: ID,
+        right: ID,
+    ) -> Result<Option<LinkExplanation>> {
+        let (Ok(left), Ok(right)) = (left.parse(), right.parse()) else {
+            return Ok(None);
+        };
+        let explained = Viewer::of(ctx)?.reads.explain_link(left, right).await;
+        let explained = explained.map_err(|error| internal(&error))?;
+        Ok(explained.map(LinkExplanation::from))
+    }
+
+    /// What resolution amounts to in the organisation.
+    #[graphql(complexity = "10 + child_complexity")]
+    async fn resolution(&self, ctx: &Context<'_>) -> Result<Resolution> {
+        let found = Viewer::of(ctx)?.reads.resolution(None).await;
+        Ok(found.map_err(|error| internal(&error))?.into())
     }
 }
 

@@ -4,6 +4,7 @@
 //! change (the ledger) and no workflow (the engine).
 
 mod command;
+mod decide;
 mod prepare;
 mod registry;
 mod runner;

@@ -33,13 +33,13 @@ pub(super) fn score(found: &HashMap<Place, String>, truth: &HashMap<Place, Strin
     }
 }
 
-/// The mean, over the mentions of `these`, of the share of its cluster that is with it in `those`.
-fn one_way(these: &HashMap<Place, String>, those: &HashMap<Place, String>) -> f64 {
+/// The mean, over the mentions of `of`, of the share of its cluster that is with it in `other`.
+fn one_way(of: &HashMap<Place, String>, other: &HashMap<Place, String>) -> f64 {
     let mut sizes: HashMap<&str, usize> = HashMap::new();
     let mut shared: HashMap<(&str, &str), usize> = HashMap::new();
-    for (place, cluster) in these {
+    for (place, cluster) in of {
         *sizes.entry(cluster).or_default() += 1;
-        if let Some(other) = those.get(place) {
+        if let Some(other) = other.get(place) {
             *shared.entry((cluster, other)).or_default() += 1;
         }
     }
@@ -47,10 +47,10 @@ fn one_way(these: &HashMap<Place, String>, those: &HashMap<Place, String>) -> f6
         .iter()
         .map(|((cluster, _), count)| (count * count) as f64 / sizes[cluster] as f64)
         .sum();
-    if these.is_empty() {
+    if of.is_empty() {
         0.0
     } else {
-        sum / these.len() as f64
+        sum / of.len() as f64
     }
 }
 

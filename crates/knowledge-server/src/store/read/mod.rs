@@ -13,6 +13,7 @@ mod health;
 mod page;
 mod parse;
 mod relations;
+mod resolution;
 mod same_as;
 
 use knowledge_domain::ids::OrganizationId;
@@ -26,6 +27,7 @@ pub use executions::{ActivityView, ExecutionView, WorkflowHead};
 pub use health::NotReady;
 pub use page::{Page, PageRequest};
 pub use relations::{RelationKey, RelationMember, RelationView, fold_relations};
+pub use resolution::{LinkView, MergeView, ResolutionView};
 pub use same_as::SameAsView;
 
 pub(crate) use entities::fold_entities;

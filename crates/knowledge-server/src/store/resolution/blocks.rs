@@ -24,8 +24,10 @@ impl Resolution<'_> {
         keys.sort_unstable();
         keys.dedup();
         let before = self.blocks(&keys).await?;
-        let mut sizes: HashMap<u64, usize> =
-            before.iter().map(|(key, forms)| (*key, forms.len())).collect();
+        let mut sizes: HashMap<u64, usize> = before
+            .iter()
+            .map(|(key, forms)| (*key, forms.len()))
+            .collect();
         let most = self.settings.max_block;
         let (mut rows, mut grown) = (Vec::new(), Vec::new());
         for (stored, keys) in forms.values() {

@@ -59,7 +59,10 @@ impl Store {
         entities: &[EntityId],
     ) -> Result<EntityId, DecisionError> {
         let found = self.decide(who, Decision::Merge(entities.to_vec())).await?;
-        found.first().copied().ok_or(DecisionError::Pointless("name two entities"))
+        found
+            .first()
+            .copied()
+            .ok_or(DecisionError::Pointless("name two entities"))
     }
 
     /// Takes entities out of their cluster, to be one of their own; the canonical entities of what
@@ -145,7 +148,10 @@ impl Resolution<'_> {
         }
         let mut leaving: BTreeMap<Uuid, Vec<Uuid>> = BTreeMap::new();
         for row in rows.iter().filter(|row| row.form_id.is_some()) {
-            leaving.entry(row.form_id.unwrap_or_default()).or_default().push(row.id);
+            leaving
+                .entry(row.form_id.unwrap_or_default())
+                .or_default()
+                .push(row.id);
         }
         let forms: Vec<Uuid> = leaving.keys().copied().collect();
         let cluster = self.clusters_of(&forms).await?;
@@ -164,7 +170,9 @@ impl Resolution<'_> {
         }
         let stay: Vec<Uuid> = stay.into_iter().collect();
         if stay.is_empty() {
-            return Err(DecisionError::Pointless("nothing would be left of the entity"));
+            return Err(DecisionError::Pointless(
+                "nothing would be left of the entity",
+            ));
         }
         self.forget(TOGETHER, &left, &stay).await?;
         for form in &left {
@@ -175,7 +183,9 @@ impl Resolution<'_> {
         for pair in left.windows(2) {
             self.record(TOGETHER, pair[0], pair[1]).await?;
         }
-        let rest = cluster.values().find(|stored| stay.contains(&stored.row.id));
+        let rest = cluster
+            .values()
+            .find(|stored| stay.contains(&stored.row.id));
         let rest = rest.map(|stored| EntityId::from_uuid(stored.row.face_id));
         let shown: Vec<EntityId> = rest.into_iter().chain(ids.first().copied()).collect();
         self.carry_out([left, stay].concat(), &shown).await
@@ -187,7 +197,9 @@ impl Resolution<'_> {
         let row = rows.first().ok_or(DecisionError::NotFound(member))?;
         let face = self.entities(&[row.canonical_id]).await?;
         if row.id == row.canonical_id {
-            return Err(DecisionError::Pointless("the entity faces its cluster; name a member"));
+            return Err(DecisionError::Pointless(
+                "the entity faces its cluster; name a member",
+            ));
         }
         if face.first().is_some_and(|face| face.form_id == row.form_id) {
             return Ok(vec![member]);
@@ -196,19 +208,27 @@ impl Resolution<'_> {
             .filter(entity::Column::FormId.eq(row.form_id))
             .all(self.tx)
             .await?;
-        Ok(same.into_iter().map(|row| EntityId::from_uuid(row.id)).collect())
+        Ok(same
+            .into_iter()
+            .map(|row| EntityId::from_uuid(row.id))
+            .collect())
     }
 
     /// The entities with their forms; those that no resolution has seen yet are indexed.
     async fn resolved(&self, ids: &[EntityId]) -> Result<Vec<entity::Model>, DecisionError> {
         let uuids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
         let rows = self.entities(&uuids).await?;
-        let missing = ids.iter().find(|id| !rows.iter().any(|row| row.id == id.uuid()));
+        let missing = ids
+            .iter()
+            .find(|id| !rows.iter().any(|row| row.id == id.uuid()));
         if let Some(missing) = missing {
             return Err(DecisionError::NotFound(*missing));
         }
-        let unseen: Vec<entity::Model> =
-            rows.iter().filter(|row| row.form_id.is_none()).cloned().collect();
+        let unseen: Vec<entity::Model> = rows
+            .iter()
+            .filter(|row| row.form_id.is_none())
+            .cloned()
+            .collect();
         if unseen.is_empty() {
             return Ok(rows);
         }
@@ -222,7 +242,10 @@ impl Resolution<'_> {
     /// All forms of the clusters of some forms.
     async fn clusters_of(&self, forms: &[Uuid]) -> Result<BTreeMap<Uuid, Stored>, StoreError> {
         let rows = self.forms(forms.to_vec()).await?;
-        let clusters: BTreeSet<Uuid> = rows.values().filter_map(|form| form.row.cluster_id).collect();
+        let clusters: BTreeSet<Uuid> = rows
+            .values()
+            .filter_map(|form| form.row.cluster_id)
+            .collect();
         self.forms_of_clusters(clusters.into_iter().collect()).await
     }
 
@@ -246,7 +269,8 @@ impl Resolution<'_> {
         self.move_to(&pairs).await?;
         let id = own.row.id;
         let keys = own.form.block_keys();
-        self.add_to_blocks(&BTreeMap::from([(own.form.key.clone(), (own, keys))])).await?;
+        self.add_to_blocks(&BTreeMap::from([(own.form.key.clone(), (own, keys))]))
+            .await?;
         Ok(id)
     }
 
@@ -278,7 +302,7 @@ impl Resolution<'_> {
         Ok(canonical.collect())
     }
 
-    async fn forget(&self, kind: &str, these: &[Uuid], those: &[Uuid]) -> Result<(), StoreError> {
+    async fn forget(&self, kind: &str, one: &[Uuid], other: &[Uuid]) -> Result<(), StoreError> {
         let way = |left: &[Uuid], right: &[Uuid]| {
             Condition::all()
                 .add(Column::LeftFormId.is_in(left.iter().copied()))
@@ -287,7 +311,7 @@ impl Resolution<'_> {
         Entity::delete_many()
             .filter(Column::OrganizationId.eq(self.organization.uuid()))
             .filter(Column::Kind.eq(kind))
-            .filter(Condition::any().add(way(these, those)).add(way(those, these)))
+            .filter(Condition::any().add(way(one, other)).add(way(other, one)))
             .exec(self.tx)
             .await?;
         Ok(())
@@ -320,7 +344,10 @@ impl Resolution<'_> {
     async fn move_to(&self, form_of: &[(Uuid, Uuid)]) -> Result<(), StoreError> {
         for (entity, form) in form_of {
             entity::Entity::update_many()
-                .col_expr(entity::Column::FormId, sea_orm::sea_query::Expr::value(*form))
+                .col_expr(
+                    entity::Column::FormId,
+                    sea_orm::sea_query::Expr::value(*form),
+                )
                 .filter(entity::Column::Id.eq(*entity))
                 .exec(self.tx)
                 .await?;

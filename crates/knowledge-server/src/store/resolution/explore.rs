@@ -32,16 +32,19 @@ struct Known {
 impl Resolution<'_> {
     /// Clusters everything that is connected with some forms.
     pub(super) async fn component(&self, dirty: Vec<Uuid>) -> Result<Component, StoreError> {
-        let mut known = Known::default();
-        known.forms = self.forms(dirty).await?;
+        let mut known = Known {
+            forms: self.forms(dirty).await?,
+            ..Known::default()
+        };
         let forms = known.forms.values().map(|stored| stored.form.clone());
         let mut exploration = Exploration::new(self.settings, forms);
         loop {
-            let wanted = exploration.next();
+            let wanted = exploration.next_blocks();
             if wanted.is_empty() {
                 break;
             }
-            self.read_blocks(&mut exploration, &mut known, &wanted).await?;
+            self.read_blocks(&mut exploration, &mut known, &wanted)
+                .await?;
             self.read_clusters(&mut exploration, &mut known).await?;
             self.read_decisions(&mut exploration, &mut known).await?;
         }
@@ -97,7 +100,9 @@ impl Resolution<'_> {
             .filter_map(|stored| stored.row.cluster_id)
             .filter(|cluster| !known.clusters.contains(cluster))
             .collect();
-        let forms = self.forms_of_clusters(clusters.iter().copied().collect()).await?;
+        let forms = self
+            .forms_of_clusters(clusters.iter().copied().collect())
+            .await?;
         known.clusters.extend(clusters);
         exploration.reach(forms.values().map(|stored| stored.form.clone()));
         known.forms.extend(forms);
@@ -123,7 +128,9 @@ impl Resolution<'_> {
             .flat_map(|row| [row.left_form_id, row.right_form_id])
             .filter(|id| !known.forms.contains_key(id));
         let others: BTreeSet<Uuid> = others.collect();
-        known.forms.extend(self.forms(others.into_iter().collect()).await?);
+        known
+            .forms
+            .extend(self.forms(others.into_iter().collect()).await?);
         let together = decisions.iter().filter(|row| row.kind == TOGETHER);
         let together = together.flat_map(|row| [row.left_form_id, row.right_form_id]);
         let together: Vec<_> = together
@@ -131,7 +138,9 @@ impl Resolution<'_> {
             .map(|stored| stored.form.clone())
             .collect();
         exploration.reach(together);
-        known.decisions.extend(decisions.into_iter().map(|row| (row.id, row)));
+        known
+            .decisions
+            .extend(decisions.into_iter().map(|row| (row.id, row)));
         Ok(())
     }
 
@@ -163,7 +172,10 @@ impl Known {
     fn decisions(&self) -> Decisions {
         let mut decisions = Decisions::default();
         for row in self.decisions.values() {
-            let forms = (self.forms.get(&row.left_form_id), self.forms.get(&row.right_form_id));
+            let forms = (
+                self.forms.get(&row.left_form_id),
+                self.forms.get(&row.right_form_id),
+            );
             if let (Some(left), Some(right)) = forms {
                 let pair = Decisions::pair(&left.form.key, &right.form.key);
                 if row.kind == TOGETHER {

@@ -9,8 +9,9 @@ use knowledge_tables::{
     resolution_form::{ActiveModel, Column, Entity, Model},
 };
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect,
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
@@ -20,14 +21,15 @@ use crate::store::{StoreError, convert};
 
 /// A form with its row.
 #[derive(Debug, Clone)]
-pub(super) struct Stored {
+pub(in crate::store) struct Stored {
     pub(super) row: Model,
-    pub(super) form: Form,
+    pub(in crate::store) form: Form,
 }
 
 impl Stored {
-    pub(super) fn read(row: Model) -> Result<Self, StoreError> {
-        let sketch = |column, value| -> Result<Sketch, StoreError> { convert::from_json(column, value) };
+    pub(in crate::store) fn read(row: Model) -> Result<Self, StoreError> {
+        let sketch =
+            |column, value| -> Result<Sketch, StoreError> { convert::from_json(column, value) };
         let form = Form {
             key: row.form_key.clone(),
             types: convert::from_json("resolution_form.types", row.types.clone())?,
@@ -73,7 +75,10 @@ impl Resolution<'_> {
     ) -> Result<BTreeMap<String, Stored>, StoreError> {
         let ids = keys.map(|key| FormId::derive(self.organization, key).uuid());
         let forms = self.forms(ids.collect()).await?;
-        Ok(forms.into_values().map(|form| (form.form.key.clone(), form)).collect())
+        Ok(forms
+            .into_values()
+            .map(|form| (form.form.key.clone(), form))
+            .collect())
     }
 
     pub(super) async fn forms(&self, ids: Vec<Uuid>) -> Result<BTreeMap<Uuid, Stored>, StoreError> {

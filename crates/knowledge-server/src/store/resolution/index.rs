@@ -35,20 +35,20 @@ impl Resolution<'_> {
     ) -> Result<usize, StoreError> {
         let groups = grouped(self.candidates(entities).await?);
         let known = self.forms_by_key(groups.keys()).await?;
-        let faces = self.faces(known.values().map(|form| form.row.face_id)).await?;
+        let faces = self
+            .faces(known.values().map(|form| form.row.face_id))
+            .await?;
         let new = groups.len() - known.len();
         let mut forms: BTreeMap<String, (Stored, Vec<u64>)> = BTreeMap::new();
         let mut form_of: Vec<(Uuid, Uuid)> = Vec::new();
         for (key, group) in groups {
-            let stored = match known.get(&key) {
-                Some(stored) => grown(stored.clone(), &group, &faces),
-                None => {
-                    let stored = self.new_form(group.form, group.face.entity.uuid())?;
-                    let keys = stored.form.block_keys();
-                    (stored, keys)
-                }
+            let (mut stored, keys) = if let Some(stored) = known.get(&key) {
+                grown(stored.clone(), &group, &faces)
+            } else {
+                let stored = self.new_form(group.form, group.face.entity.uuid())?;
+                let keys = stored.form.block_keys();
+                (stored, keys)
             };
-            let (mut stored, keys) = stored;
             stored.row.entity_count += convert::count(group.entities.len());
             stored.row.dirty = true;
             form_of.extend(group.entities.iter().map(|entity| (*entity, stored.row.id)));
@@ -76,8 +76,13 @@ impl Resolution<'_> {
             let rows = relation::Entity::find().filter(either).all(self.tx).await?;
             relations.extend(rows.into_iter().map(|row| (row.id, row)));
         }
-        let ends = relations.values().flat_map(|row| [Some(row.subject_id), row.object_id]);
-        let ends: Vec<Uuid> = ends.flatten().filter(|end| !candidates.contains_key(end)).collect();
+        let ends = relations
+            .values()
+            .flat_map(|row| [Some(row.subject_id), row.object_id]);
+        let ends: Vec<Uuid> = ends
+            .flatten()
+            .filter(|end| !candidates.contains_key(end))
+            .collect();
         let mut names: HashMap<Uuid, String> = self
             .entities(&ends)
             .await?
@@ -106,9 +111,11 @@ impl Resolution<'_> {
     pub(super) async fn set_forms(&self, form_of: &[(Uuid, Uuid)]) -> Result<(), StoreError> {
         use entity::Column;
         for pairs in form_of.chunks(FORMS_PER_STATEMENT) {
-            let case = pairs.iter().fold(CaseStatement::new(), |case, (entity, form)| {
-                case.case(Expr::col(Column::Id).eq(*entity), Expr::value(*form))
-            });
+            let case = pairs
+                .iter()
+                .fold(CaseStatement::new(), |case, (entity, form)| {
+                    case.case(Expr::col(Column::Id).eq(*entity), Expr::value(*form))
+                });
             entity::Entity::update_many()
                 .col_expr(Column::FormId, case.into())
                 .col_expr(Column::Clustered, Expr::value(false))
@@ -148,7 +155,14 @@ fn grouped(candidates: Vec<Candidate>) -> BTreeMap<String, Group> {
         }
         let entities = vec![entity];
         let key = form.key.clone();
-        groups.insert(key, Group { form, entities, face });
+        groups.insert(
+            key,
+            Group {
+                form,
+                entities,
+                face,
+            },
+        );
     }
     groups
 }
@@ -171,7 +185,10 @@ fn relate(
         object.neighbours.push(subject.clone());
     }
     if let (Some(subject), Some(value)) = (candidates.get_mut(&row.subject_id), row.literal_value) {
-        let known = subject.literals.entry(row.predicate).or_insert_with(|| value.clone());
+        let known = subject
+            .literals
+            .entry(row.predicate)
+            .or_insert_with(|| value.clone());
         if value < *known {
             *known = value;
         }

@@ -18,6 +18,7 @@ mod write;
 
 use chrono::{DateTime, Utc};
 pub use decide::{Decider, DecisionError};
+pub(super) use forms::Stored;
 use knowledge_domain::{Entropy, ids::OrganizationId};
 use knowledge_resolution::Settings;
 use knowledge_tables::organization;

@@ -55,7 +55,8 @@ impl Resolution<'_> {
         let forms = component.rows.len();
         let plan = self.plan(component).await?;
         insert(self.tx, plan.clusters.clone(), Some(overwritten())).await?;
-        self.save_forms(&plan.forms.iter().collect::<Vec<_>>()).await?;
+        self.save_forms(&plan.forms.iter().collect::<Vec<_>>())
+            .await?;
         let merges = self.place_entities(&plan).await?;
         let gone: Vec<Uuid> = plan.before.difference(&plan.kept).copied().collect();
         for ids in gone.chunks(PER_STATEMENT) {
@@ -72,7 +73,10 @@ impl Resolution<'_> {
         let faces = self.faces(faces).await?;
         let mut plan = Plan::default();
         let (explored, mut rows) = (component.explored, component.rows);
-        plan.before = rows.values().filter_map(|form| form.row.cluster_id).collect();
+        plan.before = rows
+            .values()
+            .filter_map(|form| form.row.cluster_id)
+            .collect();
         for cluster in &explored.clusters {
             let members = cluster.forms.iter().filter_map(|at| {
                 let form = explored.forms.get(*at)?;
@@ -99,7 +103,9 @@ impl Resolution<'_> {
         let (Some((facing, face)), Some(key)) =
             (facing, members.values().map(|form| &form.form.key).min())
         else {
-            return Err(StoreError::corrupt("a form without the entity that faces it"));
+            return Err(StoreError::corrupt(
+                "a form without the entity that faces it",
+            ));
         };
         let id = ClusterId::derive(self.organization, key).uuid();
         let canonical = face.entity.uuid();
@@ -125,7 +131,12 @@ impl Resolution<'_> {
             if was != place {
                 plan.moved.push(row.id);
             }
-            (row.cluster_id, row.canonical_id, row.link_confidence, row.link_reason) = place;
+            (
+                row.cluster_id,
+                row.canonical_id,
+                row.link_confidence,
+                row.link_reason,
+            ) = place;
             row.dirty = false;
         }
         plan.forms.extend(members.into_values());
@@ -169,7 +180,9 @@ impl Resolution<'_> {
             plan.forms.iter().map(|form| (form.row.id, form)).collect();
         let mut merges = 0;
         let moved: BTreeSet<Uuid> = plan.moved.iter().copied().collect();
-        let moved_or_not = forms.keys().partition::<Vec<Uuid>, _>(|id| moved.contains(id));
+        let moved_or_not = forms
+            .keys()
+            .partition::<Vec<Uuid>, _>(|id| moved.contains(id));
         for (ids, all) in [(moved_or_not.0, true), (moved_or_not.1, false)] {
             for ids in ids.chunks(PER_STATEMENT) {
                 let entities = self.entities_of(ids, all).await?;
@@ -185,18 +198,27 @@ impl Resolution<'_> {
         use entity::{Column, Entity};
         let mut query = Entity::find()
             .select_only()
-            .columns([Column::Id, Column::CanonicalId, Column::FormId, Column::Clustered])
+            .columns([
+                Column::Id,
+                Column::CanonicalId,
+                Column::FormId,
+                Column::Clustered,
+            ])
             .filter(Column::FormId.is_in(forms.iter().copied()));
         if !all {
             query = query.filter(Column::Clustered.eq(false));
         }
-        let rows: Vec<(Uuid, Uuid, Option<Uuid>, bool)> =
-            query.into_tuple().all(self.tx).await?;
+        let rows: Vec<(Uuid, Uuid, Option<Uuid>, bool)> = query.into_tuple().all(self.tx).await?;
         let mut placed: Vec<Placed> = rows
             .into_iter()
             .filter_map(|(id, canonical, form, clustered)| {
                 let form = form?;
-                Some(Placed { id, canonical, form, clustered })
+                Some(Placed {
+                    id,
+                    canonical,
+                    form,
+                    clustered,
+                })
             })
             .collect();
         placed.sort_by_key(|entity| entity.id);
@@ -294,7 +316,10 @@ impl Resolution<'_> {
         target: Uuid,
         form: &resolution_form::Model,
     ) -> merge_history::ActiveModel {
-        let rule = form.link_reason.as_deref().and_then(|rule| rule.parse().ok());
+        let rule = form
+            .link_reason
+            .as_deref()
+            .and_then(|rule| rule.parse().ok());
         let reason = match rule {
             _ if self.manual => "manual",
             _ if source == target => "separated",
@@ -353,7 +378,10 @@ async fn update_from_form(
     ids: &[Uuid],
 ) -> Result<(), StoreError> {
     let canonical = Query::select()
-        .column((resolution_form::Entity, resolution_form::Column::CanonicalId))
+        .column((
+            resolution_form::Entity,
+            resolution_form::Column::CanonicalId,
+        ))
         .from(resolution_form::Entity)
         .and_where(
             Expr::col((resolution_form::Entity, resolution_form::Column::Id))
@@ -376,9 +404,7 @@ async fn update_from_form(
         .take();
     mention_record::Entity::update_many()
         .col_expr(mention_record::Column::ResolvedEntityId, resolved.into())
-        .filter(
-            Condition::all().add(mention_record::Column::EntityId.is_in(ids.iter().copied())),
-        )
+        .filter(Condition::all().add(mention_record::Column::EntityId.is_in(ids.iter().copied())))
         .exec(tx)
         .await?;
     Ok(())
