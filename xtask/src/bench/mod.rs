@@ -9,6 +9,7 @@ mod database;
 mod plan;
 mod program;
 mod report;
+mod resolution;
 mod sample;
 
 use anyhow::Result;
@@ -34,6 +35,8 @@ pub(crate) struct Arguments {
 enum Command {
     /// Measure the engine: overhead, workflows a second, cost by size of the batch
     Engine(Engine),
+    /// Measure the resolver on synthetic entities
+    Resolution(resolution::Resolution),
 }
 
 /// What is measured, and how often.
@@ -66,7 +69,10 @@ struct Engine {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let Command::Engine(engine) = &arguments.command;
+    let engine = match &arguments.command {
+        Command::Engine(engine) => engine,
+        Command::Resolution(arguments) => return resolution::run(arguments),
+    };
     stop_with_signals();
     let programs = Programs::build(!engine.without_durare && engine.wants(Part::B))?;
     let databases = Databases::provide(&engine.postgres)?;
