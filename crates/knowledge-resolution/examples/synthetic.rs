@@ -179,7 +179,7 @@ impl Town {
         self.state ^= self.state << 13;
         self.state ^= self.state >> 7;
         self.state ^= self.state << 17;
-        (self.state % bound as u64) as usize
+        usize::try_from(self.state % bound as u64).unwrap_or_default()
     }
 
     fn pick(&mut self, words: &[&str]) -> String {
