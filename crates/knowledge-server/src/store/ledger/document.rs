@@ -12,7 +12,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
 use super::{
-    batch_workflow, DocumentRun, Ledger, LedgerError, Pending, StagedUnit,
+    DocumentRun, Ledger, LedgerError, Pending, StagedUnit, batch_workflow,
     change::BatchChange,
     checkpoint::{complete_unit, report},
     execution,
