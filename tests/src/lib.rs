@@ -15,6 +15,7 @@ pub mod faults;
 pub mod introspection;
 pub mod node;
 pub mod proxy;
+pub mod provider;
 pub mod rows;
 pub mod scripted;
 pub mod server;

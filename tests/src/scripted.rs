@@ -218,6 +218,8 @@ pub fn origin(
         ontology: None,
         fingerprint: "scripted".to_owned(),
         extractor: "scripted 1".to_owned(),
+        model: None,
+        prompt_version: None,
     }
 }
 

@@ -13,6 +13,7 @@ mod execution;
 mod guard;
 mod input;
 mod loaders;
+mod models;
 mod mutation;
 mod page;
 mod payload;
