@@ -66,6 +66,7 @@ impl Client {
     /// Of the server at `http://host:port`.
     #[must_use]
     pub fn new(base: impl Into<String>) -> Self {
+        knowledge_server::llm::choose_tls();
         Self {
             base: base.into(),
             http: reqwest::Client::new(),

@@ -16,6 +16,7 @@ pub mod harbour;
 pub mod introspection;
 pub mod node;
 pub mod proxy;
+pub mod provider;
 pub mod rows;
 pub mod scripted;
 pub mod server;

@@ -13,7 +13,7 @@ use knowledge_domain::{
     ids::{BatchId, DocumentId, ExecutionId, OrganizationId},
     workflow::{
         Activities, ActivityCall, ActivityContext, ActivityError, BoxFuture, Durable, RetryPolicy,
-        StageCall, WorkflowError, WorkflowStage,
+        StageCall, SuspendReason, Suspension, WorkflowError, WorkflowStage,
     },
 };
 use knowledge_server::{
@@ -37,6 +37,10 @@ pub enum Act {
     FailPermanent,
     /// Never ends; the test is told that it began.
     Hang,
+    /// Takes a while, and succeeds.
+    Slow,
+    /// Waits for something outside; for so many milliseconds, or until it is told.
+    Suspend(Option<u32>),
 }
 
 /// What attempts do that do not simply succeed: by document name, unit and attempt number from 1.
@@ -85,6 +89,15 @@ impl Script {
             None => Ok(()),
             Some(Act::FailRetryable) => Err(ActivityError::retryable("scripted to fail once")),
             Some(Act::FailPermanent) => Err(ActivityError::permanent("scripted to fail")),
+            Some(Act::Slow) => {
+                tokio::time::sleep(Duration::from_millis(60)).await;
+                Ok(())
+            }
+            Some(Act::Suspend(wait)) => Err(ActivityError::suspended(Suspension {
+                reason: SuspendReason::BreakerOpen,
+                message: "scripted to wait".to_owned(),
+                until: wait.map(|ms| SystemClock.now() + Duration::from_millis(ms.into())),
+            })),
             Some(Act::Hang) => {
                 self.hanging.notify_one();
                 std::future::pending().await
@@ -218,6 +231,8 @@ pub fn origin(
         ontology: None,
         fingerprint: "scripted".to_owned(),
         extractor: "scripted 1".to_owned(),
+        model: None,
+        prompt_version: None,
     }
 }
 

@@ -26,7 +26,8 @@ macro_rules! with_entities {
             organization, ontology, batch_execution, document, batch_document, batch_event,
             server, workflow_execution, workflow_activity, workflow_signal, extraction, chunk,
             mention_record, entity, relation, relation_evidence, entity_cluster, cluster_member,
-            same_as_link, merge_history, resolution_form, resolution_block, resolution_decision);
+            same_as_link, merge_history, resolution_form, resolution_block, resolution_decision,
+            llm_call, token_account, circuit_breaker);
         all
     }};
     (@each $all:ident, $function:ident $arguments:tt, $($table:ident),*) => {
@@ -124,8 +125,8 @@ each_database! {
 
         connection.execute_unprepared("DELETE FROM organization").await?;
         let after = with_entities!(count_rows(&connection));
-        // A process serves every organisation and belongs to none.
-        let owned = after.iter().filter(|(table, _)| *table != "server");
+        // A process and a provider serve every organisation and belong to none.
+        let owned = after.iter().filter(|(table, _)| !["server", "circuit_breaker"].contains(&table.as_str()));
         assert!(owned.clone().count() > 0);
         assert!(owned.clone().all(|(_, rows)| *rows == 0), "{after:?}");
         Ok(())
@@ -147,7 +148,13 @@ const UNIQUE: &[(&str, &[&str])] = &[
     ("cluster_member", &["entity_id"]),
     ("same_as_link", &["canonical_id", "member_id"]),
     ("resolution_form", &["organization_id", "form_key"]),
-    ("resolution_block", &["organization_id", "block_key", "form_id"]),
+    (
+        "resolution_block",
+        &["organization_id", "block_key", "form_id"],
+    ),
+    ("llm_call", &["organization_id", "key"]),
+    ("token_account", &["batch_id"]),
+    ("circuit_breaker", &["provider", "model"]),
 ];
 
 /// A table without an entity, or an entity that no test looks at, would drift unseen.

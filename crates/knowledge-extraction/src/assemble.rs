@@ -16,6 +16,7 @@ use knowledge_domain::{
 use serde::{Deserialize, Serialize};
 
 pub use crate::extractor::EntityCandidate as FoundEntity;
+use crate::extractor::EntityHint;
 
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,9 @@ pub struct FoundMention {
     pub mention_type: String,
     /// How sure the extractor is.
     pub confidence: Confidence,
+    /// Its entity, where the extractor knows it already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entity: Option<EntityHint>,
 }
 
 /// What a verified relation points at.

@@ -5,6 +5,8 @@ use knowledge_domain::{
     workflow::{ActivityError, WorkflowError},
 };
 
+use crate::llm::CallError;
+
 /// A failed extraction.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ExtractionError {
@@ -27,6 +29,15 @@ pub enum ExtractionError {
         /// What a policy may do about it.
         kind: ErrorKind,
     },
+    /// A model was asked, and there is no answer.
+    #[error(transparent)]
+    Model(#[from] CallError),
+    /// One unit cannot be extracted; the others can.
+    #[error("{reason}")]
+    Unit {
+        /// Why, never with a document's text.
+        reason: String,
+    },
     /// The workflow ended without a result.
     #[error("the extraction workflow failed")]
     Workflow(#[from] WorkflowError),
@@ -46,9 +57,11 @@ impl ExtractionError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::EmptyDocument | Self::DocumentTooLong | Self::Decode { .. } => {
-                ErrorKind::Permanent
-            }
+            Self::EmptyDocument
+            | Self::DocumentTooLong
+            | Self::Unit { .. }
+            | Self::Decode { .. } => ErrorKind::Permanent,
+            Self::Model(error) => error.kind(),
             Self::Config(error) => error.kind(),
             Self::Extractor { kind, .. } => *kind,
             Self::Workflow(error) => error.kind(),
@@ -58,6 +71,12 @@ impl ExtractionError {
 
 impl From<ExtractionError> for ActivityError {
     fn from(error: ExtractionError) -> Self {
+        if let ExtractionError::Model(CallError::Suspended(suspension)) = error {
+            return Self::suspended(suspension);
+        }
+        if let ExtractionError::Model(CallError::Authentication { .. }) = error {
+            return Self::of_batch(error.to_string());
+        }
         let message = match std::error::Error::source(&error) {
             Some(cause) => format!("{error}: {cause}"),
             None => error.to_string(),

@@ -13,7 +13,7 @@ use knowledge_domain::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::error::ExtractionError;
+use crate::{error::ExtractionError, verify::Rejections};
 
 /// What names an extractor in a fingerprint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,12 +28,25 @@ pub struct ExtractorIdentity {
 }
 
 /// What an extractor found, and what it cost.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Found<T> {
     /// What was found, in any order.
     pub items: Vec<T>,
     /// Tokens that a model reported; 0 without one.
     pub tokens_used: u64,
+    /// What was mended or dropped before it became an item.
+    pub rejections: Rejections,
+    /// What the mentions of a chunk leave to its relations, as canonical JSON.
+    pub memo: Option<serde_json::Value>,
+}
+
+impl<T> Found<T> {
+    /// Adds what was found in another piece.
+    pub(crate) fn join(&mut self, other: Self) {
+        self.items.extend(other.items);
+        self.tokens_used = self.tokens_used.saturating_add(other.tokens_used);
+        self.rejections += other.rejections;
+    }
 }
 
 impl<T> From<Vec<T>> for Found<T> {
@@ -41,6 +54,8 @@ impl<T> From<Vec<T>> for Found<T> {
         Self {
             items,
             tokens_used: 0,
+            rejections: Rejections::default(),
+            memo: None,
         }
     }
 }
@@ -56,6 +71,16 @@ pub struct MentionRequest<'a> {
     pub idempotency_key: &'a str,
 }
 
+/// What an extractor knows of the entity behind a mention before it is asked for entities.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntityHint {
+    /// The canonical name.
+    pub name: String,
+    /// What the text says of it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
+}
+
 /// A proposed mention.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MentionCandidate {
@@ -67,6 +92,8 @@ pub struct MentionCandidate {
     pub mention_type: String,
     /// How sure the extractor is.
     pub confidence: Confidence,
+    /// Its entity, where the extractor knows it already.
+    pub entity: Option<EntityHint>,
 }
 
 /// A mention with the text around it.
@@ -82,6 +109,8 @@ pub struct MentionInContext<'a> {
     pub before: &'a str,
     /// Up to 120 characters after the mention.
     pub after: &'a str,
+    /// Its entity, where the extractor knew it with the mention.
+    pub entity: Option<&'a EntityHint>,
 }
 
 /// Asks for the entities behind a batch of mentions.
@@ -135,6 +164,8 @@ pub struct RelationRequest<'a> {
     pub topic: Option<&'a TypedMention>,
     /// The predicates that relations may have, with their domains and ranges.
     pub ontology: &'a Ontology,
+    /// What the mentions of the chunk left: [`Found::memo`].
+    pub memo: Option<&'a serde_json::Value>,
     /// Names this call over all its attempts.
     pub idempotency_key: &'a str,
 }
@@ -176,6 +207,12 @@ pub struct RelationCandidate {
 pub trait Extractor: Send + Sync {
     /// Who this is, for the fingerprint.
     fn identity(&self) -> ExtractorIdentity;
+
+    /// Whether it asks models: its calls wait for their turn, cost tokens, and a unit may go
+    /// without an answer.
+    fn asks_models(&self) -> bool {
+        false
+    }
 
     /// The mentions of a chunk.
     fn mentions<'a>(

@@ -2,14 +2,16 @@
 //!
 //! Owns the one definition of the extraction workflow ([`extract_document`]), what each of its
 //! activities does ([`ExtractionActivities`]), the port that extractors stand behind
-//! ([`Extractor`]) and the offline extractor ([`OfflineExtractor`]). [`ExtractionPipeline`] runs it
-//! all without a database. Owns no store, no journal and no model client.
+//! ([`Extractor`]), the offline extractor ([`OfflineExtractor`]) and the one that asks a model
+//! ([`llm`]). [`ExtractionPipeline`] runs it all without a database. Owns no store, no journal and
+//! no HTTP client.
 
 mod assemble;
 mod chunk;
 mod config;
 mod error;
 mod extractor;
+pub mod llm;
 mod offline;
 mod pipeline;
 mod sentence;
@@ -21,14 +23,14 @@ pub use chunk::{ChunkConfig, chunks};
 pub use config::{PipelineConfig, fingerprint, sha256_hex};
 pub use error::ExtractionError;
 pub use extractor::{
-    EntityCandidate, EntityRequest, Extractor, ExtractorIdentity, Found, MentionCandidate,
-    MentionInContext, MentionRequest, ObjectCandidate, RelationCandidate, RelationRequest,
-    TypedMention,
+    EntityCandidate, EntityHint, EntityRequest, Extractor, ExtractorIdentity, Found,
+    MentionCandidate, MentionInContext, MentionRequest, ObjectCandidate, RelationCandidate,
+    RelationRequest, TypedMention,
 };
 pub use offline::OfflineExtractor;
 pub use pipeline::{Direct, ExtractionPipeline};
 pub use verify::Rejections;
 pub use workflow::{
     DocumentSource, ExtractionActivities, ExtractionInput, ExtractionSummary, GraphSink,
-    WORKFLOW_VERSION, extract_document,
+    MissingUnit, WORKFLOW_VERSION, extract_document,
 };

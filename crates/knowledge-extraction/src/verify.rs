@@ -32,6 +32,23 @@ pub struct Rejections {
     pub domain_or_range: u32,
     /// Proposals below the confidence floor.
     pub low_confidence: u32,
+    /// Items of a model's answer that did not have the form which was asked for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub malformed: u32,
+    /// Answers of a model that were mended: fences, prose or invalid items taken off.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub repaired_answers: u32,
+    /// Questions that were asked again because the answer could not be used.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub asked_again: u32,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature is serde's"
+)]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl std::ops::AddAssign for Rejections {
@@ -42,6 +59,9 @@ impl std::ops::AddAssign for Rejections {
         self.unknown_predicates += other.unknown_predicates;
         self.domain_or_range += other.domain_or_range;
         self.low_confidence += other.low_confidence;
+        self.malformed += other.malformed;
+        self.repaired_answers += other.repaired_answers;
+        self.asked_again += other.asked_again;
     }
 }
 
@@ -97,6 +117,7 @@ impl Verifier<'_> {
             span: span.shifted(self.offset).ok()?,
             mention_type: candidate.mention_type,
             confidence: candidate.confidence,
+            entity: candidate.entity,
         })
     }
 
@@ -218,7 +239,7 @@ pub(crate) fn sort_once(mentions: &mut Vec<FoundMention>) {
 }
 
 /// The occurrence of `wanted` that starts nearest to the span.
-fn relocate(text: &SourceText, span: CharSpan, wanted: &str) -> Option<CharSpan> {
+pub(crate) fn relocate(text: &SourceText, span: CharSpan, wanted: &str) -> Option<CharSpan> {
     if wanted.is_empty() {
         return None;
     }

@@ -8,15 +8,15 @@ mod data;
 
 pub use activities::{DocumentSource, ExtractionActivities, GraphSink};
 use data::{
-    AssembleInput, AssembleOutput, ChunkInput, ChunkOutput, EntitiesInput, EntitiesOutput,
+    Asked, AssembleInput, AssembleOutput, ChunkInput, ChunkOutput, EntitiesInput, EntitiesOutput,
     MentionsInput, MentionsOutput, RelationMention, RelationsInput, RelationsOutput, decode,
     encode,
 };
-pub use data::{ExtractionInput, ExtractionSummary};
+pub use data::{ExtractionInput, ExtractionSummary, MissingUnit};
 use knowledge_domain::{
     core_type,
     graph::Chunk,
-    workflow::{ActivityCall, Durable, StageCall, WorkflowError, WorkflowStage},
+    workflow::{ActivityCall, ActivityError, Durable, StageCall, WorkflowError, WorkflowStage},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -51,9 +51,9 @@ pub async fn extract_document(
         summary: ExtractionSummary::default(),
     };
     let chunks = run.chunk().await?;
-    let mentions = run.mentions(&chunks).await?;
+    let (mentions, memos) = run.mentions(&chunks).await?;
     let entities = run.entities(&mentions).await?;
-    let relations = run.relations(&chunks, &mentions, &entities).await?;
+    let relations = run.relations(&chunks, &mentions, &entities, memos).await?;
     run.assemble(Assembly {
         chunks,
         mentions,
@@ -63,6 +63,9 @@ pub async fn extract_document(
     .await?;
     Ok(run.summary)
 }
+
+/// What a chunk's mentions leave to its relations.
+type Memo = Option<serde_json::Value>;
 
 struct Run<'a> {
     durable: &'a dyn Durable,
@@ -90,8 +93,11 @@ impl Run<'_> {
         Ok(chunks)
     }
 
-    /// All mentions, sorted by span, each span once.
-    async fn mentions(&mut self, chunks: &[Chunk]) -> Result<Vec<FoundMention>, WorkflowError> {
+    /// All mentions, sorted by span, each span once; and what each chunk leaves to its relations.
+    async fn mentions(
+        &mut self,
+        chunks: &[Chunk],
+    ) -> Result<(Vec<FoundMention>, Vec<Memo>), WorkflowError> {
         let document = self.input.document();
         let calls = chunks.iter().map(|chunk| {
             let input = MentionsInput {
@@ -100,15 +106,16 @@ impl Run<'_> {
             };
             (format!("mentions/{}", chunk.position), input)
         });
-        let outputs: Vec<MentionsOutput> = self.stage(WorkflowStage::Mentions, calls).await?;
-        let mut mentions = Vec::new();
+        let outputs: Vec<MentionsOutput> = self.asked(WorkflowStage::Mentions, calls).await?;
+        let (mut mentions, mut memos) = (Vec::new(), Vec::with_capacity(outputs.len()));
         for output in outputs {
             self.tally(output.tokens_used, output.rejections);
             mentions.extend(output.mentions);
+            memos.push(output.memo);
         }
         sort_once(&mut mentions);
         settle_overlaps(&mut mentions);
-        Ok(mentions)
+        Ok((mentions, memos))
     }
 
     /// Entities with positions in `mentions`.
@@ -125,7 +132,7 @@ impl Run<'_> {
             };
             (format!("entities/{batch}"), input)
         });
-        let outputs: Vec<EntitiesOutput> = self.stage(WorkflowStage::Entities, calls).await?;
+        let outputs: Vec<EntitiesOutput> = self.asked(WorkflowStage::Entities, calls).await?;
         let mut entities = Vec::new();
         for (batch, output) in outputs.into_iter().enumerate() {
             self.tally(output.tokens_used, output.rejections);
@@ -145,12 +152,13 @@ impl Run<'_> {
         chunks: &[Chunk],
         mentions: &[FoundMention],
         entities: &[FoundEntity],
+        memos: Vec<Memo>,
     ) -> Result<Vec<FoundRelation>, WorkflowError> {
         let typed = typed_mentions(mentions, entities);
         let topic = typed.iter().find(|mention| is_topic(mention)).cloned();
         let document = self.input.document();
         let mut first = 0;
-        let calls = chunks.iter().map(|chunk| {
+        let calls = chunks.iter().zip(memos).map(|(chunk, memo)| {
             while typed
                 .get(first)
                 .is_some_and(|mention| mention.span.start() < chunk.span.start())
@@ -167,12 +175,13 @@ impl Run<'_> {
                     .cloned()
                     .collect(),
                 topic: topic.clone(),
+                memo,
             };
             (format!("relations/{}", chunk.position), input)
         });
         let calls: Vec<(String, RelationsInput)> = calls.collect();
         let outputs: Vec<RelationsOutput> = self
-            .stage(WorkflowStage::Relations, calls.into_iter())
+            .asked(WorkflowStage::Relations, calls.into_iter())
             .await?;
         let mut relations = Vec::new();
         for output in outputs {
@@ -197,6 +206,35 @@ impl Run<'_> {
             self.summary.relation_count = output.relation_count;
         }
         Ok(())
+    }
+
+    /// Runs a stage that asks the extractor; units without a result are noted, too many of them
+    /// fail the stage.
+    async fn asked<I: Serialize, O: Asked>(
+        &mut self,
+        stage: WorkflowStage,
+        units: impl Iterator<Item = (String, I)>,
+    ) -> Result<Vec<O>, WorkflowError> {
+        let mut names = Vec::new();
+        let units = units.inspect(|(name, _)| names.push(name.clone()));
+        let outputs: Vec<O> = self.stage(stage, units).await?;
+        let missing: Vec<MissingUnit> = names
+            .into_iter()
+            .zip(&outputs)
+            .filter_map(|(unit, output)| {
+                let reason = output.missing()?.to_owned();
+                Some(MissingUnit { unit, reason })
+            })
+            .collect();
+        let found = outputs.len() - missing.len();
+        if found * 100 < outputs.len() * self.input.minimum_coverage as usize {
+            return Err(WorkflowError::Activity {
+                stage,
+                source: uncovered(&missing, outputs.len()),
+            });
+        }
+        self.summary.missing.extend(missing);
+        Ok(outputs)
     }
 
     /// Runs a stage, entered even without units, and decodes its outputs in order.
@@ -226,6 +264,24 @@ impl Run<'_> {
         self.summary.total_tokens = self.summary.total_tokens.saturating_add(tokens);
         self.summary.rejections += rejections;
     }
+}
+
+/// Says which units have no result; the first few by name.
+fn uncovered(missing: &[MissingUnit], units: usize) -> ActivityError {
+    const NAMED: usize = 5;
+    let mut named: Vec<String> = missing
+        .iter()
+        .take(NAMED)
+        .map(|missing| format!("{} ({})", missing.unit, missing.reason))
+        .collect();
+    if missing.len() > NAMED {
+        named.push(format!("{} more", missing.len() - NAMED));
+    }
+    ActivityError::permanent(format!(
+        "{} of {units} units have no result: {}",
+        missing.len(),
+        named.join(", ")
+    ))
 }
 
 fn count(length: usize) -> u32 {

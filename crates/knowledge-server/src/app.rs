@@ -3,8 +3,9 @@
 mod lock;
 mod workflows;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use knowledge_domain::Clock;
 pub use lock::DatabaseLock;
 pub use workflows::ExtractionWorkflows;
 
@@ -12,10 +13,14 @@ use crate::{
     config::Config,
     engine::legacy::LegacyExecutor,
     environment::{SystemClock, SystemEntropy},
+    llm::{Gateway, OpenAi, Provider},
     orchestrator::Orchestrator,
     progress::{EventHub, Listener},
-    store::{DatabaseUrl, Store, StoreError, ledger::Ledger},
+    store::{DatabaseUrl, Store, StoreError, calls::CallLog, ledger::Ledger},
 };
+
+/// A call that was sent so long after its time-out has ended for certain.
+const CALL_MARGIN: Duration = Duration::from_secs(10);
 
 /// A process's parts.
 pub struct App {
@@ -25,6 +30,8 @@ pub struct App {
     pub hub: EventHub,
     /// The commands.
     pub orchestrator: Orchestrator,
+    /// The way to the models, where there is one.
+    pub models: Option<Gateway>,
     /// Hears the commits of other servers on the same PostgreSQL.
     _listener: Option<Listener>,
     /// Held while this process may write to a SQLite file.
@@ -42,12 +49,14 @@ impl App {
         let store = Store::open(&url).await?;
         let hub = EventHub::default();
         let listener = Listener::start(&store, &hub);
-        let orchestrator = orchestrator(&store, &hub, config);
+        let models = models(&store, config).await?;
+        let orchestrator = orchestrator_with(&store, &hub, config, models.clone());
         Ok(Self {
             store,
             hub,
             orchestrator,
             _listener: listener,
+            models,
             lock,
         })
     }
@@ -59,16 +68,58 @@ impl App {
     }
 }
 
-/// An orchestrator with the built-in engine and the configured extractor over a store.
+/// The way to the configured models over a store; `None` where none is configured.
+///
+/// # Errors
+/// When what is recorded of the providers cannot be read.
+pub async fn models(store: &Store, config: &Config) -> Result<Option<Gateway>, StoreError> {
+    let Some(settings) = config.llm() else {
+        return Ok(None);
+    };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let mut clients: Vec<Arc<dyn Provider>> = Vec::new();
+    for endpoint in std::iter::once(&settings.primary).chain(&settings.fallback) {
+        let embedding = settings.embedding_model.clone();
+        let client = OpenAi::new(
+            endpoint.clone(),
+            embedding,
+            settings.timeout,
+            Arc::clone(&clock),
+        )
+        .map_err(|error| StoreError::corrupt(error.to_string()))?;
+        clients.push(Arc::new(client));
+    }
+    let patience = settings.timeout + CALL_MARGIN;
+    let log = CallLog::new(
+        store.clone(),
+        Arc::clone(&clock),
+        Arc::new(SystemEntropy),
+        patience,
+    );
+    Gateway::open(settings, clients, log, clock).await.map(Some)
+}
+
+/// An orchestrator with the built-in engine and the offline extractor over a store.
 #[must_use]
 pub fn orchestrator(store: &Store, hub: &EventHub, config: &Config) -> Orchestrator {
+    orchestrator_with(store, hub, config, None)
+}
+
+/// The same, with models for the batches that ask for them.
+#[must_use]
+pub fn orchestrator_with(
+    store: &Store,
+    hub: &EventHub,
+    config: &Config,
+    models: Option<Gateway>,
+) -> Orchestrator {
     let ledger = Ledger::new(
         store.clone(),
         hub.clone(),
         Arc::new(SystemClock),
         Arc::new(SystemEntropy),
     );
-    let workflows = ExtractionWorkflows::new(ledger.clone());
+    let workflows = ExtractionWorkflows::new(ledger.clone()).with_models(models.clone());
     let executor = LegacyExecutor::new(ledger.clone(), Arc::new(workflows), config.retries());
-    Orchestrator::new(ledger, Arc::new(executor), config.orchestrator())
+    Orchestrator::new(ledger, Arc::new(executor), config.orchestrator()).with_models(models)
 }

@@ -252,6 +252,7 @@ impl Fixture {
             extraction_id: Some(place.extraction.uuid()),
             entity_count: 0,
             relation_count: 0,
+            tokens_used: 0,
             started_at: Some(at()),
             completed_at: Some(at()),
             version: 0,

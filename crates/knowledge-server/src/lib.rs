@@ -16,6 +16,7 @@ pub mod faults;
 mod fixture;
 pub mod graphql;
 pub mod http;
+pub mod llm;
 mod log;
 pub mod orchestrator;
 pub mod progress;

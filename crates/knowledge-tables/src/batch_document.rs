@@ -54,6 +54,8 @@ pub struct Model {
     pub entity_count: i32,
     /// Relations.
     pub relation_count: i32,
+    /// Tokens of model calls.
+    pub tokens_used: i64,
     /// When it first began.
     pub started_at: Option<DateTimeUtc>,
     /// When it was settled.

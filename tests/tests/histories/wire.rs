@@ -109,6 +109,8 @@ pub(crate) fn completed(unit: Unit) -> CompletedUnit {
         key: key(unit),
         output: Arc::from(*b"\"output\""),
         duration_ms: 1,
+        tokens: 0,
+        skipped: None,
     }
 }
 

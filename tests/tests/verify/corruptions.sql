@@ -34,6 +34,9 @@ UPDATE batch_execution SET skipped_documents = 9 WHERE id = {Running};
 --! counters/relations
 UPDATE batch_execution SET relation_count = 9 WHERE id = {Running};
 
+--! counters/tokens-used
+UPDATE batch_execution SET tokens_used = tokens_used + 1 WHERE id = {Running};
+
 --! counters/entities
 UPDATE batch_execution SET entity_count = 9 WHERE id = {Running};
 
@@ -452,6 +455,7 @@ UPDATE batch_execution SET ontology_id = {nobody} WHERE id = {one batch_executio
 
 --! orphans/batch_document.batch_id counters/completed-documents counters/progress-units
 --! counters/total-documents events/foreign-document
+--! counters/tokens-used
 UPDATE batch_document SET batch_id = {nobody} WHERE id = {one batch_document.batch_id};
 
 --! orphans/batch_document.document_id documents/extraction
@@ -649,3 +653,24 @@ UPDATE same_as_link SET organization_id = {other} WHERE id = {one same_as_link};
 
 --! organizations/merge_history.source_entity_id organizations/merge_history.target_entity_id
 UPDATE merge_history SET organization_id = {other} WHERE id = {one merge_history};
+
+--! calls/answer
+INSERT INTO llm_call (id, organization_id, key, kind, provider, model, prompt_version, status,
+    owner, attempts, unknown_outcomes, reserved_tokens, truncated, prompt_tokens,
+    completion_tokens, cost_micro_usd, created_at, updated_at)
+SELECT id, id, 'key', 'chat', 'provider', 'model', 'single@1', 'completed', 'owner', 1, 0, 0, (1 = 0),
+    0, 0, 0, created_at, updated_at
+FROM organization WHERE id = {default};
+
+--! orphans/llm_call.organization_id
+INSERT INTO llm_call (id, organization_id, key, kind, provider, model, prompt_version, status,
+    owner, attempts, unknown_outcomes, reserved_tokens, truncated, prompt_tokens,
+    completion_tokens, cost_micro_usd, created_at, updated_at)
+SELECT id, {nobody}, 'key', 'chat', 'provider', 'model', 'single@1', 'intent', 'owner', 1, 0, 0, (1 = 0),
+    0, 0, 0, created_at, updated_at
+FROM organization WHERE id = {default};
+
+--! orphans/token_account.organization_id
+INSERT INTO token_account (id, organization_id, batch_id, used, cost_micro_usd, created_at,
+    updated_at)
+SELECT id, {nobody}, id, 0, 0, created_at, updated_at FROM organization WHERE id = {default};

@@ -18,6 +18,8 @@ pub(crate) struct Api {
 
 impl Api {
     pub(crate) fn new(base: &str) -> Self {
+        // Chosen once in a process; a client cannot be made without it.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         Self {
             base: base.to_owned(),
             http: reqwest::Client::new(),

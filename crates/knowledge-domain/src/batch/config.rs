@@ -7,6 +7,8 @@ pub const MAX_CONCURRENCY: u32 = 64;
 
 const MAX_RETRIES: u32 = 10;
 
+const MAX_GLEANING_ROUNDS: u32 = 5;
+
 /// What a batch does about documents that fail.
 #[derive(
     Debug,
@@ -58,6 +60,30 @@ pub enum Extractor {
     Llm,
 }
 
+/// How the chunks of a document become questions to a model.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
+pub enum ExtractionStrategy {
+    /// One question a chunk, whose answer holds mentions, entities and relations.
+    #[default]
+    Single,
+    /// A question for each stage: mentions, entities, relations.
+    Staged,
+}
+
 /// What a user may say about a batch; what is left out takes its default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BatchOptions {
@@ -73,6 +99,13 @@ pub struct BatchOptions {
     pub extractor: Option<Extractor>,
     /// The most tokens that the batch may use, at least 1; default: no limit.
     pub token_budget: Option<i64>,
+    /// Default: single.
+    pub strategy: Option<ExtractionStrategy>,
+    /// Rounds in which a model is asked for what it missed, 0..=5; default 0.
+    pub gleaning_rounds: Option<i64>,
+    /// The least share of a document's units that must be extracted, in percent, 0..=100; default
+    /// 100.
+    pub minimum_coverage: Option<i64>,
 }
 
 /// A batch's validated settings.
@@ -91,6 +124,31 @@ pub struct BatchConfig {
     pub extractor: Extractor,
     /// The most tokens that the batch may use.
     pub token_budget: Option<u64>,
+    /// How chunks become questions.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub strategy: ExtractionStrategy,
+    /// Rounds in which a model is asked for what it missed.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub gleaning_rounds: u32,
+    /// The least share of a stage's units, in percent, that must be extracted.
+    #[serde(default = "all", skip_serializing_if = "is_all")]
+    pub minimum_coverage: u32,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+fn all() -> u32 {
+    100
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature is serde's"
+)]
+fn is_all(percent: &u32) -> bool {
+    *percent == all()
 }
 
 impl Default for BatchConfig {
@@ -102,6 +160,9 @@ impl Default for BatchConfig {
             enable_entity_resolution: true,
             extractor: Extractor::default(),
             token_budget: None,
+            strategy: ExtractionStrategy::default(),
+            gleaning_rounds: 0,
+            minimum_coverage: all(),
         }
     }
 }
@@ -134,6 +195,21 @@ impl BatchConfig {
                 .unwrap_or(default.enable_entity_resolution),
             extractor: options.extractor.unwrap_or_default(),
             token_budget: token_budget(options.token_budget)?,
+            strategy: options.strategy.unwrap_or_default(),
+            gleaning_rounds: in_range(
+                "gleaningRounds",
+                options.gleaning_rounds,
+                0..=MAX_GLEANING_ROUNDS,
+                "between 0 and 5",
+            )?
+            .unwrap_or(default.gleaning_rounds),
+            minimum_coverage: in_range(
+                "minimumCoverage",
+                options.minimum_coverage,
+                0..=100,
+                "between 0 and 100",
+            )?
+            .unwrap_or(default.minimum_coverage),
         })
     }
 

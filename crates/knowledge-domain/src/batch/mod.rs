@@ -6,7 +6,9 @@ mod event;
 mod progress;
 mod state;
 
-pub use config::{BatchConfig, BatchOptions, Extractor, FailurePolicy, MAX_CONCURRENCY};
+pub use config::{
+    BatchConfig, BatchOptions, ExtractionStrategy, Extractor, FailurePolicy, MAX_CONCURRENCY,
+};
 pub use diagram::state_diagram;
 pub use event::{Aggregate, BatchEvent, BatchEventKind, StageReport};
 pub use progress::batch_progress;

@@ -68,6 +68,27 @@ pub trait Activities: Send + Sync {
         context: &'a ActivityContext,
         call: &'a ActivityCall,
     ) -> BoxFuture<'a, Result<Vec<u8>, ActivityError>>;
+
+    /// What an output says beside its result. Asked once, when the output is recorded.
+    fn report(&self, output: &[u8]) -> UnitReport {
+        let _ = output;
+        UnitReport::default()
+    }
+
+    /// Whether the activities limit the time of their own work, because some of what they wait for
+    /// is their turn; an executor then sets no hard time-out.
+    fn keeps_time(&self) -> bool {
+        false
+    }
+}
+
+/// What a unit's output says beside its result.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UnitReport {
+    /// Tokens of model calls.
+    pub tokens: u64,
+    /// Why the unit has no result; another attempt at the document asks again.
+    pub skipped: Option<String>,
 }
 
 /// A failed attempt of an activity.
@@ -77,6 +98,7 @@ pub struct ActivityError {
     kind: ErrorKind,
     message: String,
     suspension: Option<Suspension>,
+    ends_batch: bool,
 }
 
 impl ActivityError {
@@ -86,6 +108,7 @@ impl ActivityError {
             kind,
             message: message.into(),
             suspension: None,
+            ends_batch: false,
         }
     }
 
@@ -97,6 +120,16 @@ impl ActivityError {
             kind: ErrorKind::Retryable,
             message: suspension.message.clone(),
             suspension: Some(suspension),
+            ends_batch: false,
+        }
+    }
+
+    /// A failure that every other document of the batch would meet too: a key that is refused.
+    #[must_use]
+    pub fn of_batch(message: impl Into<String>) -> Self {
+        Self {
+            ends_batch: true,
+            ..Self::permanent(message)
         }
     }
 
@@ -123,6 +156,12 @@ impl ActivityError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.kind
+    }
+
+    /// Whether no document of the batch can succeed.
+    #[must_use]
+    pub fn ends_batch(&self) -> bool {
+        self.ends_batch
     }
 
     /// What the activity waits for, when it did not fail.

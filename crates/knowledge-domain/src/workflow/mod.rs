@@ -7,7 +7,7 @@ mod suspension;
 
 pub use durable::{
     Activities, ActivityCall, ActivityContext, ActivityError, BoxFuture, Durable, StageCall,
-    WorkflowError,
+    UnitReport, WorkflowError,
 };
 pub use stage::{DocumentProgress, PROGRESS_UNITS, RetryPolicy, StagePolicy, WorkflowStage};
 pub use status::{

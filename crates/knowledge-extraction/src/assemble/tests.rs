@@ -16,6 +16,7 @@ fn mention(text: &str, nth: usize, kind: &str) -> FoundMention {
         span: CharSpan::new(start, end).unwrap(),
         mention_type: kind.to_owned(),
         confidence: Confidence::new(0.9),
+        entity: None,
     }
 }
 
@@ -152,6 +153,7 @@ fn countries_and_their_adjectives_are_one() {
                 span: CharSpan::new(start, end).unwrap(),
                 mention_type: "Place".to_owned(),
                 confidence: Confidence::ONE,
+                entity: None,
             })
             .to_vec(),
         entities: vec![

@@ -72,6 +72,7 @@ impl Extractor for OfflineExtractor {
                         .unwrap_or(found.kind.core_type())
                         .to_owned(),
                     confidence: found.confidence,
+                    entity: None,
                 })
                 .collect();
             Ok(items.into())

@@ -156,6 +156,7 @@ proptest! {
             mentions: &mentions,
             topic: mentions.first(),
             ontology: &Ontology::core(),
+            memo: None,
             idempotency_key: "",
         };
         relations::relations(request);

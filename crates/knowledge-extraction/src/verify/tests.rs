@@ -8,6 +8,7 @@ fn candidate(start: u32, end: u32, text: &str, mention_type: &str) -> MentionCan
         text: text.to_owned(),
         mention_type: mention_type.to_owned(),
         confidence: Confidence::new(0.9),
+        entity: None,
     }
 }
 

@@ -7,23 +7,25 @@ use knowledge_domain::{
     graph::{CharSpan, DocumentGraph, SourceText},
     ids::DocumentId,
     workflow::{
-        Activities, ActivityCall, ActivityContext, ActivityError, BoxFuture, WorkflowStage,
+        Activities, ActivityCall, ActivityContext, ActivityError, BoxFuture, UnitReport,
+        WorkflowStage,
     },
 };
 
 use super::data::{
     AssembleInput, AssembleOutput, ChunkInput, ChunkOutput, DocumentRef, EntitiesInput,
     EntitiesOutput, MentionsInput, MentionsOutput, RelationMention, RelationsInput,
-    RelationsOutput, decode, encode,
+    RelationsOutput, decode, encode, report,
 };
 use crate::{
     assemble::assemble,
     chunk::chunks,
     config::PipelineConfig,
+    error::ExtractionError,
     extractor::{
         EntityRequest, Extractor, MentionInContext, MentionRequest, RelationRequest, TypedMention,
     },
-    verify::{self, Rejections, Verifier},
+    verify::{self, Verifier},
 };
 
 /// How much text before and after a mention an extractor is shown, in characters.
@@ -132,13 +134,23 @@ impl ExtractionActivities {
             ontology: &self.ontology,
             idempotency_key: key,
         };
-        let found = self.extractor.mentions(request).await?;
-        let mut rejections = Rejections::default();
+        let found = match self.extractor.mentions(request).await {
+            Err(ExtractionError::Unit { reason }) => {
+                return Ok(MentionsOutput {
+                    missing: Some(reason),
+                    ..MentionsOutput::default()
+                });
+            }
+            found => found?,
+        };
+        let mut rejections = found.rejections;
         let verifier = self.verifier(&text, input.chunk.span);
         Ok(MentionsOutput {
             mentions: verifier.mentions(found.items, &mut rejections),
             tokens_used: found.tokens_used,
             rejections,
+            memo: found.memo,
+            missing: None,
         })
     }
 
@@ -156,6 +168,7 @@ impl ExtractionActivities {
                 confidence: mention.confidence,
                 before: before(&source, mention.span),
                 after: after(&source, mention.span),
+                entity: mention.entity.as_ref(),
             });
         }
         let request = EntityRequest {
@@ -163,8 +176,16 @@ impl ExtractionActivities {
             ontology: &self.ontology,
             idempotency_key: key,
         };
-        let found = self.extractor.entities(request).await?;
-        let mut rejections = Rejections::default();
+        let found = match self.extractor.entities(request).await {
+            Err(ExtractionError::Unit { reason }) => {
+                return Ok(EntitiesOutput {
+                    missing: Some(reason),
+                    ..EntitiesOutput::default()
+                });
+            }
+            found => found?,
+        };
+        let mut rejections = found.rejections;
         Ok(EntitiesOutput {
             entities: verify::entities(
                 found.items,
@@ -175,6 +196,7 @@ impl ExtractionActivities {
             ),
             tokens_used: found.tokens_used,
             rejections,
+            missing: None,
         })
     }
 
@@ -200,16 +222,26 @@ impl ExtractionActivities {
             mentions: &mentions,
             topic: topic.as_ref(),
             ontology: &self.ontology,
+            memo: input.memo.as_ref(),
             idempotency_key: key,
         };
-        let found = self.extractor.relations(request).await?;
+        let found = match self.extractor.relations(request).await {
+            Err(ExtractionError::Unit { reason }) => {
+                return Ok(RelationsOutput {
+                    missing: Some(reason),
+                    ..RelationsOutput::default()
+                });
+            }
+            found => found?,
+        };
         mentions.extend(topic);
-        let mut rejections = Rejections::default();
+        let mut rejections = found.rejections;
         let verifier = self.verifier(&text, span);
         Ok(RelationsOutput {
             relations: verifier.relations(found.items, &mentions, &mut rejections),
             tokens_used: found.tokens_used,
             rejections,
+            missing: None,
         })
     }
 
@@ -242,6 +274,18 @@ impl Activities for ExtractionActivities {
         call: &'a ActivityCall,
     ) -> BoxFuture<'a, Result<Vec<u8>, ActivityError>> {
         Box::pin(self.dispatch(context, call))
+    }
+
+    fn report(&self, output: &[u8]) -> UnitReport {
+        if self.extractor.asks_models() {
+            report(output)
+        } else {
+            UnitReport::default()
+        }
+    }
+
+    fn keeps_time(&self) -> bool {
+        self.extractor.asks_models()
     }
 }
 

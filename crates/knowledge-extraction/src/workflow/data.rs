@@ -4,7 +4,7 @@ use knowledge_domain::{
     Ontology,
     graph::{CharSpan, Chunk},
     ids::DocumentId,
-    workflow::ActivityError,
+    workflow::{ActivityError, UnitReport},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -28,6 +28,13 @@ pub struct ExtractionInput {
     pub fingerprint: String,
     /// The settings.
     pub config: PipelineConfig,
+    /// The least share of a stage's units, in percent, that must have been extracted.
+    #[serde(default = "all")]
+    pub minimum_coverage: u32,
+}
+
+fn all() -> u32 {
+    100
 }
 
 impl ExtractionInput {
@@ -45,6 +52,16 @@ impl ExtractionInput {
             content_hash: content_hash.into(),
             fingerprint: fingerprint(extractor, ontology, &config),
             config,
+            minimum_coverage: all(),
+        }
+    }
+
+    /// The same, content with a share of a stage's units, in percent; 100 are all.
+    #[must_use]
+    pub fn with_minimum_coverage(self, percent: u32) -> Self {
+        Self {
+            minimum_coverage: percent.min(100),
+            ..self
         }
     }
 
@@ -57,8 +74,18 @@ impl ExtractionInput {
     }
 }
 
+/// A unit that could not be extracted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MissingUnit {
+    /// The stage and the unit: `mentions/3`.
+    pub unit: String,
+    /// Why.
+    pub reason: String,
+}
+
 /// What an extraction found, in numbers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExtractionSummary {
     /// Chunks of the document.
@@ -73,6 +100,9 @@ pub struct ExtractionSummary {
     pub total_tokens: u64,
     /// Proposals that were mended or dropped.
     pub rejections: Rejections,
+    /// Units that the graph is without.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<MissingUnit>,
 }
 
 /// Names a document and how it is extracted; in every input, so that a change of either is a new
@@ -101,11 +131,17 @@ pub(super) struct MentionsInput {
     pub(super) chunk: Chunk,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct MentionsOutput {
     pub(super) mentions: Vec<FoundMention>,
     pub(super) tokens_used: u64,
     pub(super) rejections: Rejections,
+    /// What the chunk's relations are made of, where the extractor knows it already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) memo: Option<serde_json::Value>,
+    /// Why nothing could be found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) missing: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -114,12 +150,14 @@ pub(super) struct EntitiesInput {
     pub(super) mentions: Vec<FoundMention>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct EntitiesOutput {
     /// Their mentions are positions in the unit's input.
     pub(super) entities: Vec<FoundEntity>,
     pub(super) tokens_used: u64,
     pub(super) rejections: Rejections,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) missing: Option<String>,
 }
 
 /// A mention with the types of its entity.
@@ -137,13 +175,58 @@ pub(super) struct RelationsInput {
     pub(super) chunk: Chunk,
     pub(super) mentions: Vec<RelationMention>,
     pub(super) topic: Option<RelationMention>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) memo: Option<serde_json::Value>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct RelationsOutput {
     pub(super) relations: Vec<FoundRelation>,
     pub(super) tokens_used: u64,
     pub(super) rejections: Rejections,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) missing: Option<String>,
+}
+
+/// The output of a stage that asks an extractor.
+pub(super) trait Asked: DeserializeOwned {
+    /// Why the unit has no result.
+    fn missing(&self) -> Option<&str>;
+}
+
+impl Asked for MentionsOutput {
+    fn missing(&self) -> Option<&str> {
+        self.missing.as_deref()
+    }
+}
+
+impl Asked for EntitiesOutput {
+    fn missing(&self) -> Option<&str> {
+        self.missing.as_deref()
+    }
+}
+
+impl Asked for RelationsOutput {
+    fn missing(&self) -> Option<&str> {
+        self.missing.as_deref()
+    }
+}
+
+/// What any output says beside its result.
+pub(super) fn report(output: &[u8]) -> UnitReport {
+    #[derive(Default, Deserialize)]
+    struct Beside {
+        #[serde(default)]
+        tokens_used: u64,
+        #[serde(default)]
+        missing: Option<String>,
+    }
+    // An output without these fields reports nothing; what cannot be read fails where it is used.
+    let beside: Beside = serde_json::from_slice(output).unwrap_or_default();
+    UnitReport {
+        tokens: beside.tokens_used,
+        skipped: beside.missing,
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -219,6 +219,7 @@ fn overlapping_mentions_of_two_chunks_are_settled_by_length() {
         span: knowledge_domain::graph::CharSpan::new(start, end).unwrap(),
         mention_type: "Person".to_owned(),
         confidence: knowledge_domain::graph::Confidence::ONE,
+        entity: None,
     };
     let mut mentions = vec![mention(0, 5), mention(3, 9), mention(4, 6), mention(9, 12)];
     settle_overlaps(&mut mentions);

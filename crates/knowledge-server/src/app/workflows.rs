@@ -3,22 +3,25 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use knowledge_domain::{
-    Ontology,
+    Ontology, batch,
     graph::{DocumentGraph, SourceText},
     ids::DocumentId,
     workflow::{
-        Activities, ActivityCall, ActivityContext, ActivityError, BoxFuture, Durable,
+        Activities, ActivityCall, ActivityContext, ActivityError, BoxFuture, Durable, UnitReport,
         WorkflowError, WorkflowStage,
     },
 };
 use knowledge_extraction::{
     DocumentSource, ExtractionActivities, ExtractionInput, Extractor, ExtractorIdentity, GraphSink,
     OfflineExtractor, PipelineConfig, extract_document,
+    llm::{LlmExtractor, LlmOptions},
 };
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     engine::{Job, Workflow, Workflows},
     faults,
+    llm::{Gateway, Session},
     store::{
         ExtractionOrigin, FoundGraph, StoreError,
         ledger::{DocumentOutcome, Ledger},
@@ -32,6 +35,7 @@ pub struct ExtractionWorkflows {
     extractor: Arc<dyn Extractor>,
     ontology: Arc<Ontology>,
     config: PipelineConfig,
+    models: Option<Gateway>,
 }
 
 impl ExtractionWorkflows {
@@ -49,8 +53,49 @@ impl ExtractionWorkflows {
             extractor,
             ontology: Arc::new(Ontology::core()),
             config: PipelineConfig::default(),
+            models: None,
         }
     }
+
+    /// The same, with models for the batches that ask for them.
+    #[must_use]
+    pub fn with_models(self, models: Option<Gateway>) -> Self {
+        Self { models, ..self }
+    }
+
+    /// What extracts a job's document.
+    fn extractor(&self, job: &Job) -> Result<Chosen, WorkflowError> {
+        if job.config.extractor != batch::Extractor::Llm {
+            return Ok(Chosen {
+                extractor: Arc::clone(&self.extractor),
+                model: None,
+                prompts: None,
+            });
+        }
+        let gateway = self.models.as_ref().ok_or_else(no_models)?;
+        let options = LlmOptions {
+            strategy: job.config.strategy,
+            gleaning_rounds: job.config.gleaning_rounds,
+            max_output_tokens: gateway.settings().max_output_tokens,
+        };
+        let session = Session::new(gateway.clone(), job.run.organization).of_workflow(
+            job.run.batch,
+            job.run.execution,
+            job.config.token_budget,
+        );
+        Ok(Chosen {
+            model: Some(gateway.model().to_owned()),
+            prompts: Some(LlmExtractor::prompt_versions(&options)),
+            extractor: Arc::new(LlmExtractor::new(Arc::new(session), options)),
+        })
+    }
+}
+
+/// An extractor, and the model that it asks.
+struct Chosen {
+    extractor: Arc<dyn Extractor>,
+    model: Option<String>,
+    prompts: Option<String>,
 }
 
 impl Workflows for ExtractionWorkflows {
@@ -66,21 +111,23 @@ impl Workflows for ExtractionWorkflows {
                 .await
                 .map_err(|error| journal_error(&error))?;
             let text = SourceText::new(content.text).ok_or_else(too_long)?;
-            let identity = self.extractor.identity();
+            let chosen = self.extractor(job)?;
+            let identity = chosen.extractor.identity();
             let input = ExtractionInput::new(
                 job.run.content,
                 content.content_hash,
                 &identity,
                 &self.ontology,
                 self.config.clone(),
-            );
+            )
+            .with_minimum_coverage(job.config.minimum_coverage);
             let graphs = Arc::new(StoredDocument {
                 text,
-                origin: origin(job, &identity, &input),
+                origin: origin(job, &identity, &input, &chosen),
                 graph: Mutex::new(None),
             });
             let activities = ExtractionActivities::new(
-                Arc::clone(&self.extractor),
+                chosen.extractor,
                 Arc::clone(&self.ontology),
                 self.config.clone(),
                 Arc::clone(&graphs) as Arc<dyn DocumentSource>,
@@ -97,7 +144,12 @@ impl Workflows for ExtractionWorkflows {
     }
 }
 
-fn origin(job: &Job, identity: &ExtractorIdentity, input: &ExtractionInput) -> ExtractionOrigin {
+fn origin(
+    job: &Job,
+    identity: &ExtractorIdentity,
+    input: &ExtractionInput,
+    chosen: &Chosen,
+) -> ExtractionOrigin {
     ExtractionOrigin {
         organization: job.run.organization,
         document: job.run.content,
@@ -105,6 +157,8 @@ fn origin(job: &Job, identity: &ExtractorIdentity, input: &ExtractionInput) -> E
         ontology: job.ontology,
         fingerprint: input.fingerprint.clone(),
         extractor: format!("{} {}", identity.name, identity.version),
+        model: chosen.model.clone(),
+        prompt_version: chosen.prompts.clone(),
     }
 }
 
@@ -150,6 +204,13 @@ impl Activities for Blocking {
     ) -> BoxFuture<'a, Result<Vec<u8>, ActivityError>> {
         let (activities, context, call) = (Arc::clone(&self.0), context.clone(), call.clone());
         let name = call.name.clone();
+        let asks = !matches!(
+            context.stage,
+            WorkflowStage::Chunk | WorkflowStage::Assemble
+        );
+        if asks && self.0.keeps_time() {
+            return Box::pin(asked(activities, context, call));
+        }
         Box::pin(async move {
             let runtime = tokio::runtime::Handle::current();
             let body = move || runtime.block_on(activities.run(&context, &call));
@@ -159,12 +220,41 @@ impl Activities for Blocking {
                     Err(ActivityError::retryable(format!("{name} was cancelled")))
                 }
                 // The panic hook has written what happened; a document must not end the process.
-                Err(_) => Err(ActivityError::permanent(format!(
-                    "{name} panicked, which is a defect of knowledge; please report it"
-                ))),
+                Err(_) => Err(panicked(&name)),
             }
         })
     }
+
+    fn report(&self, output: &[u8]) -> UnitReport {
+        self.0.report(output)
+    }
+
+    fn keeps_time(&self) -> bool {
+        self.0.keeps_time()
+    }
+}
+
+/// Runs an activity that waits rather than computes; dropped, it takes what it waits for with it.
+async fn asked(
+    activities: Arc<dyn Activities>,
+    context: ActivityContext,
+    call: ActivityCall,
+) -> Result<Vec<u8>, ActivityError> {
+    let name = call.name.clone();
+    let body = tokio::spawn(async move { activities.run(&context, &call).await });
+    match AbortOnDropHandle::new(body).await {
+        Ok(result) => result,
+        Err(error) if error.is_cancelled() => {
+            Err(ActivityError::retryable(format!("{name} was cancelled")))
+        }
+        Err(_) => Err(panicked(&name)),
+    }
+}
+
+fn panicked(name: &str) -> ActivityError {
+    ActivityError::permanent(format!(
+        "{name} panicked, which is a defect of knowledge; please report it"
+    ))
 }
 
 /// One document: its text, and its graph until it is stored with the outcome, in the transaction
@@ -211,6 +301,15 @@ impl GraphSink for StoredDocument {
     ) -> BoxFuture<'a, Result<(), ActivityError>> {
         *self.graph() = Some(Arc::new(graph.clone()));
         Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+fn no_models() -> WorkflowError {
+    WorkflowError::Activity {
+        stage: WorkflowStage::Mentions,
+        source: ActivityError::permanent(
+            "there is no model to ask; set OPENAI_API_KEY or OPENAI_BASE_URL, start again, and retry",
+        ),
     }
 }
 

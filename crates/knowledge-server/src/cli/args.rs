@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use knowledge_domain::{
-    batch::{BatchStage, Extractor, FailurePolicy},
+    batch::{BatchStage, ExtractionStrategy, Extractor, FailurePolicy},
     ids::BatchId,
 };
 
@@ -86,6 +86,21 @@ pub(super) struct Extract {
     /// What extracts.
     #[arg(long, value_enum)]
     pub(super) extractor: Option<ExtractorArg>,
+    /// How chunks become questions to a model.
+    #[arg(long, value_enum)]
+    pub(super) strategy: Option<StrategyArg>,
+    /// Rounds in which a model is asked for what it missed, 0 to 5.
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..=5))]
+    pub(super) gleaning_rounds: Option<i64>,
+    /// The least share of a document's units that must be extracted, in percent.
+    #[arg(long, value_name = "PERCENT", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..=100))]
+    pub(super) minimum_coverage: Option<i64>,
+    /// The most tokens that model calls may use.
+    #[arg(long, value_name = "TOKENS", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(1..))]
+    pub(super) token_budget: Option<i64>,
+    /// Say what would be asked of a model and what it would cost, and ask nothing.
+    #[arg(long)]
+    pub(super) dry_run: bool,
     /// Print the totals as JSON (with --out).
     #[arg(long)]
     pub(super) json: bool,
@@ -303,6 +318,23 @@ impl From<ExtractorArg> for Extractor {
         match argument {
             ExtractorArg::Offline => Self::Offline,
             ExtractorArg::Llm => Self::Llm,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum StrategyArg {
+    /// One question a chunk.
+    Single,
+    /// A question for each stage.
+    Staged,
+}
+
+impl From<StrategyArg> for ExtractionStrategy {
+    fn from(argument: StrategyArg) -> Self {
+        match argument {
+            StrategyArg::Single => Self::Single,
+            StrategyArg::Staged => Self::Staged,
         }
     }
 }

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Ended,
-    args::{Extract, ExtractorArg, Format},
+    args::{Extract, ExtractorArg, Format, StrategyArg},
     export, inputs, serve, watch,
 };
 use crate::{
@@ -37,6 +37,9 @@ pub(super) async fn run(command: Extract, config: Config) -> anyhow::Result<Ende
     let start = request(&command, documents);
     let mut signals = serve::Signals::catch()?;
     let app = App::open(&config).await?;
+    if command.dry_run {
+        return dry_run(&app, start, command.json).await;
+    }
     app.orchestrator.keep_leases();
     let batch = app
         .orchestrator
@@ -52,6 +55,42 @@ pub(super) async fn run(command: Extract, config: Config) -> anyhow::Result<Ende
     app.orchestrator.drain(DRAIN_PATIENCE).await;
     let view = view(&app, batch).await?;
     finish(&app, &view, format, &command).await
+}
+
+/// Says what a model would be asked, and asks nothing.
+async fn dry_run(app: &App, start: StartBatch, json: bool) -> anyhow::Result<Ended> {
+    let estimated = app.orchestrator.estimate(OrganizationId::DEFAULT, start);
+    let (estimate, model) = estimated.await?;
+    let tokens = estimate.usage.total();
+    if json {
+        let line = serde_json::json!({
+            "model": model,
+            "documents": estimate.documents,
+            "chunks": estimate.chunks,
+            "calls": estimate.calls,
+            "promptTokens": estimate.usage.prompt_tokens,
+            "completionTokens": estimate.usage.completion_tokens,
+            "costMicroUsd": estimate.cost_micro_usd,
+        });
+        super::print(&format!("{line}\n"))?;
+        return Ok(Ended::Done);
+    }
+    let Some(model) = model else {
+        super::print(&format!(
+            "{} documents, no model is asked\n",
+            estimate.documents
+        ))?;
+        return Ok(Ended::Done);
+    };
+    let cost = match estimate.cost_micro_usd {
+        Some(cost) => format!("about {:.4} USD", cost as f64 / 1_000_000.0),
+        None => "no price is known; set llm_prices in knowledge.toml".to_owned(),
+    };
+    super::print(&format!(
+        "{} documents, {} chunks: {} calls of {model}, about {tokens} tokens, {cost}\n",
+        estimate.documents, estimate.chunks, estimate.calls
+    ))?;
+    Ok(Ended::Done)
 }
 
 fn check(command: &Extract) -> anyhow::Result<Format> {
@@ -86,7 +125,10 @@ fn request(command: &Extract, documents: Vec<NewDocument>) -> StartBatch {
         max_retries: command.max_retries,
         enable_entity_resolution: command.no_resolution.then_some(false),
         extractor: command.extractor.map(ExtractorArg::into),
-        token_budget: None,
+        token_budget: command.token_budget,
+        strategy: command.strategy.map(StrategyArg::into),
+        gleaning_rounds: command.gleaning_rounds,
+        minimum_coverage: command.minimum_coverage,
     };
     let mut hasher = Sha256::new();
     hasher.update(format!("{options:?}"));
@@ -147,7 +189,7 @@ async fn finish(
     let out = command.out.as_deref();
     export::write(&app.store, Some(batch.id), format, out).await?;
     if command.json && out.is_some() {
-        super::print(&format!("{}\n", totals(batch)))?;
+        super::print(&format!("{}\n", totals(app, batch).await?))?;
     }
     super::tell(&format!(
         "{}: {} of {} documents, {} entities, {} relations",
@@ -167,8 +209,20 @@ async fn finish(
     Ok(Ended::Done)
 }
 
-fn totals(batch: &BatchView) -> serde_json::Value {
-    serde_json::json!({
+async fn totals(app: &App, batch: &BatchView) -> anyhow::Result<serde_json::Value> {
+    let reads = app.store.reads(OrganizationId::DEFAULT);
+    let (account, findings) = (
+        reads.account(batch.id).await?,
+        reads.findings(batch.id).await?,
+    );
+    let missing = findings.missing.iter().map(|(document, missing)| {
+        serde_json::json!({
+            "document": document,
+            "unit": missing.unit,
+            "reason": missing.reason,
+        })
+    });
+    Ok(serde_json::json!({
         "batchId": batch.id,
         "stage": batch.stage,
         "extractor": Extractor::to_string(&batch.extractor),
@@ -178,5 +232,10 @@ fn totals(batch: &BatchView) -> serde_json::Value {
         "skippedDocuments": batch.skipped_documents,
         "entityCount": batch.entity_count,
         "relationCount": batch.relation_count,
-    })
+        "tokensUsed": batch.tokens_used,
+        "tokensPaid": account.totals.tokens,
+        "costMicroUsd": account.totals.cost_micro_usd,
+        "rejections": findings.rejections,
+        "missing": missing.collect::<Vec<_>>(),
+    }))
 }

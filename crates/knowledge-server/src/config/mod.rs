@@ -1,6 +1,7 @@
 //! Configuration: flags over environment over `knowledge.toml` over defaults.
 
 mod listen;
+mod llm;
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -12,6 +13,7 @@ use knowledge_domain::{
     batch::Extractor,
     workflow::{RetryPolicy, WorkflowMode},
 };
+use knowledge_extraction::llm::PriceTable;
 use serde::{Deserialize, Serialize};
 
 pub use self::listen::loopback_address;
@@ -28,6 +30,7 @@ const MAX_LEASE_SECONDS: u64 = 24 * 60 * 60;
 const MAX_STREAM_RETRY_MS: u64 = 10 * 60 * 1_000;
 const MAX_QUERY_SECONDS: u64 = 60 * 60;
 const MAX_RETRIES: u64 = 1_000;
+const MAX_OUTPUT_TOKENS: u64 = 1_000_000;
 
 /// What flags say.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -54,8 +57,9 @@ pub struct Config {
     pub listen: String,
     /// What runs workflows.
     pub workflow_mode: WorkflowMode,
-    /// What extracts when a batch does not say.
-    pub extractor: Extractor,
+    /// What extracts when a batch does not say; a model where there is a key, when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extractor: Option<Extractor>,
     /// Retries of a failed activity.
     pub activity_max_retries: u32,
     /// Milliseconds before the first retry.
@@ -70,6 +74,44 @@ pub struct Config {
     pub query_timeout_seconds: u64,
     /// Seconds that a batch stays leased to a server which says nothing.
     pub lease_seconds: u64,
+    /// Where models answer: the URL that `/chat/completions` is below. Of the environment
+    /// `OPENAI_BASE_URL`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub openai_base_url: Option<String>,
+    /// The key for it. Of the environment `OPENAI_API_KEY`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub openai_api_key: Option<String>,
+    /// The model that extracts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub llm_model: Option<String>,
+    /// The model of vectors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub embedding_model: Option<String>,
+    /// Calls of models at a time.
+    pub llm_max_concurrent: u32,
+    /// Calls of models a minute; 0 is no limit.
+    pub llm_requests_per_minute: u32,
+    /// Tokens of models a minute; 0 is no limit.
+    pub llm_tokens_per_minute: u64,
+    /// Seconds that one call may take.
+    pub llm_timeout_seconds: u64,
+    /// The most tokens of one answer.
+    pub llm_max_output_tokens: u32,
+    /// Who is asked while the first endpoint is away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub llm_fallback_base_url: Option<String>,
+    /// The key for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub llm_fallback_api_key: Option<String>,
+    /// The model that is asked there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub llm_fallback_model: Option<String>,
+    /// US dollars for a million tokens, by the beginnings of models' names.
+    pub llm_prices: PriceTable,
+    /// Failures in a row after which a provider is left alone.
+    pub breaker_failures: u32,
+    /// Seconds that it is left alone.
+    pub breaker_recovery_seconds: u64,
 }
 
 impl Default for Config {
@@ -78,7 +120,7 @@ impl Default for Config {
             database_url: "sqlite://knowledge.db".to_owned(),
             listen: "127.0.0.1:8080".to_owned(),
             workflow_mode: WorkflowMode::Legacy,
-            extractor: Extractor::Offline,
+            extractor: None,
             activity_max_retries: 3,
             activity_backoff_ms: 1000,
             max_body_bytes: 64 * 1024 * 1024,
@@ -86,11 +128,31 @@ impl Default for Config {
             stream_retry_ms: 2000,
             query_timeout_seconds: 30,
             lease_seconds: 10,
+            openai_base_url: None,
+            openai_api_key: None,
+            llm_model: None,
+            embedding_model: None,
+            llm_max_concurrent: 5,
+            llm_requests_per_minute: 50,
+            llm_tokens_per_minute: 100_000,
+            llm_timeout_seconds: 60,
+            llm_max_output_tokens: 4_096,
+            llm_fallback_base_url: None,
+            llm_fallback_api_key: None,
+            llm_fallback_model: None,
+            llm_prices: PriceTable::default(),
+            breaker_failures: 5,
+            breaker_recovery_seconds: 30,
         }
     }
 }
 
-const KEYS: [&str; 11] = [
+/// Keys of the environment that have no prefix of ours.
+const OPENAI_KEYS: [&str; 2] = ["openai_base_url", "openai_api_key"];
+
+const SECRETS: [&str; 2] = ["openai_api_key", "llm_fallback_api_key"];
+
+const KEYS: [&str; 26] = [
     "database_url",
     "listen",
     "workflow_mode",
@@ -102,6 +164,21 @@ const KEYS: [&str; 11] = [
     "stream_retry_ms",
     "query_timeout_seconds",
     "lease_seconds",
+    "openai_base_url",
+    "openai_api_key",
+    "llm_model",
+    "embedding_model",
+    "llm_max_concurrent",
+    "llm_requests_per_minute",
+    "llm_tokens_per_minute",
+    "llm_timeout_seconds",
+    "llm_max_output_tokens",
+    "llm_fallback_base_url",
+    "llm_fallback_api_key",
+    "llm_fallback_model",
+    "llm_prices",
+    "breaker_failures",
+    "breaker_recovery_seconds",
 ];
 
 /// A configuration that cannot be used.
@@ -115,9 +192,17 @@ pub enum ConfigurationError {
         "KNOWLEDGE_WORKFLOW_MODE={0} is not available in this release; use `legacy`, the built-in engine"
     )]
     Mode(WorkflowMode),
-    /// An extractor that this release does not have.
-    #[error("the extractor `{0}` is not available in this release; use `offline`")]
-    Extractor(Extractor),
+    /// A model is to extract, and nothing says which.
+    #[error(
+        "the extractor `llm` has no model to ask; set OPENAI_API_KEY, or OPENAI_BASE_URL to any OpenAI-compatible endpoint"
+    )]
+    NoModel,
+    /// An endpoint that is no URL.
+    #[error("{key} must be an http or https URL, such as http://127.0.0.1:11434/v1")]
+    Endpoint {
+        /// The key.
+        key: &'static str,
+    },
     /// An address that this release must not listen on.
     #[error(
         "{0} is not a loopback address; without API keys the server listens on 127.0.0.1 or [::1] only"
@@ -155,6 +240,10 @@ impl Config {
         for key in KEYS {
             let value = match key {
                 "database_url" => serde_json::json!(config.masked_url()),
+                key if SECRETS.contains(&key) && !values[key].is_null() => {
+                    serde_json::json!("***")
+                }
+                "extractor" => serde_json::json!(config.default_extractor()),
                 _ => values[key].clone(),
             };
             let source = figment
@@ -181,7 +270,8 @@ impl Config {
     pub fn orchestrator(&self) -> OrchestratorSettings {
         OrchestratorSettings {
             rounds: self.retries(),
-            default_extractor: self.extractor,
+            default_extractor: self.default_extractor(),
+            has_models: self.llm().is_some(),
             max_documents: self.max_documents,
             lease: Duration::from_secs(self.lease_seconds),
         }
@@ -191,9 +281,7 @@ impl Config {
         if self.workflow_mode != WorkflowMode::Legacy {
             return Err(ConfigurationError::Mode(self.workflow_mode));
         }
-        if self.extractor != Extractor::Offline {
-            return Err(ConfigurationError::Extractor(self.extractor));
-        }
+        self.check_llm()?;
         for (key, value, most) in [
             ("max_documents", self.max_documents as u64, MAX_DOCUMENTS),
             ("max_body_bytes", self.max_body_bytes as u64, MAX_BODY_BYTES),
@@ -203,6 +291,31 @@ impl Config {
                 "query_timeout_seconds",
                 self.query_timeout_seconds,
                 MAX_QUERY_SECONDS,
+            ),
+            (
+                "llm_timeout_seconds",
+                self.llm_timeout_seconds,
+                MAX_LEASE_SECONDS,
+            ),
+            (
+                "llm_max_concurrent",
+                u64::from(self.llm_max_concurrent),
+                MAX_DOCUMENTS,
+            ),
+            (
+                "llm_max_output_tokens",
+                u64::from(self.llm_max_output_tokens),
+                MAX_OUTPUT_TOKENS,
+            ),
+            (
+                "breaker_failures",
+                u64::from(self.breaker_failures),
+                MAX_RETRIES,
+            ),
+            (
+                "breaker_recovery_seconds",
+                self.breaker_recovery_seconds,
+                MAX_LEASE_SECONDS,
             ),
         ] {
             if !(1..=most).contains(&value) {
@@ -238,12 +351,16 @@ impl Config {
 fn figment(overrides: &Overrides) -> Figment {
     Figment::from(Serialized::defaults(Config::default()))
         .merge(Toml::file(FILE))
-        .merge(Env::prefixed(ENV_PREFIX).only(&KEYS))
+        .merge(Env::prefixed(ENV_PREFIX).only(&KEYS).ignore(&OPENAI_KEYS))
+        .merge(Env::raw().only(&OPENAI_KEYS))
         .merge(Serialized::from(overrides, figment::Profile::Default))
 }
 
 fn source(metadata: &figment::Metadata, key: &str) -> String {
     match metadata.name.as_ref() {
+        name if name.contains("environment") && OPENAI_KEYS.contains(&key) => {
+            format!("environment {}", key.to_uppercase())
+        }
         name if name.contains("environment") => {
             format!("environment {ENV_PREFIX}{}", key.to_uppercase())
         }

@@ -45,9 +45,78 @@ fn what_this_release_lacks_is_refused() {
             assert!(matches!(error, ConfigurationError::Mode(_)), "{mode}");
         }
         jail.set_env("KNOWLEDGE_WORKFLOW_MODE", "legacy");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_model_needs_a_key_or_an_endpoint() {
+    Jail::expect_with(|jail| {
+        jail.clear_env();
         jail.set_env("KNOWLEDGE_EXTRACTOR", "llm");
         let error = Config::load(&Overrides::default()).unwrap_err();
-        assert!(matches!(error, ConfigurationError::Extractor(_)));
+        assert!(matches!(error, ConfigurationError::NoModel));
+
+        jail.set_env("OPENAI_BASE_URL", "http://127.0.0.1:1/v1");
+        let config = Config::load(&Overrides::default()).unwrap();
+        let models = config.llm().unwrap();
+        assert_eq!(models.primary.base_url, "http://127.0.0.1:1/v1");
+        assert_eq!(models.primary.api_key, None);
+        assert_eq!(models.fallback, None);
+
+        jail.set_env("OPENAI_BASE_URL", "ftp://somewhere");
+        let error = Config::load(&Overrides::default()).unwrap_err();
+        assert!(error.to_string().contains("openai_base_url"), "{error}");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_key_makes_models_the_default_and_is_never_shown() {
+    Jail::expect_with(|jail| {
+        jail.clear_env();
+        let config = Config::load(&Overrides::default()).unwrap();
+        assert_eq!(config.default_extractor(), Extractor::Offline);
+        assert_eq!(config.llm(), None);
+
+        jail.set_env("OPENAI_API_KEY", "sk-s3cret");
+        jail.set_env("KNOWLEDGE_LLM_FALLBACK_BASE_URL", "http://elsewhere/v1");
+        let config = Config::load(&Overrides::default()).unwrap();
+        assert_eq!(config.default_extractor(), Extractor::Llm);
+        let models = config.llm().unwrap();
+        assert_eq!(models.primary.provider(), "https://api.openai.com");
+        let fallback = models.fallback.clone().unwrap();
+        assert_eq!(
+            fallback.api_key, None,
+            "a key goes to its own endpoint only"
+        );
+        let described = Config::describe(&Overrides::default()).unwrap();
+        assert!(
+            described.contains("openai_api_key = \"***\"  # environment OPENAI_API_KEY"),
+            "{described}"
+        );
+        assert!(!described.contains("s3cret") && !format!("{models:?}").contains("s3cret"));
+
+        jail.set_env("KNOWLEDGE_EXTRACTOR", "offline");
+        let config = Config::load(&Overrides::default()).unwrap();
+        assert_eq!(config.default_extractor(), Extractor::Offline);
+        Ok(())
+    });
+}
+
+#[test]
+fn prices_are_tables_of_the_file() {
+    Jail::expect_with(|jail| {
+        jail.clear_env();
+        jail.create_file(FILE, "openai_base_url = 'http://127.0.0.1:1'\n[llm_prices.local]\nprompt = 1.5\ncompletion = 2")?;
+        let models = Config::load(&Overrides::default()).unwrap().llm().unwrap();
+        let price = models.price("local-7b").unwrap();
+        assert_eq!(
+            format!("{price:?}"),
+            "Price { prompt: 1.5, completion: 2.0 }"
+        );
+        assert!(models.price("gpt-4o-mini").is_some());
+        assert_eq!(models.price("unknown"), None);
         Ok(())
     });
 }

@@ -7,8 +7,11 @@ use knowledge_domain::ids::{BatchId, EntityId, RelationId};
 use super::{
     document::BatchDocument,
     entity::Entity,
-    enums::{BatchStage, DocumentStatus, Extractor, FailurePolicy, WorkflowMode},
+    enums::{
+        BatchStage, DocumentStatus, ExtractionStrategy, Extractor, FailurePolicy, WorkflowMode,
+    },
     error::internal,
+    models::{MissingUnit, ModelUsage, Rejections, UncertainCall},
     page::{
         BatchDocumentConnection, EntityConnection, RelationConnection, cost, request, wanted_text,
     },
@@ -128,6 +131,50 @@ impl Batch {
     /// Tokens of model calls.
     async fn tokens_used(&self) -> Long {
         self.0.tokens_used.into()
+    }
+
+    /// How chunks become questions to a model.
+    async fn strategy(&self) -> ExtractionStrategy {
+        self.0.strategy.into()
+    }
+
+    /// The most tokens that model calls may use; `null` is no limit.
+    async fn token_budget(&self) -> Option<Long> {
+        self.0.token_budget.map(Into::into)
+    }
+
+    /// What its model calls cost, those of failed units among them.
+    #[graphql(complexity = "10 + child_complexity")]
+    async fn model_usage(&self, ctx: &Context<'_>) -> Result<ModelUsage> {
+        let account = Viewer::of(ctx)?.reads.account(self.0.id).await;
+        Ok(account.map_err(|error| internal(&error))?.totals.into())
+    }
+
+    /// Calls that may be paid for twice: a process died, or an answer was lost, while they were on
+    /// their way, and they were sent again.
+    #[graphql(complexity = "10 + child_complexity")]
+    async fn uncertain_calls(&self, ctx: &Context<'_>) -> Result<Vec<UncertainCall>> {
+        let calls = Viewer::of(ctx)?.reads.uncertain_calls(self.0.id).await;
+        let calls = calls.map_err(|error| internal(&error))?;
+        Ok(calls.into_iter().map(Into::into).collect())
+    }
+
+    /// How many proposals of its completed documents were mended or dropped.
+    #[graphql(complexity = "10 + child_complexity")]
+    async fn rejections(&self, ctx: &Context<'_>) -> Result<Rejections> {
+        let findings = Viewer::of(ctx)?.reads.findings(self.0.id).await;
+        Ok(findings
+            .map_err(|error| internal(&error))?
+            .rejections
+            .into())
+    }
+
+    /// Units that the graphs of its completed documents are without.
+    #[graphql(complexity = "10 + child_complexity")]
+    async fn missing_units(&self, ctx: &Context<'_>) -> Result<Vec<MissingUnit>> {
+        let findings = Viewer::of(ctx)?.reads.findings(self.0.id).await;
+        let missing = findings.map_err(|error| internal(&error))?.missing;
+        Ok(missing.into_iter().map(Into::into).collect())
     }
 
     /// The sequence of its last event.

@@ -146,6 +146,16 @@ pub(crate) enum FailurePolicy {
     RetryFailed,
 }
 
+/// How the chunks of a document become questions to a model.
+#[derive(Enum, Copy, Clone, PartialEq, Eq)]
+#[graphql(remote = "knowledge_domain::batch::ExtractionStrategy")]
+pub(crate) enum ExtractionStrategy {
+    /// One question a chunk, whose answer holds mentions, entities and relations.
+    Single,
+    /// A question for each stage: mentions, entities, relations.
+    Staged,
+}
+
 /// What finds mentions, entities and relations.
 #[derive(Enum, Copy, Clone, PartialEq, Eq)]
 #[graphql(remote = "knowledge_domain::batch::Extractor")]

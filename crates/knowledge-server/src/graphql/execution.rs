@@ -1,9 +1,10 @@
 //! `WorkflowExecution` and `WorkflowActivity`.
 
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
+use chrono::{DateTime, Utc};
 
 use super::{
-    enums::{WorkflowExecutionStatus, WorkflowMode, WorkflowStage},
+    enums::{SuspendReason, WorkflowExecutionStatus, WorkflowMode, WorkflowStage},
     error::internal,
     loaders::ActivitiesOf,
     scalar::int,
@@ -47,6 +48,16 @@ impl WorkflowExecution {
     /// The stage that it is in.
     async fn current_stage(&self) -> Option<WorkflowStage> {
         self.0.current_stage.map(Into::into)
+    }
+
+    /// Why it waits, when it is suspended.
+    async fn suspend_reason(&self) -> Option<SuspendReason> {
+        self.0.suspend_reason.map(Into::into)
+    }
+
+    /// When it goes on by itself, when it is suspended; only by a signal, when absent.
+    async fn resume_at(&self) -> Option<DateTime<Utc>> {
+        self.0.resume_at
     }
 
     /// Why it failed.

@@ -5,7 +5,7 @@ use knowledge_domain::{batch::BatchOptions, ids::OntologyId};
 use serde_json::Value;
 
 use super::{
-    enums::{Extractor, FailurePolicy},
+    enums::{ExtractionStrategy, Extractor, FailurePolicy},
     scalar::Long,
 };
 use crate::orchestrator::{NewDocument, StartBatch};
@@ -34,10 +34,16 @@ pub(crate) struct BatchConfigInput {
     max_retries: Option<i32>,
     /// Whether entities are resolved across documents at the end; they are when left out.
     enable_entity_resolution: Option<bool>,
-    /// `OFFLINE` when left out.
+    /// What extracts; when left out, what the server is configured with.
     extractor: Option<Extractor>,
     /// The most tokens that model calls may use; no limit when left out.
     token_budget: Option<Long>,
+    /// How chunks become questions to a model; `SINGLE` when left out.
+    strategy: Option<ExtractionStrategy>,
+    /// Rounds in which a model is asked for what it missed, from 0 to 5; 0 when left out.
+    gleaning_rounds: Option<i32>,
+    /// The least share of a document's units that must be extracted, in percent; 100 when left out.
+    minimum_coverage: Option<i32>,
 }
 
 /// A batch to start.
@@ -93,6 +99,9 @@ impl From<BatchConfigInput> for BatchOptions {
             enable_entity_resolution: input.enable_entity_resolution,
             extractor: input.extractor.map(Into::into),
             token_budget: input.token_budget.map(|budget| budget.0),
+            strategy: input.strategy.map(Into::into),
+            gleaning_rounds: input.gleaning_rounds.map(i64::from),
+            minimum_coverage: input.minimum_coverage.map(i64::from),
         }
     }
 }

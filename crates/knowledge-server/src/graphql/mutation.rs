@@ -1,20 +1,25 @@
 //! `Mutation`.
 
 use async_graphql::{Context, ID, Object, Result};
-use knowledge_domain::ids::BatchId;
+use knowledge_domain::ids::{BatchId, ExecutionId};
 
 use super::{
     batch::Batch,
+    enums::WorkflowSignal,
     error::{internal, not_found, unavailable},
     input::StartBatchInput,
     payload::{
         BatchPayload, BatchSuccess, IdempotencyConflict, InvalidStateTransition, NotFound,
-        StartBatchPayload, StartBatchSuccess, ValidationError,
+        SignalPayload, SignalSuccess, StartBatchPayload, StartBatchSuccess, ValidationError,
+        WorkflowEnded,
     },
     resolution::{Decision, EntitiesPayload, decide},
     viewer::Viewer,
 };
-use crate::orchestrator::{Orchestrator, StartBatchError, SteerError};
+use crate::{
+    orchestrator::{Orchestrator, StartBatchError, SteerError},
+    store::ledger::{LedgerError, SignalError},
+};
 
 pub(crate) struct Mutation;
 
@@ -93,6 +98,46 @@ impl Mutation {
     ) -> Result<EntitiesPayload> {
         decide(ctx, Decision::Unmerge(id)).await
     }
+
+    /// Tells the workflow of one document to pause, to go on, or to drop what it does for good.
+    async fn signal_workflow(
+        &self,
+        ctx: &Context<'_>,
+        execution_id: ID,
+        signal: WorkflowSignal,
+    ) -> Result<SignalPayload> {
+        let Ok(id) = execution_id.parse::<ExecutionId>() else {
+            return Ok(NotFound::new("there is no such workflow").into());
+        };
+        let organization = Viewer::of(ctx)?.reads.organization();
+        let orchestrator = ctx.data::<Orchestrator>()?;
+        match orchestrator.signal(organization, id, signal.into()).await {
+            Ok(signalled) => signal_taken(ctx, id, signalled.acknowledged).await,
+            Err(error @ SignalError::NotFound(_)) => Ok(NotFound::new(error.to_string()).into()),
+            Err(error @ SignalError::Ended { status, .. }) => {
+                Ok(WorkflowEnded::new(error.to_string(), status).into())
+            }
+            Err(SignalError::Ledger(LedgerError::Store(error))) => Err(internal(&error)),
+            // Steered by somebody else in the same moment.
+            Err(SignalError::Ledger(error)) => Err(unavailable(error.to_string())),
+        }
+    }
+}
+
+async fn signal_taken(
+    ctx: &Context<'_>,
+    id: ExecutionId,
+    acknowledged: bool,
+) -> Result<SignalPayload> {
+    let execution = Viewer::of(ctx)?.reads.execution(id).await;
+    let execution = execution
+        .map_err(|error| internal(&error))?
+        .ok_or_else(|| not_found("the workflow was deleted meanwhile"))?;
+    let success = SignalSuccess {
+        execution: execution.into(),
+        acknowledged,
+    };
+    Ok(success.into())
 }
 
 async fn load(ctx: &Context<'_>, id: BatchId) -> Result<Batch> {

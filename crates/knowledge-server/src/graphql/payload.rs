@@ -3,7 +3,11 @@
 use async_graphql::{ID, Interface, SimpleObject, Union};
 use knowledge_domain::{batch::InvalidTransition, ids::BatchId};
 
-use super::{batch::Batch, enums::BatchStage};
+use super::{
+    batch::Batch,
+    enums::{BatchStage, WorkflowExecutionStatus},
+    execution::WorkflowExecution,
+};
 
 /// An error that a client can act on.
 #[derive(Interface)]
@@ -24,7 +28,50 @@ pub(crate) enum ErrorInterface {
     ValidationError(ValidationError),
     InvalidStateTransition(InvalidStateTransition),
     IdempotencyConflict(IdempotencyConflict),
+    WorkflowEnded(WorkflowEnded),
     NotFound(NotFound),
+}
+
+/// The workflow has ended and takes no signal.
+#[derive(SimpleObject)]
+pub(crate) struct WorkflowEnded {
+    /// `WORKFLOW_ENDED`.
+    code: String,
+    /// What is wrong and what to do.
+    message: String,
+    /// How it ended.
+    status: WorkflowExecutionStatus,
+}
+
+/// The signal is stored.
+#[derive(SimpleObject)]
+pub(crate) struct SignalSuccess {
+    /// The workflow as it is now.
+    pub(super) execution: WorkflowExecution,
+    /// Whether it is done already; a workflow that runs pauses when what it has in flight is
+    /// finished.
+    pub(super) acknowledged: bool,
+}
+
+/// What `signalWorkflow` answers.
+#[derive(Union)]
+pub(crate) enum SignalPayload {
+    Success(SignalSuccess),
+    WorkflowEnded(WorkflowEnded),
+    NotFound(NotFound),
+}
+
+impl WorkflowEnded {
+    pub(super) fn new(
+        message: String,
+        status: knowledge_domain::workflow::WorkflowExecutionStatus,
+    ) -> Self {
+        Self {
+            code: "WORKFLOW_ENDED".to_owned(),
+            message,
+            status: status.into(),
+        }
+    }
 }
 
 /// The request is not valid.

@@ -8,14 +8,16 @@ use super::{
     document::BatchDocument,
     entity::Entity,
     enums::BatchStage,
-    error::internal,
+    error::{bad_input, internal},
     execution::WorkflowExecution,
+    input::StartBatchInput,
+    models::{ModelEstimate, ModelHealth, ModelUsage},
     page::{BatchConnection, EntityConnection, cost, request},
     relation::Relation,
     resolution::{LinkExplanation, Resolution},
     viewer::Viewer,
 };
-use crate::store::StoreError;
+use crate::{orchestrator::Orchestrator, store::StoreError};
 
 /// Anything with an id of its own.
 #[derive(Interface)]
@@ -87,6 +89,38 @@ impl Query {
         Ok(execution
             .map_err(|error| internal(&error))?
             .map(WorkflowExecution::from))
+    }
+
+    /// What a batch would take, before anything is asked or stored. What is in the cache already
+    /// costs nothing and is not known beforehand.
+    #[graphql(complexity = "100 + child_complexity")]
+    async fn estimate_batch(
+        &self,
+        ctx: &Context<'_>,
+        input: StartBatchInput,
+    ) -> Result<ModelEstimate> {
+        let command = input
+            .command()
+            .map_err(|unknown| bad_input(format!("there is no ontology {}", unknown.0)))?;
+        let orchestrator = ctx.data::<Orchestrator>()?;
+        let (estimate, model) = orchestrator
+            .estimate(Viewer::of(ctx)?.reads.organization(), command)
+            .await
+            .map_err(|error| bad_input(error.to_string()))?;
+        Ok(ModelEstimate::new(estimate, model))
+    }
+
+    /// What the organisation's model calls have cost.
+    #[graphql(complexity = "10 + child_complexity")]
+    async fn model_usage(&self, ctx: &Context<'_>) -> Result<ModelUsage> {
+        let totals = Viewer::of(ctx)?.reads.call_totals().await;
+        Ok(totals.map_err(|error| internal(&error))?.into())
+    }
+
+    /// How the calls of models fare on this server; `null` where no model is configured.
+    async fn model_health(&self, ctx: &Context<'_>) -> Result<Option<ModelHealth>> {
+        let models = ctx.data::<Orchestrator>()?.models().cloned();
+        std::future::ready(Ok(models.map(|models| models.health().into()))).await
     }
 
     /// The organisation's entities after resolution.

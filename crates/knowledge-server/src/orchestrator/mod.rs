@@ -5,6 +5,7 @@
 
 mod command;
 mod decide;
+mod estimate;
 mod prepare;
 mod registry;
 mod runner;
@@ -29,6 +30,7 @@ pub use settings::OrchestratorSettings;
 
 use crate::{
     engine::Executor,
+    llm::Gateway,
     store::{
         StoreError,
         ledger::{Created, Ledger, LedgerError, Owner, SignalError, Signalled, SteerOutcome},
@@ -39,6 +41,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Orchestrator {
     shared: Arc<Shared>,
+    models: Option<Gateway>,
 }
 
 /// What the orchestrator and its runners share.
@@ -78,7 +81,20 @@ impl Orchestrator {
                 registry: Registry::default(),
                 documents,
             }),
+            models: None,
         }
+    }
+
+    /// The same, that knows the models which its documents ask.
+    #[must_use]
+    pub fn with_models(self, models: Option<Gateway>) -> Self {
+        Self { models, ..self }
+    }
+
+    /// The way to the models, where there is one.
+    #[must_use]
+    pub fn models(&self) -> Option<&Gateway> {
+        self.models.as_ref()
     }
 
     /// Whether it takes commands: it does not drain, and what it records is written.

@@ -38,10 +38,10 @@ pub(super) fn prepare(
         ..command.options
     };
     let config = BatchConfig::new(&options)?;
-    if config.extractor == Extractor::Llm {
+    if config.extractor == Extractor::Llm && !settings.has_models {
         return Err(invalid(
             &["config", "extractor"],
-            "this release has no model extractor; leave the extractor out or choose OFFLINE",
+            "there is no model to ask; start the server with OPENAI_API_KEY or OPENAI_BASE_URL, or choose OFFLINE",
         ));
     }
     let documents: Vec<PreparedDocument> = command.documents.into_iter().map(document).collect();

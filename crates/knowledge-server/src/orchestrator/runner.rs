@@ -1,6 +1,10 @@
 //! One batch from its first document to its end.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, Utc};
 use knowledge_domain::{
@@ -131,6 +135,8 @@ struct Pass {
     freed: bool,
     /// Whether to look again at what other processes do.
     recheck: bool,
+    /// When it last looked.
+    looked: Instant,
     /// Whether the share of this process was spent while others left room.
     overflow: bool,
     /// What the last answer left.
@@ -334,7 +340,7 @@ impl Runner {
             } else {
                 window.div_ceil(servers)
             },
-            recheck: pass.recheck,
+            recheck: pass.recheck(),
             alone: self.alone,
         };
         let runner = Arc::clone(self);
@@ -342,7 +348,6 @@ impl Runner {
             .spawn(async move { Turn::Started(runner.start(request).await) });
         pass.ask = Ask::UnderWay;
         pass.freed = false;
-        pass.recheck = false;
         pass.overflow = false;
     }
 
@@ -550,6 +555,7 @@ impl Pass {
             ask: Ask::Wanted,
             freed: false,
             recheck: true,
+            looked: Instant::now(),
             overflow: false,
             left: Started::default(),
             changes,
@@ -576,6 +582,16 @@ impl Pass {
         };
         self.next.extend(answer.runs.drain(..));
         self.left = answer;
+    }
+
+    /// Whether to look at what other processes do: they may have died meanwhile.
+    fn recheck(&mut self) -> bool {
+        let others = self.left.elsewhere > 0 && self.looked.elapsed() >= LOOK_AGAIN;
+        let recheck = std::mem::take(&mut self.recheck) || others;
+        if recheck {
+            self.looked = Instant::now();
+        }
+        recheck
     }
 
     fn look_again(&mut self) {

@@ -11,6 +11,8 @@ pub struct OrchestratorSettings {
     pub rounds: RetryPolicy,
     /// What extracts when a batch does not say.
     pub default_extractor: Extractor,
+    /// Whether there is a model to ask.
+    pub has_models: bool,
     /// Documents of all batches that run at a time in this process.
     pub max_documents: usize,
 }
@@ -21,6 +23,7 @@ impl Default for OrchestratorSettings {
             lease: Duration::from_secs(10),
             rounds: RetryPolicy::default(),
             default_extractor: Extractor::Offline,
+            has_models: false,
             max_documents: 64,
         }
     }

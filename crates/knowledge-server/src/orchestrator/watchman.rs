@@ -14,6 +14,9 @@ use crate::{store::ledger::LedgerError, text::chain};
 /// A lease is extended this many times before it would run out.
 const BEATS_PER_LEASE: u32 = 3;
 
+/// How long a process that has looked for work does not look again, whatever it is told.
+const NEWS: Duration = Duration::from_millis(500);
+
 /// Keeps the leases and looks for work, until the process drains. With `alone`, no other process
 /// can be alive on this database.
 pub(super) fn spawn(shared: &Arc<Shared>, alone: bool) {
@@ -25,7 +28,15 @@ pub(super) fn spawn(shared: &Arc<Shared>, alone: bool) {
             if let Err(error) = round.look(&watched, alone).await {
                 tracing::warn!("looking for work failed: {}", chain(&error));
             }
-            tokio::time::sleep(beat(watched.settings.lease)).await;
+            let news = async {
+                // What is told often is looked at once.
+                tokio::time::sleep(NEWS.min(beat(watched.settings.lease))).await;
+                watched.ledger.hub().strange().await;
+            };
+            tokio::select! {
+                () = tokio::time::sleep(beat(watched.settings.lease)) => {}
+                () = news, if !alone => {}
+            }
         }
     });
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use knowledge_domain::ids::{BatchId, OrganizationId};
-use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit, watch};
 
 use super::feed::Feed;
 use crate::store::read::Reads;
@@ -39,6 +39,7 @@ struct Shared {
     feeds: Mutex<HashMap<(OrganizationId, BatchId), Weak<Feed>>>,
     told: AtomicBool,
     catching_up: Semaphore,
+    strange: Notify,
 }
 
 impl Default for EventHub {
@@ -49,6 +50,7 @@ impl Default for EventHub {
                 feeds: Mutex::default(),
                 told: AtomicBool::new(false),
                 catching_up: Semaphore::new(CATCHING_UP),
+                strange: Notify::new(),
             }),
         }
     }
@@ -61,9 +63,18 @@ impl fmt::Debug for EventHub {
 }
 
 impl EventHub {
+    /// Waits until something is told of a batch that nobody here watches: another process may have
+    /// started it.
+    pub async fn strange(&self) {
+        self.shared.strange.notified().await;
+    }
+
     /// Tells that the events up to `sequence` are committed.
     pub fn notify(&self, batch: BatchId, sequence: u64) {
         let mut batches = self.batches();
+        if !batches.contains_key(&batch) {
+            self.shared.strange.notify_one();
+        }
         if let Some(sender) = batches.get(&batch) {
             sender.send_if_modified(|last| {
                 let later = sequence > *last;

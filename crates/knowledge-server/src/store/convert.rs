@@ -27,6 +27,11 @@ pub(crate) fn from_text<T: FromStr>(column: &str, value: &str) -> Result<T, Stor
         .map_err(|_| StoreError::corrupt(format!("an unknown value in {column}")))
 }
 
+/// A count for a big integer column; one that does not fit is kept at the column's limit.
+pub(crate) fn long(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
 /// A count for an integer column; one that does not fit is kept at the column's limit.
 pub(crate) fn count(value: impl TryInto<i32>) -> i32 {
     value.try_into().unwrap_or(i32::MAX)

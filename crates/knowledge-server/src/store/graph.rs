@@ -37,6 +37,10 @@ pub struct ExtractionOrigin {
     pub fingerprint: String,
     /// The extractor's name and version.
     pub extractor: String,
+    /// The model that was asked, where one was.
+    pub model: Option<String>,
+    /// The versions of its prompts.
+    pub prompt_version: Option<String>,
 }
 
 impl ExtractionOrigin {
@@ -150,8 +154,8 @@ impl GraphRows<'_> {
             ontology_id: Set(self.origin.ontology.map(OntologyId::uuid)),
             fingerprint: Set(self.origin.fingerprint.clone()),
             extractor: Set(self.origin.extractor.clone()),
-            model: Set(None),
-            prompt_version: Set(None),
+            model: Set(self.origin.model.clone()),
+            prompt_version: Set(self.origin.prompt_version.clone()),
             status: Set("completed".to_owned()),
             chunk_count: Set(convert::count(self.graph.chunks.len())),
             mention_count: Set(convert::count(self.graph.mentions.len())),

@@ -3,6 +3,7 @@
 //! SQLite has one connection that writes (every transaction `BEGIN IMMEDIATE`) and a pool that
 //! reads; PostgreSQL has one pool for both. Every query is scoped by organisation.
 
+pub mod calls;
 mod connect;
 mod convert;
 mod document;

@@ -81,6 +81,7 @@ pub(super) const COUNTER_CODES: &[&str] = &[
     "counters/progress-units",
     "counters/relations",
     "counters/entities",
+    "counters/tokens-used",
 ];
 
 /// What the documents of one status amount to.
@@ -90,6 +91,7 @@ struct Sums {
     progress: i64,
     entities: i64,
     relations: i64,
+    tokens: i64,
 }
 
 #[derive(FromQueryResult)]
@@ -130,6 +132,7 @@ pub(super) async fn counters(batch: &Batch<'_>, findings: &mut Findings) -> Resu
         row.progress_units,
         all(|sums| sums.progress),
     );
+    compare("tokens-used", row.tokens_used, all(|sums| sums.tokens));
     // Resolution counts what the documents share once.
     let resolved = row.enable_entity_resolution && row.state == BatchStage::Completed.to_string();
     if !resolved {
@@ -155,6 +158,7 @@ async fn sums(batch: &Batch<'_>) -> Result<HashMap<String, Sums>, StoreError> {
         .column_as(sum(Column::ProgressUnits), "progress")
         .column_as(sum(Column::EntityCount), "entities")
         .column_as(sum(Column::RelationCount), "relations")
+        .column_as(sum(Column::TokensUsed), "tokens")
         .filter(Column::BatchId.eq(batch.row.id))
         .group_by(Column::Status)
         .into_model::<Row>()

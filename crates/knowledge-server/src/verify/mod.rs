@@ -9,6 +9,7 @@
 //! code needs a corruption in `tests/tests/verify.rs`.
 
 mod batches;
+mod calls;
 mod clusters;
 mod documents;
 mod events;
@@ -26,7 +27,10 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-pub use self::report::{Example, Report, Violation};
+pub use self::{
+    calls::UncertainCall,
+    report::{Example, Report, Violation},
+};
 use self::{
     report::Findings,
     rule::{BatchRule, DatabaseRule, count, ids, note_broken},
@@ -77,7 +81,12 @@ const BATCH_CHECKS: &[BatchCheck] = &[
 const BATCH_RULES: &[&[BatchRule]] = &[documents::RULES, events::RULES, journal::RULES];
 
 /// Invariants of the database, checked by a statement each; beside them [`references`].
-const DATABASE_RULES: &[&[DatabaseRule]] = &[graph::RULES, clusters::RULES, resolution::RULES];
+const DATABASE_RULES: &[&[DatabaseRule]] = &[
+    graph::RULES,
+    clusters::RULES,
+    resolution::RULES,
+    calls::RULES,
+];
 
 /// The codes of all invariants.
 #[must_use]
@@ -120,6 +129,7 @@ pub async fn verify(store: &Store) -> Result<Report, StoreError> {
             note_broken(store.read(), &mut findings, names, broken).await?;
         }
     }
+    findings.report.uncertain_calls = calls::uncertain(store).await?;
     findings.report.entities = count(store.read(), &ids(entity::Entity)).await?;
     Ok(findings.finish())
 }

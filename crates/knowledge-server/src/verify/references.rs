@@ -24,6 +24,8 @@ const OWNED: &[&str] = &[
     "cluster_member",
     "same_as_link",
     "merge_history",
+    "llm_call",
+    "token_account",
 ];
 
 /// Columns that hold the id of another row, or nothing: table, column, where it leads.

@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
 
+use super::calls::UncertainCall;
+
 /// Examples that are kept of each violated invariant.
 pub(super) const EXAMPLES: usize = 10;
 
@@ -20,6 +22,9 @@ pub struct Report {
     pub activities: u64,
     /// Entities.
     pub entities: u64,
+    /// Calls of models that may be paid for twice; they violate nothing.
+    #[serde(rename = "uncertainCalls")]
+    pub uncertain_calls: Vec<UncertainCall>,
     /// Invariants that do not hold, by code.
     pub violations: Vec<Violation>,
 }
@@ -55,6 +60,9 @@ impl Report {
 /// One line an example, then the summary.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for call in &self.uncertain_calls {
+            writeln!(f, "{call}")?;
+        }
         for violation in &self.violations {
             for Example { subject, detail } in &violation.examples {
                 writeln!(f, "{} {subject}: {detail}", violation.code)?;

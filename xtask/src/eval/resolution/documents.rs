@@ -101,6 +101,7 @@ fn assembled(document: &GoldDocument) -> Result<DocumentGraph> {
             span: CharSpan::new(mention.start, mention.end)?,
             mention_type: class.to_owned(),
             confidence,
+            entity: None,
         });
         assembly.entities.push(FoundEntity {
             name: mention.text.clone(),

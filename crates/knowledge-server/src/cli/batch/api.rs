@@ -43,6 +43,7 @@ impl Api {
         if !url.path().ends_with('/') {
             url.set_path(&format!("{}/", url.path()));
         }
+        crate::llm::choose_tls();
         let client = Client::builder().connect_timeout(CONNECT_TIMEOUT).build();
         Ok(Self {
             client: client.context("the HTTP client cannot be built")?,

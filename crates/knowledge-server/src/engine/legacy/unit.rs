@@ -52,14 +52,7 @@ impl Execution {
             let duration_ms = i32::try_from(begun.elapsed().as_millis()).unwrap_or(i32::MAX);
             match result {
                 Ok(output) => {
-                    return Ok(Attempted::Completed {
-                        index: unit.index,
-                        unit: CompletedUnit {
-                            key: unit.key,
-                            output: output.into(),
-                            duration_ms,
-                        },
-                    });
+                    return Ok(self.attempted(unit, output, duration_ms));
                 }
                 Err(error) => {
                     if let Some(suspension) = error.suspension().cloned() {
@@ -71,6 +64,20 @@ impl Execution {
                     self.failed(stage, &mut unit, error, duration_ms).await?;
                 }
             }
+        }
+    }
+
+    fn attempted(&self, unit: Unit, output: Vec<u8>, duration_ms: i32) -> Attempted {
+        let report = self.activities.report(&output);
+        Attempted::Completed {
+            index: unit.index,
+            unit: CompletedUnit {
+                key: unit.key,
+                output: output.into(),
+                duration_ms,
+                tokens: report.tokens,
+                skipped: report.skipped,
+            },
         }
     }
 
@@ -101,13 +108,15 @@ impl Execution {
             attempt: unit.attempt,
         };
         let begun = Instant::now();
-        let result = timeout(
-            policy.hard_timeout,
-            self.activities.run(&context, &unit.call),
-        )
-        .await
-        .unwrap_or_else(|_| Err(ActivityError::timed_out(stage, policy.hard_timeout)))
-        .and_then(|output| fits(&unit.key.name, output));
+        let body = self.activities.run(&context, &unit.call);
+        if self.activities.keeps_time() {
+            let output = body.await?;
+            return fits(&unit.key.name, output);
+        }
+        let result = timeout(policy.hard_timeout, body)
+            .await
+            .unwrap_or_else(|_| Err(ActivityError::timed_out(stage, policy.hard_timeout)))
+            .and_then(|output| fits(&unit.key.name, output));
         if begun.elapsed() > policy.soft_timeout {
             tracing::warn!(
                 execution = %self.run.execution,

@@ -275,6 +275,13 @@ impl BatchChange {
         &self.config
     }
 
+    /// Lets the batch use so many tokens; who calls it writes the row's `config`.
+    pub(super) fn set_token_budget(&mut self, tokens: u64) -> Result<(), LedgerError> {
+        self.config.token_budget = Some(tokens);
+        self.row.config = convert::to_json(&self.config)?;
+        Ok(())
+    }
+
     pub(super) fn entropy(&self) -> &dyn Entropy {
         self.env.entropy.as_ref()
     }

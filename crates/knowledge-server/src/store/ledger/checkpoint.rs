@@ -151,8 +151,16 @@ pub(super) fn complete_unit(
     run: DocumentRun,
     (stage, unit): StagedUnit,
 ) {
+    charge(change, row, unit.tokens);
     change.journal.complete(run.execution, stage, unit);
     advance(change, row, run, stage, 1);
+}
+
+/// Adds tokens to what a document and its batch have used.
+pub(super) fn charge(change: &mut BatchChange, row: &mut batch_document::Model, tokens: u64) {
+    let tokens = convert::long(tokens);
+    row.tokens_used = row.tokens_used.saturating_add(tokens);
+    change.row.tokens_used = change.row.tokens_used.saturating_add(tokens);
 }
 
 /// A document that goes on after a crash is in the stage already: nothing is reported twice.

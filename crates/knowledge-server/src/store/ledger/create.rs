@@ -277,6 +277,7 @@ impl Ledger {
             extraction_id: Set(None),
             entity_count: Set(0),
             relation_count: Set(0),
+            tokens_used: Set(0),
             started_at: Set(None),
             completed_at: Set(None),
             version: Set(1),

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{
     DocumentRun, Ledger, LedgerError, Pending, StagedUnit, batch_workflow,
     change::BatchChange,
-    checkpoint::{complete_unit, report},
+    checkpoint::{charge, complete_unit, report},
     execution,
     rows::{is_running, move_to, status},
     writer::{Scope, commit_alone},
@@ -141,6 +141,9 @@ async fn complete(
     if let Some(unit) = outcome.trailing {
         complete_unit(change, &mut row, run, unit);
     }
+    // What the checkpoints have not counted already.
+    let counted = u64::try_from(row.tokens_used).unwrap_or_default();
+    charge(change, &mut row, outcome.tokens.saturating_sub(counted));
     move_to(&mut row, DocumentTrigger::Complete)?;
     row.extraction_id = Some(outcome.extraction.uuid());
     row.entity_count = convert::count(outcome.entities);
@@ -152,7 +155,6 @@ async fn complete(
     change.row.completed_documents += 1;
     change.row.entity_count += row.entity_count;
     change.row.relation_count += row.relation_count;
-    change.row.tokens_used += i64::try_from(outcome.tokens).unwrap_or(i64::MAX);
     change.record(BatchEventKind::DocumentCompleted {
         document_id: run.document,
         entity_count: outcome.entities,

@@ -79,6 +79,7 @@ pub(super) async fn restart(
     row.error = None;
     row.completed_at = None;
     row.requested = None;
+    ask_again(change, row.id).await?;
     workflow_activity::Entity::update_many()
         .col_expr(Column::FailureCount, Expr::value(0))
         .col_expr(Column::NextAttemptAt, Expr::value(None::<DateTime<Utc>>))
@@ -135,5 +136,23 @@ pub(super) async fn skip_unfinished(
             .exec(change.tx.as_ref())
             .await?;
     }
+    Ok(())
+}
+
+/// Forgets the outputs of units that were skipped, so that another attempt runs them.
+async fn ask_again(change: &BatchChange, execution: uuid::Uuid) -> Result<(), LedgerError> {
+    use workflow_activity::Column;
+    let pending = WorkflowActivityStatus::Pending.to_string();
+    workflow_activity::Entity::update_many()
+        .col_expr(Column::Status, Expr::value(pending))
+        .col_expr(Column::Output, Expr::value(None::<Vec<u8>>))
+        .col_expr(Column::Error, Expr::value(None::<String>))
+        .col_expr(Column::CompletedAt, Expr::value(None::<DateTime<Utc>>))
+        .col_expr(Column::UpdatedAt, Expr::value(change.at))
+        .filter(Column::ExecutionId.eq(execution))
+        .filter(Column::Status.eq(WorkflowActivityStatus::Skipped.to_string()))
+        .filter(Column::Output.is_not_null())
+        .exec(change.tx.as_ref())
+        .await?;
     Ok(())
 }

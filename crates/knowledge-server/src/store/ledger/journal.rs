@@ -48,6 +48,11 @@ pub struct CompletedUnit {
     pub output: Arc<[u8]>,
     /// Milliseconds of the attempt.
     pub duration_ms: i32,
+    /// Tokens that its model calls cost.
+    pub tokens: u64,
+    /// Why it has no result, where it has none: its output says so to the workflow, and another
+    /// attempt at the document asks again.
+    pub skipped: Option<String>,
 }
 
 /// A unit that has its output, with its stage.
@@ -109,8 +114,10 @@ fn journaled(row: workflow_activity::Model) -> Result<(UnitKey, JournaledUnit), 
         let name = &row.activity_name;
         return Err(StoreError::corrupt(format!("no output of the completed {name}")).into());
     }
+    // A unit that was skipped has an output while its document's attempt lasts.
+    let skipped = row.status == WorkflowActivityStatus::Skipped.to_string();
     let unit = JournaledUnit {
-        output: row.output.filter(|_| completed),
+        output: row.output.filter(|_| completed || skipped),
         failed,
         failures: u32::try_from(row.failure_count).unwrap_or_default(),
         attempt: u32::try_from(row.attempt).unwrap_or_default(),
@@ -216,6 +223,7 @@ impl Template<'_> {
     ) -> workflow_activity::ActiveModel {
         let completed = write.completed.as_ref();
         let status = match completed {
+            Some(unit) if unit.skipped.is_some() => WorkflowActivityStatus::Skipped,
             Some(_) => WorkflowActivityStatus::Completed,
             None => WorkflowActivityStatus::Running,
         };
@@ -232,7 +240,7 @@ impl Template<'_> {
             failure_count: Set(0),
             input: Set(None),
             output: Set(completed.map(|unit| unit.output.to_vec())),
-            error: Set(None),
+            error: Set(completed.and_then(|unit| unit.skipped.clone())),
             error_kind: Set(None),
             next_attempt_at: Set(None),
             duration_ms: Set(completed.map(|unit| unit.duration_ms)),

@@ -6,6 +6,7 @@
 //! many documents do at once is committed in groups (`writer.rs`).
 
 mod batch_workflow;
+mod budget;
 mod change;
 mod checkpoint;
 mod coalesce;
@@ -30,6 +31,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+pub use budget::Raised;
 pub use change::{Lease, LedgerError};
 pub use checkpoint::{Advice, Checkpoint, StageEntry};
 pub use create::{Created, PreparedBatch, PreparedDocument};

@@ -148,7 +148,7 @@ impl Kept for batch_document::Entity {
         use batch_document::Column::{
             Attempt, CompletedAt, EntityCount, Error, ErrorKind, ExecutionId, ExtractionId,
             ProgressUnits, RelationCount, RetryRound, Stage, StageCurrent, StageTotal, StartedAt,
-            Status, UpdatedAt, Version,
+            Status, TokensUsed, UpdatedAt, Version,
         };
         &[
             Status,
@@ -164,6 +164,7 @@ impl Kept for batch_document::Entity {
             ExtractionId,
             EntityCount,
             RelationCount,
+            TokensUsed,
             StartedAt,
             CompletedAt,
             Version,

@@ -2,15 +2,16 @@
 
 use chrono::{DateTime, Utc};
 use knowledge_domain::{
-    batch::{BatchStage, Extractor, FailurePolicy, batch_progress},
+    batch::{BatchStage, ExtractionStrategy, Extractor, FailurePolicy, batch_progress},
     ids::BatchId,
     workflow::WorkflowMode,
 };
 use knowledge_tables::batch_execution::{Column, Entity, Model};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use serde::Deserialize;
 
 use super::{Page, PageRequest, Reads, parse};
-use crate::store::StoreError;
+use crate::store::{StoreError, convert};
 
 /// A batch.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +30,10 @@ pub struct BatchView {
     pub enable_entity_resolution: bool,
     /// What extracts.
     pub extractor: Extractor,
+    /// How chunks become questions to a model.
+    pub strategy: ExtractionStrategy,
+    /// The most tokens that model calls may use.
+    pub token_budget: Option<u64>,
     /// What runs its workflows.
     pub mode: WorkflowMode,
     /// The share that is done, in `0.0..=1.0`.
@@ -121,12 +126,21 @@ impl Reads {
     }
 }
 
+/// What the settings say of model calls.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Asking {
+    strategy: ExtractionStrategy,
+    token_budget: Option<u64>,
+}
+
 impl TryFrom<Model> for BatchView {
     type Error = StoreError;
 
     fn try_from(row: Model) -> Result<Self, StoreError> {
         let stage = parse::name("batch state", &row.state)?;
         let total_documents = parse::count("document count", row.total_documents)?;
+        let asking: Asking = convert::from_json("batch_execution.config", row.config)?;
         Ok(Self {
             id: BatchId::from_uuid(row.id),
             stage,
@@ -135,6 +149,8 @@ impl TryFrom<Model> for BatchView {
             max_retries: parse::count("retry limit", row.max_retries)?,
             enable_entity_resolution: row.enable_entity_resolution,
             extractor: parse::name("extractor", &row.extractor)?,
+            strategy: asking.strategy,
+            token_budget: asking.token_budget,
             mode: parse::name("workflow mode", &row.mode)?,
             progress: batch_progress(
                 stage,

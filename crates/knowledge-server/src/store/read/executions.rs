@@ -1,10 +1,13 @@
 //! Workflows and their activities; inputs and outputs, which may be large, stay in the database.
 
+use chrono::{DateTime, Utc};
 use knowledge_domain::{
     batch::FailurePolicy,
     document::DocumentStatus,
     ids::{BatchDocumentId, BatchId, ExecutionId},
-    workflow::{WorkflowActivityStatus, WorkflowExecutionStatus, WorkflowMode, WorkflowStage},
+    workflow::{
+        SuspendReason, WorkflowActivityStatus, WorkflowExecutionStatus, WorkflowMode, WorkflowStage,
+    },
 };
 use knowledge_tables::{workflow_activity, workflow_execution};
 use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
@@ -26,6 +29,10 @@ pub struct ExecutionView {
     pub mode: WorkflowMode,
     /// The stage that it is in.
     pub current_stage: Option<WorkflowStage>,
+    /// Why it waits, when it is suspended.
+    pub suspend_reason: Option<SuspendReason>,
+    /// When it goes on by itself.
+    pub resume_at: Option<DateTime<Utc>>,
     /// Why it failed.
     pub error: Option<String>,
 }
@@ -65,6 +72,8 @@ struct ExecutionRow {
     status: String,
     mode: String,
     current_activity: Option<String>,
+    suspend_reason: Option<String>,
+    resume_at: Option<DateTime<Utc>>,
     error: Option<String>,
 }
 
@@ -93,6 +102,8 @@ impl Reads {
                     Column::Status,
                     Column::Mode,
                     Column::CurrentActivity,
+                    Column::SuspendReason,
+                    Column::ResumeAt,
                     Column::Error,
                 ])
                 .filter(Column::OrganizationId.eq(self.organization.uuid()))
@@ -195,6 +206,11 @@ impl TryFrom<ExecutionRow> for ExecutionView {
             mode: parse::name("workflow mode", &row.mode)?,
             // A batch's own workflow has activities that are no stages.
             current_stage: stage.and_then(|stage| stage.split('/').next()?.parse().ok()),
+            suspend_reason: row
+                .suspend_reason
+                .map(|reason| parse::name("suspend reason", &reason))
+                .transpose()?,
+            resume_at: row.resume_at,
             error: row.error,
         })
     }

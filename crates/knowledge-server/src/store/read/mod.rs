@@ -4,6 +4,7 @@
 //! query goes through [`Reads`], which carries the organisation, so none can forget the scope.
 
 mod batches;
+mod calls;
 mod documents;
 mod entities;
 mod events;
@@ -20,6 +21,7 @@ use knowledge_domain::ids::OrganizationId;
 use sea_orm::DatabaseConnection;
 
 pub use batches::{BatchHead, BatchView};
+pub use calls::{Account, CallTotals, Findings, UncertainCall};
 pub use documents::DocumentView;
 pub use entities::{EntityFilter, EntityMember, EntityView};
 pub use evidence::EvidenceView;

@@ -1,0 +1,143 @@
+//! JSON schemas of answers: what an endpoint is told, and what an answer is checked against.
+
+use std::sync::{Arc, LazyLock};
+
+use jsonschema::Validator;
+use schemars::{JsonSchema, generate::SchemaSettings};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{
+    answer::{EntitiesAnswer, MentionsAnswer, RelationsAnswer, SingleAnswer},
+    call::AnswerFormat,
+};
+
+/// A form of answers.
+pub(super) struct Form {
+    /// What the endpoint is told.
+    pub(super) format: Arc<AnswerFormat>,
+    validator: Validator,
+    /// Checks one item of each list by the list's name.
+    items: Vec<(&'static str, Validator)>,
+}
+
+/// The form of one type of answers.
+pub(super) trait Formed: DeserializeOwned + Default {
+    fn form() -> &'static Form;
+}
+
+macro_rules! formed {
+    ($($answer:ty, $name:literal, [$($list:literal),+];)+) => {
+        $(
+            impl Formed for $answer {
+                fn form() -> &'static Form {
+                    static FORM: LazyLock<Form> = LazyLock::new(|| Form::of::<$answer>($name, &[$($list),+]));
+                    &FORM
+                }
+            }
+        )+
+    };
+}
+
+formed! {
+    SingleAnswer, "single_answer", ["entities", "relations"];
+    MentionsAnswer, "mentions_answer", ["mentions"];
+    EntitiesAnswer, "entities_answer", ["entities"];
+    RelationsAnswer, "relations_answer", ["relations"];
+}
+
+impl Form {
+    fn of<T: JsonSchema>(name: &'static str, lists: &[&'static str]) -> Self {
+        let schema = strict_schema::<T>();
+        let items = lists
+            .iter()
+            .map(|list| {
+                let item = &schema["properties"][list]["items"];
+                (*list, validator(item))
+            })
+            .collect();
+        Self {
+            validator: validator(&schema),
+            items,
+            format: Arc::new(AnswerFormat { name, schema }),
+        }
+    }
+
+    /// What is wrong with a value; `None` when nothing is.
+    pub(super) fn fault(&self, value: &Value) -> Option<String> {
+        let error = self.validator.iter_errors(value).next()?;
+        // The error's own text quotes the value, which may be a document's.
+        let place = error.instance_path().to_string();
+        let place = if place.is_empty() {
+            "the answer"
+        } else {
+            &place
+        };
+        Some(format!(
+            "{place} is not what {} asks for",
+            error.schema_path()
+        ))
+    }
+
+    /// Takes out of each list what is not valid, and every field that is not known; how many items
+    /// were taken out. A list that is missing is empty.
+    pub(super) fn salvage(&self, value: &mut Value) -> u32 {
+        let Some(object) = value.as_object_mut() else {
+            return 0;
+        };
+        object.retain(|key, _| self.items.iter().any(|(list, _)| list == key));
+        let mut dropped = 0;
+        for (list, validator) in &self.items {
+            let entry = object
+                .entry((*list).to_owned())
+                .or_insert_with(|| Value::Array(Vec::new()));
+            let Some(items) = entry.as_array_mut() else {
+                *entry = Value::Array(Vec::new());
+                dropped += 1;
+                continue;
+            };
+            let before = items.len();
+            items.retain(|item| validator.is_valid(item));
+            dropped += u32::try_from(before - items.len()).unwrap_or(u32::MAX);
+        }
+        dropped
+    }
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "the schemas are constants of this crate, and a test compiles each"
+)]
+fn validator(schema: &Value) -> Validator {
+    jsonschema::validator_for(schema).expect("a generated schema is valid")
+}
+
+/// The schema with everything inlined, every field required and no other allowed: what
+/// `response_format` with `strict: true` takes.
+fn strict_schema<T: JsonSchema>() -> Value {
+    let generator = SchemaSettings::draft2020_12()
+        .with(|settings| {
+            settings.inline_subschemas = true;
+            settings.meta_schema = None;
+        })
+        .into_generator();
+    let mut schema = generator.into_root_schema_for::<T>().to_value();
+    make_strict(&mut schema);
+    schema
+}
+
+fn make_strict(schema: &mut Value) {
+    let Value::Object(schema) = schema else {
+        return;
+    };
+    schema.retain(|key, _| !matches!(key.as_str(), "title" | "format" | "default" | "$schema"));
+    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+        properties.values_mut().for_each(make_strict);
+        let all = properties.keys().cloned().map(Value::String).collect();
+        schema.insert("required".to_owned(), Value::Array(all));
+        schema.insert("additionalProperties".to_owned(), Value::Bool(false));
+    }
+    if let Some(items) = schema.get_mut("items") {
+        make_strict(items);
+    }
+}

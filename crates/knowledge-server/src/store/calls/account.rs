@@ -1,0 +1,169 @@
+//! What a batch may spend, and what it has spent.
+
+use chrono::{DateTime, Utc};
+use knowledge_domain::ids::{BatchId, OrganizationId};
+use knowledge_tables::{
+    llm_call,
+    token_account::{ActiveModel, Column, Entity},
+};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait,
+    QueryFilter, QuerySelect,
+    sea_query::{Expr, ExprTrait, OnConflict},
+};
+
+use super::{
+    Environment,
+    intent::{CallIntent, INTENT, Intended, Settlement, oldest},
+};
+use crate::store::{StoreError, convert};
+
+/// Whether a batch's budget has no room for a call. One call may go over what is left, when no
+/// other is on its way.
+pub(super) async fn refuses(
+    env: &Environment,
+    tx: &DatabaseTransaction,
+    intent: &CallIntent,
+    now: DateTime<Utc>,
+) -> Result<Option<Intended>, StoreError> {
+    let (Some(batch), Some(budget)) = (intent.batch, intent.budget) else {
+        return Ok(None);
+    };
+    let organization = intent.key.organization;
+    let (budget, used) = open(env, tx, (organization, batch), budget, now).await?;
+    let Some(budget) = budget else {
+        return Ok(None);
+    };
+    if used >= budget {
+        return Ok(Some(over(used, budget)));
+    }
+    let reserved = reserved(env, tx, intent, batch, now).await?;
+    let needed = used
+        .saturating_add(reserved)
+        .saturating_add(convert::long(intent.tokens));
+    Ok((needed > budget && reserved > 0).then_some(Intended::Reserved))
+}
+
+fn over(used: i64, budget: i64) -> Intended {
+    let tokens = |count: i64| u64::try_from(count).unwrap_or_default();
+    Intended::OverBudget {
+        used: tokens(used),
+        budget: tokens(budget),
+    }
+}
+
+/// The account's budget and what is used of it; opened with the batch's budget where there is none.
+async fn open(
+    env: &Environment,
+    tx: &DatabaseTransaction,
+    (organization, batch): (OrganizationId, BatchId),
+    budget: u64,
+    now: DateTime<Utc>,
+) -> Result<(Option<i64>, i64), StoreError> {
+    let found: Option<(Option<i64>, i64)> = Entity::find()
+        .select_only()
+        .columns([Column::Budget, Column::Used])
+        .filter(Column::BatchId.eq(batch.uuid()))
+        .lock_exclusive()
+        .into_tuple()
+        .one(tx)
+        .await?;
+    if let Some(account) = found {
+        return Ok(account);
+    }
+    let budget = Some(convert::long(budget));
+    let row = row(env, organization, batch, now);
+    Entity::insert(ActiveModel {
+        budget: Set(budget),
+        ..row
+    })
+    .on_conflict_do_nothing_on([Column::BatchId])
+    .exec_without_returning(tx)
+    .await?;
+    Ok((budget, 0))
+}
+
+/// Tokens of the batch's other calls that are on their way.
+async fn reserved(
+    env: &Environment,
+    tx: &DatabaseTransaction,
+    intent: &CallIntent,
+    batch: BatchId,
+    now: DateTime<Utc>,
+) -> Result<i64, StoreError> {
+    use llm_call::Column;
+    let mut alive = Condition::any().add(Column::Owner.eq(&env.owner));
+    if tx.get_database_backend() != DbBackend::Sqlite {
+        alive = alive.add(Column::UpdatedAt.gt(oldest(env, now)));
+    }
+    let sum: Option<Option<i64>> = llm_call::Entity::find()
+        .select_only()
+        .column_as(
+            Expr::col(Column::ReservedTokens).sum().cast_as("bigint"),
+            "reserved",
+        )
+        .filter(Column::BatchId.eq(batch.uuid()))
+        .filter(Column::Status.eq(INTENT))
+        .filter(Column::Key.ne(&intent.key.hash))
+        .filter(alive)
+        .into_tuple()
+        .one(tx)
+        .await?;
+    Ok(sum.flatten().unwrap_or_default())
+}
+
+/// Adds what a call cost to its batch's account.
+pub(super) async fn charge(
+    env: &Environment,
+    tx: &DatabaseTransaction,
+    settlement: &Settlement,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let tokens = settlement
+        .prompt_tokens
+        .saturating_add(settlement.completion_tokens);
+    let (Some(batch), true) = (settlement.batch, tokens > 0) else {
+        return Ok(());
+    };
+    let (tokens, cost) = (
+        convert::long(tokens),
+        convert::long(settlement.cost_micro_usd),
+    );
+    let row = ActiveModel {
+        used: Set(tokens),
+        cost_micro_usd: Set(cost),
+        ..row(env, settlement.key.organization, batch, now)
+    };
+    let add = OnConflict::column(Column::BatchId)
+        .value(Column::Used, Expr::col((Entity, Column::Used)).add(tokens))
+        .value(
+            Column::CostMicroUsd,
+            Expr::col((Entity, Column::CostMicroUsd)).add(cost),
+        )
+        .update_column(Column::UpdatedAt)
+        .to_owned();
+    Entity::insert(row)
+        .on_conflict(add)
+        .exec_without_returning(tx)
+        .await?;
+    Ok(())
+}
+
+fn row(
+    env: &Environment,
+    organization: OrganizationId,
+    batch: BatchId,
+    now: DateTime<Utc>,
+) -> ActiveModel {
+    ActiveModel {
+        id: Set(env.new_id()),
+        organization_id: Set(organization.uuid()),
+        batch_id: Set(batch.uuid()),
+        budget: Set(None),
+        used: Set(0),
+        cost_micro_usd: Set(0),
+        created_at: Set(now),
+        updated_at: Set(now),
+    }
+}

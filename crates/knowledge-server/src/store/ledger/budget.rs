@@ -1,0 +1,77 @@
+//! Raising what a batch may spend on model calls.
+
+use knowledge_domain::ids::{BatchId, OrganizationId};
+use knowledge_tables::{
+    batch_execution,
+    token_account::{ActiveModel, Column, Entity},
+};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, EntityTrait, QueryFilter,
+    sea_query::{Expr, OnConflict},
+};
+
+use super::{
+    Ledger, LedgerError,
+    change::BatchChange,
+    writer::{Scope, commit_alone},
+};
+use crate::store::convert;
+
+/// What became of a raise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Raised {
+    /// The batch may spend more.
+    Raised,
+    /// The batch may spend as much already; its budget, none where there is no limit.
+    Enough(Option<u64>),
+}
+
+impl Ledger {
+    /// Raises a batch's token budget to `tokens`; what waits for it may go on after.
+    pub async fn raise_token_budget(
+        &self,
+        organization: OrganizationId,
+        batch: BatchId,
+        tokens: u64,
+    ) -> Result<Raised, LedgerError> {
+        commit_alone(&self.env, Scope::of(organization, batch), move |change| {
+            Box::pin(raise(change, tokens))
+        })
+        .await
+    }
+}
+
+async fn raise(change: &mut BatchChange, tokens: u64) -> Result<Raised, LedgerError> {
+    let current = change.config().token_budget;
+    if current.is_none_or(|current| current >= tokens) {
+        return Ok(Raised::Enough(current));
+    }
+    change.set_token_budget(tokens)?;
+    batch_execution::Entity::update_many()
+        .col_expr(
+            batch_execution::Column::Config,
+            Expr::value(change.row.config.clone()),
+        )
+        .filter(batch_execution::Column::Id.eq(change.row.id))
+        .exec(change.tx.as_ref())
+        .await?;
+    let account = ActiveModel {
+        id: Set(change.entropy().uuid_v7()),
+        organization_id: Set(change.row.organization_id),
+        batch_id: Set(change.row.id),
+        budget: Set(Some(convert::long(tokens))),
+        used: Set(0),
+        cost_micro_usd: Set(0),
+        created_at: Set(change.at),
+        updated_at: Set(change.at),
+    };
+    let raised = OnConflict::column(Column::BatchId)
+        .update_columns([Column::Budget, Column::UpdatedAt])
+        .to_owned();
+    Entity::insert(account)
+        .on_conflict(raised)
+        .exec_without_returning(change.tx.as_ref())
+        .await?;
+    Ok(Raised::Raised)
+}

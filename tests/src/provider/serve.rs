@@ -1,0 +1,251 @@
+//! The HTTP side.
+
+use std::{
+    net::TcpListener,
+    sync::{Arc, Mutex},
+    time::Instant,
+};
+
+use axum::{
+    Json, Router,
+    extract::State as Shared,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::{
+    Reply, Script, Seen, State,
+    answers::{self, Wrong},
+    lock,
+    script::hits,
+};
+
+type States = Arc<Mutex<State>>;
+
+/// Serves until it is told to stop.
+pub(super) fn run(listener: TcpListener, state: States, stopped: oneshot::Receiver<()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime can be built");
+    runtime.block_on(async move {
+        let listener = tokio::net::TcpListener::from_std(listener).expect("the socket is bound");
+        let router = Router::new()
+            .route("/v1/chat/completions", post(chat))
+            .route("/v1/embeddings", post(embed))
+            .with_state(state);
+        let serving = axum::serve(listener, router);
+        tokio::select! {
+            ended = serving => ended.expect("a loopback server serves"),
+            _ = stopped => {}
+        }
+    });
+}
+
+/// A request between its arrival and its answer; a client that goes away drops it.
+struct InFlight {
+    state: States,
+    number: usize,
+}
+
+impl InFlight {
+    fn begin(state: &States, path: &'static str, headers: &HeaderMap, body: &Value) -> Self {
+        let mut locked = lock(state);
+        let header = headers
+            .get("authorization")
+            .and_then(|value| value.to_str().ok());
+        let question = match path {
+            "embeddings" => body["input"].to_string(),
+            _ => body["messages"][1]["content"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
+        };
+        locked.seen.push(Seen {
+            path,
+            question,
+            authorization: header.map(str::to_owned),
+            format: body["response_format"]["type"].as_str().map(str::to_owned),
+            at: Instant::now(),
+            status: None,
+        });
+        locked.in_flight += 1;
+        locked.most_in_flight = locked.most_in_flight.max(locked.in_flight);
+        Self {
+            state: Arc::clone(state),
+            number: locked.seen.len(),
+        }
+    }
+
+    fn end(self, answer: Response) -> Response {
+        lock(&self.state).seen[self.number - 1].status = Some(answer.status().as_u16());
+        answer
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        lock(&self.state).in_flight -= 1;
+    }
+}
+
+async fn chat(
+    Shared(state): Shared<States>,
+    headers: HeaderMap,
+    Json(body): Json<Value>,
+) -> Response {
+    let flight = InFlight::begin(&state, "chat/completions", &headers, &body);
+    let (script, reply) = {
+        let mut locked = lock(&state);
+        let reply = locked.script.next.pop_front().unwrap_or(Reply::Answer);
+        (locked.script.clone(), reply)
+    };
+    if let Some(refused) = refused(&script, &headers, &body) {
+        return flight.end(refused);
+    }
+    tokio::time::sleep(script.latency).await;
+    let answer = match reply {
+        Reply::Hang => std::future::pending().await,
+        Reply::Status(status) => error(status, "scripted", "scripted to fail"),
+        Reply::RateLimited(seconds) => limited(Some(seconds)),
+        Reply::Empty => completion(&state, &body, "{}", "stop"),
+        Reply::Answer if hits(script.rate_limited, flight.number) => limited(script.retry_after),
+        Reply::Answer => answered(&state, &script, flight.number, &body),
+    };
+    flight.end(answer)
+}
+
+/// What is refused before anybody thinks about it.
+fn refused(script: &Script, headers: &HeaderMap, body: &Value) -> Option<Response> {
+    let key = headers
+        .get("authorization")
+        .and_then(|value| value.to_str().ok());
+    if let Some(wanted) = &script.key
+        && key != Some(&format!("Bearer {wanted}"))
+    {
+        return Some(error(401, "invalid_api_key", "Incorrect API key provided"));
+    }
+    let format = body["response_format"]["type"].as_str().unwrap_or_default();
+    if (format == "json_schema" && script.no_schema)
+        || (format == "json_object" && script.no_json_mode)
+    {
+        let message = format!("response_format type `{format}` is not supported");
+        return Some(error(400, "unsupported", &message));
+    }
+    let question = body["messages"][1]["content"].as_str().unwrap_or_default();
+    if script
+        .context_chars
+        .is_some_and(|most| question.chars().count() > most)
+    {
+        return Some(error(
+            400,
+            "context_length_exceeded",
+            "maximum context length exceeded",
+        ));
+    }
+    None
+}
+
+fn answered(state: &States, script: &Script, number: usize, body: &Value) -> Response {
+    let message = |index: usize| {
+        body["messages"][index]["content"]
+            .as_str()
+            .unwrap_or_default()
+    };
+    let (system, user) = (message(0), message(1));
+    if script
+        .refuses
+        .as_ref()
+        .is_some_and(|words| user.contains(words.as_str()))
+    {
+        let message =
+            json!({ "role": "assistant", "content": null, "refusal": "I cannot help with that." });
+        return respond(state, user.len(), 10, &message, "stop");
+    }
+    // Each kind has its own requests.
+    if hits(script.invalid, number + 2) {
+        return completion(state, body, "I am sorry, here is no JSON.", "stop");
+    }
+    let wrong = Wrong {
+        offsets: hits(script.wrong_offsets, number + 4),
+        invented: hits(script.invented, number + 6),
+    };
+    let mut text = answers::answer(system, user, wrong).to_string();
+    if hits(script.truncated, number) {
+        let half = (0..=text.len() / 2)
+            .rev()
+            .find(|at| text.is_char_boundary(*at));
+        text.truncate(half.unwrap_or_default());
+    }
+    completion(state, body, &text, "stop")
+}
+
+fn completion(state: &States, body: &Value, text: &str, finish: &str) -> Response {
+    let question = body["messages"].to_string().len();
+    let tokens = text.len();
+    let message = json!({ "role": "assistant", "content": text });
+    respond(state, question, tokens, &message, finish)
+}
+
+fn respond(
+    state: &States,
+    question: usize,
+    answer: usize,
+    message: &Value,
+    finish: &str,
+) -> Response {
+    let (prompt, completion) = (question as u64 / 4, answer as u64 / 4);
+    lock(state).tokens += prompt + completion;
+    Json(json!({
+        "id": "chatcmpl-scripted",
+        "object": "chat.completion",
+        "choices": [{ "index": 0, "message": message, "finish_reason": finish }],
+        "usage": {
+            "prompt_tokens": prompt,
+            "completion_tokens": completion,
+            "total_tokens": prompt + completion,
+        },
+    }))
+    .into_response()
+}
+
+fn limited(seconds: Option<u32>) -> Response {
+    let mut response = error(429, "rate_limit_exceeded", "Rate limit reached");
+    if let Some(seconds) = seconds {
+        response.headers_mut().insert("retry-after", seconds.into());
+    }
+    response
+}
+
+fn error(status: u16, code: &str, message: &str) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let body = json!({ "error": { "message": message, "type": "scripted", "code": code } });
+    (status, Json(body)).into_response()
+}
+
+/// A vector of three numbers for each text, made of its bytes.
+async fn embed(
+    Shared(state): Shared<States>,
+    headers: HeaderMap,
+    Json(body): Json<Value>,
+) -> Response {
+    let flight = InFlight::begin(&state, "embeddings", &headers, &body);
+    let latency = lock(&state).script.latency;
+    tokio::time::sleep(latency).await;
+    let texts = body["input"].as_array().cloned().unwrap_or_default();
+    let data: Vec<Value> = texts
+        .iter()
+        .enumerate()
+        .map(|(index, text)| {
+            let text = text.as_str().unwrap_or_default();
+            let sum: u32 = text.bytes().map(u32::from).sum();
+            json!({ "index": index, "embedding": [text.len() as f64, f64::from(sum), 1.0] })
+        })
+        .collect();
+    let tokens = body["input"].to_string().len() / 4;
+    let answer = Json(json!({ "data": data, "usage": { "prompt_tokens": tokens } }));
+    flight.end(answer.into_response())
+}

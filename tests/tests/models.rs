@@ -1,0 +1,335 @@
+//! The extractor that asks a model, against a provider that speaks the real protocol.
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::Output,
+    time::{Duration, Instant},
+};
+
+use knowledge_tests::{
+    TestDatabase, TestServer, documents, each_database,
+    provider::{Provider, Reply, Script},
+    server,
+};
+use serde_json::{Value, json};
+
+fn environment(provider: &Provider, more: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {
+    let mut environment = provider.environment();
+    environment.push(("KNOWLEDGE_ACTIVITY_BACKOFF_MS", "20".to_owned()));
+    environment.extend(
+        more.iter()
+            .map(|(name, value)| (*name, (*value).to_owned())),
+    );
+    environment
+}
+
+fn borrowed<'a>(environment: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> {
+    environment
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect()
+}
+
+/// A folder with so many documents of so many paragraphs.
+fn corpus(db: &TestDatabase, count: usize, paragraphs: usize) -> PathBuf {
+    let folder = db.folder().join("corpus");
+    fs::create_dir_all(&folder).expect("a folder can be made");
+    for index in 0..count {
+        let text = documents::text(index, paragraphs);
+        fs::write(folder.join(format!("{index:03}.txt")), text).expect("a file can be written");
+    }
+    folder
+}
+
+struct Run {
+    output: Output,
+    graph: Value,
+    totals: Value,
+}
+
+/// `knowledge extract --extractor llm` on the corpus.
+fn extract(
+    db: &TestDatabase,
+    provider: &Provider,
+    more: &[(&'static str, &str)],
+    arguments: &[&str],
+) -> Run {
+    let folder = db.folder().join("corpus");
+    let out = db.folder().join("graph.json");
+    let (folder, out_text) = (folder.to_string_lossy(), out.to_string_lossy());
+    let mut all = vec![
+        "extract",
+        &folder,
+        "--extractor",
+        "llm",
+        "--json",
+        "--out",
+        &out_text,
+        "--database",
+        db.url(),
+    ];
+    all.extend(arguments);
+    let environment = environment(provider, more);
+    let output = server::run_with(&all, &borrowed(&environment));
+    let read = |text: &[u8]| serde_json::from_slice(text).unwrap_or(Value::Null);
+    Run {
+        totals: read(&output.stdout),
+        graph: read(&fs::read(&out).unwrap_or_default()),
+        output,
+    }
+}
+
+impl Run {
+    fn complaints(&self) -> String {
+        String::from_utf8_lossy(&self.output.stderr).into_owned()
+    }
+
+    fn assert_exit(&self, code: i32) {
+        assert_eq!(
+            self.output.status.code(),
+            Some(code),
+            "{}",
+            self.complaints()
+        );
+    }
+}
+
+/// Every piece of evidence is in the text where it says.
+fn assert_evidence(run: &Run, paragraphs: usize) {
+    let documents = run.graph["documents"]
+        .as_array()
+        .expect("the graph has documents");
+    let mut checked = 0;
+    for list in ["entities", "relations"] {
+        for item in run.graph[list].as_array().expect("the graph has lists") {
+            for evidence in item["evidence"].as_array().expect("evidence is a list") {
+                let document = documents
+                    .iter()
+                    .find(|document| {
+                        document["id"] == evidence["document"]
+                            || document["name"] == evidence["document"]
+                    })
+                    .expect("evidence is of a document");
+                let index: usize = document["name"].as_str().unwrap_or_default()[..3]
+                    .parse()
+                    .expect("named by number");
+                let at = |key: &str| {
+                    let position = evidence[key].as_u64().expect("a position");
+                    usize::try_from(position).expect("it fits")
+                };
+                let text: String = documents::text(index, paragraphs)
+                    .chars()
+                    .skip(at("startChar"))
+                    .take(at("endChar") - at("startChar"))
+                    .collect();
+                assert_eq!(evidence["text"], json!(text));
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 0, "nothing was found");
+}
+
+each_database! {
+    /// One call a document, and every span in its place; a second run asks nothing.
+    async fn a_batch_is_extracted_and_never_paid_for_twice(db: TestDatabase) {
+        let provider = Provider::start(Script::answering(Duration::from_millis(5)));
+        corpus(&db, 8, 3);
+        let run = extract(&db, &provider, &[], &[]);
+        run.assert_exit(0);
+        assert_eq!(provider.calls(), 8, "one call a document");
+        assert!(provider.seen().iter().all(|seen| {
+            seen.authorization.as_deref() == Some("Bearer sk-test-key")
+                && seen.format.as_deref() == Some("json_schema")
+        }));
+        assert!(!run.complaints().contains("sk-test-key"), "a key was shown");
+        assert_evidence(&run, 3);
+        let names: Vec<_> = run.graph["entities"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();
+        assert!(names.contains(&"Ilse Varga") && names.contains(&"Port Ellis"), "{names:?}");
+        assert!(!run.graph["relations"].as_array().unwrap().is_empty());
+
+        // Another batch of the same texts.
+        let again = extract(&db, &provider, &[], &["--concurrency", "7"]);
+        again.assert_exit(0);
+        assert_eq!(provider.calls(), 8, "everything is remembered");
+        assert_ne!(run.totals["batchId"], again.totals["batchId"]);
+        assert_eq!(run.totals["tokensUsed"], json!(provider.tokens()));
+        assert_eq!(again.totals["tokensUsed"], json!(0));
+        assert_eq!(again.graph["entities"], run.graph["entities"]);
+        knowledge_tests::verify(&db).await;
+    }
+
+    async fn the_staged_way_finds_the_same_with_more_calls(db: TestDatabase) {
+        let provider = Provider::start(Script::default());
+        corpus(&db, 3, 3);
+        let run = extract(&db, &provider, &[], &["--strategy", "staged"]);
+        run.assert_exit(0);
+        assert_eq!(provider.calls(), 9, "mentions, entities and relations of each document");
+        assert_evidence(&run, 3);
+        let entities = |run: &Run| run.graph["entities"].as_array().map(Vec::len);
+        let single = extract(&db.another(), &provider, &[], &[]);
+        drop(single);
+        assert!(entities(&run) > Some(3));
+    }
+
+    /// A tenth of the answers each breaks off, is no JSON, has wrong offsets, invents a type.
+    async fn answers_that_are_wrong_fail_no_document(db: TestDatabase) {
+        let provider = Provider::start(Script {
+            truncated: 0.1,
+            invalid: 0.1,
+            wrong_offsets: 0.1,
+            invented: 0.1,
+            ..Script::default()
+        });
+        corpus(&db, 30, 4);
+        let run = extract(&db, &provider, &[], &["--concurrency", "8"]);
+        run.assert_exit(0);
+        assert_evidence(&run, 4);
+        assert!(provider.calls() > 30, "what could not be used was asked again");
+        let found = run.graph.to_string();
+        assert!(!found.contains("Wizard") && !found.contains("Merlin"));
+        let rejections = &run.totals["rejections"];
+        for kind in ["askedAgain", "relocatedMentions", "unknownTypes", "unverified"] {
+            assert!(rejections[kind].as_u64() > Some(0), "{kind}: {rejections}");
+        }
+        assert_eq!(run.totals["tokensUsed"], json!(provider.tokens()));
+    }
+
+    async fn rate_limits_fail_no_document(db: TestDatabase) {
+        let provider = Provider::start(Script {
+            latency: Duration::from_millis(10),
+            rate_limited: 0.3,
+            retry_after: Some(0),
+            ..Script::default()
+        });
+        corpus(&db, 30, 2);
+        let run = extract(&db, &provider, &[], &["--concurrency", "16"]);
+        run.assert_exit(0);
+        assert_eq!(run.totals["completedDocuments"], json!(30));
+        assert!(provider.most_in_flight() <= 5, "{} at a time", provider.most_in_flight());
+    }
+
+    /// Endpoints that know no structured outputs, or no JSON mode either, are asked in plain text.
+    async fn an_endpoint_is_asked_as_it_understands(db: TestDatabase) {
+        for (script, formats) in [
+            (Script { no_schema: true, ..Script::default() }, [Some("json_schema"), Some("json_object")]),
+            (Script { no_schema: true, no_json_mode: true, ..Script::default() }, [Some("json_object"), None]),
+        ] {
+            let db = db.another();
+            let provider = Provider::start(script);
+            corpus(&db, 2, 2);
+            let run = extract(&db, &provider, &[], &["--concurrency", "1"]);
+            run.assert_exit(0);
+            assert_evidence(&run, 2);
+            let last: Vec<_> = provider.seen().into_iter().map(|seen| seen.format).collect();
+            let last: Vec<_> = last.iter().map(Option::as_deref).collect();
+            assert!(formats.iter().all(|format| last.contains(format)), "{last:?}");
+        }
+    }
+
+    async fn a_text_that_is_too_long_for_the_model_is_cut(db: TestDatabase) {
+        let provider = Provider::start(Script { context_chars: Some(900), ..Script::default() });
+        corpus(&db, 2, 8);
+        let run = extract(&db, &provider, &[], &[]);
+        run.assert_exit(0);
+        assert_evidence(&run, 8);
+    }
+
+    /// A wrong key ends the batch at once, and says what to do.
+    async fn a_wrong_key_ends_the_batch_at_once(db: TestDatabase) {
+        let provider = Provider::start(Script {
+            key: Some("another".to_owned()),
+            latency: Duration::from_millis(20),
+            ..Script::default()
+        });
+        corpus(&db, 40, 1);
+        let run = extract(&db, &provider, &[], &["--concurrency", "2"]);
+        run.assert_exit(1);
+        assert!(run.complaints().contains("OPENAI_API_KEY"), "{}", run.complaints());
+        assert!(provider.calls() <= 4, "{} calls with a wrong key", provider.calls());
+    }
+
+    /// A refused text is skipped with its reason; whether its document fails is a matter of
+    /// coverage.
+    async fn a_refusal_costs_one_unit(db: TestDatabase) {
+        let provider = Provider::start(Script { refuses: Some("item 1.30 ".to_owned()), ..Script::default() });
+        corpus(&db, 3, 60);
+        let run = extract(&db, &provider, &[], &[]);
+        run.assert_exit(3);
+        let failed: Vec<_> = run.graph["documents"].as_array().unwrap().iter().filter(|it| it["status"] == "failed").collect();
+        assert_eq!(failed.len(), 1);
+        let error = failed[0]["error"].as_str().unwrap_or_default();
+        assert!(error.contains("mentions/") && error.contains("refuses"), "{error}");
+        let calls = provider.calls();
+
+        let run = extract(&db, &provider, &[], &["--minimum-coverage", "50"]);
+        run.assert_exit(0);
+        assert_eq!(provider.calls(), calls + 1, "only the refused unit is asked again");
+        let missing = run.totals["missing"].as_array().unwrap();
+        assert_eq!(missing.len(), 1, "{missing:?}");
+        assert!(missing[0]["reason"].as_str().unwrap().contains("refuses"));
+    }
+
+    /// Killed in mid-batch, at most what was on its way is asked again, and exactly that is listed.
+    async fn a_kill_repeats_only_what_was_on_its_way(db: TestDatabase) {
+        let provider = Provider::start(Script::answering(Duration::from_millis(300)));
+        let environment = environment(&provider, &[]);
+        let process = TestServer::start_with(db.url(), &borrowed(&environment));
+        let documents: Vec<Value> = (0..30).map(|index| json!({ "name": format!("{index}"), "text": documents::text(index, 2) })).collect();
+        let batch = process.client().start(&documents, json!({ "extractor": "LLM", "concurrency": 8 })).await;
+        tokio::task::block_in_place(|| provider.wait_until("calls", |it| it.calls() >= 12 && it.in_flight() == 5));
+        let before = provider.calls();
+        process.kill9();
+        let process = TestServer::start_with(db.url(), &borrowed(&environment));
+        let ended = process.client().ended(&batch).await;
+        assert_eq!(ended["completedDocuments"], json!(30), "{ended}");
+        let repeated = provider.calls() - 30;
+        assert!((1..=5).contains(&repeated), "{repeated} calls repeated, {before} before the kill");
+        let mut questions: Vec<String> = provider.seen().into_iter().map(|seen| seen.question).collect();
+        questions.sort();
+        let twice = questions.windows(2).filter(|pair| pair[0] == pair[1]).count();
+        assert_eq!(twice, repeated);
+        let listed = process.client().graphql("query($id: ID!) { batch(id: $id) { uncertainCalls { attempts unknownOutcomes } } }", json!({ "id": batch })).await;
+        assert_eq!(listed["batch"]["uncertainCalls"].as_array().map(Vec::len), Some(repeated), "{listed}");
+        assert!(process.terminate().success());
+        let report = knowledge_tests::verify(&db).await;
+        assert_eq!(report.uncertain_calls.len(), repeated, "{report}");
+    }
+}
+
+#[test]
+fn an_answer_from_memory_takes_no_time() {
+    let db = TestDatabase::create(knowledge_tests::Backend::Sqlite).expect("SQLite is there");
+    let provider = Provider::start(Script::default());
+    corpus(&db, 50, 4);
+    extract(&db, &provider, &[], &["--concurrency", "16"]).assert_exit(0);
+    let calls = provider.calls();
+    let begun = Instant::now();
+    extract(&db, &provider, &[], &["--concurrency", "15"]).assert_exit(0);
+    assert_eq!(provider.calls(), calls);
+    println!("50 documents from memory: {:?}", begun.elapsed());
+}
+
+#[test]
+fn failures_in_a_row_leave_the_provider_alone() {
+    let db = TestDatabase::create(knowledge_tests::Backend::Sqlite).expect("SQLite is there");
+    let provider = Provider::start(Script::default().then([Reply::Status(500); 5]));
+    corpus(&db, 6, 1);
+    let run = extract(
+        &db,
+        &provider,
+        &[
+            ("KNOWLEDGE_BREAKER_RECOVERY_SECONDS", "1"),
+            ("KNOWLEDGE_ACTIVITY_MAX_RETRIES", "9"),
+            ("KNOWLEDGE_LLM_MAX_CONCURRENT", "1"),
+        ],
+        &["--concurrency", "6"],
+    );
+    run.assert_exit(0);
+    let seen = provider.seen();
+    assert_eq!(seen.len(), 11);
+    // Nothing for the recovery time after the fifth failure came back.
+    let silence = seen[5].at.duration_since(seen[4].at);
+    assert!(silence >= Duration::from_millis(950), "{silence:?}");
+}
