@@ -27,7 +27,10 @@ mod subscription;
 mod tests;
 mod viewer;
 
-use std::{sync::Arc, time::{Duration, Instant}};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_graphql::{Request, Response, SDLExportOptions, Schema, SchemaBuilder};
 use chrono::{DateTime, Utc};
