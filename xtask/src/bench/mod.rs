@@ -23,7 +23,7 @@ use self::{
     program::Programs,
     report::Report,
 };
-use crate::process::stop_with_signals;
+use crate::process::{cargo, run as run_program, stop_with_signals};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -37,6 +37,19 @@ enum Command {
     Engine(Engine),
     /// Measure the resolver on synthetic entities
     Resolution(resolution::Resolution),
+    /// Measure extraction with a model, beside the time that the model takes
+    Llm(Llm),
+}
+
+/// What is measured of model calls, and how often.
+#[derive(Debug, clap::Args)]
+struct Llm {
+    /// Documents of 500 words
+    #[arg(long, default_value_t = 50)]
+    documents: usize,
+    /// Times that every measurement is taken
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
 }
 
 /// What is measured, and how often.
@@ -69,11 +82,12 @@ struct Engine {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    stop_with_signals();
     let engine = match &arguments.command {
         Command::Engine(engine) => engine,
+        Command::Llm(llm) => return measure_models(llm),
         Command::Resolution(arguments) => return resolution::run(arguments),
     };
-    stop_with_signals();
     let programs = Programs::build(!engine.without_durare && engine.wants(Part::B))?;
     let databases = Databases::provide(&engine.postgres)?;
     let mut report = Report::default();
@@ -87,6 +101,29 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         print!("{report}");
     }
     Ok(())
+}
+
+/// Builds the binary as it is released and what measures it, and runs that.
+fn measure_models(llm: &Llm) -> Result<()> {
+    let mut build = cargo();
+    build.args([
+        "build",
+        "--quiet",
+        "--release",
+        "--bin",
+        "knowledge",
+        "--bin",
+        "knowledge-llm-bench",
+    ]);
+    run_program(&mut build)?;
+    let release = program::target()?.join("release");
+    let mut measure = std::process::Command::new(release.join("knowledge-llm-bench"));
+    measure
+        .arg("--binary")
+        .arg(release.join("knowledge"))
+        .args(["--documents", &llm.documents.to_string()])
+        .args(["--rounds", &llm.rounds.to_string()]);
+    run_program(&mut measure)
 }
 
 impl Engine {

@@ -13,6 +13,7 @@ use super::{
     single, staged,
 };
 use crate::{
+    ChunkConfig, PipelineConfig,
     error::ExtractionError,
     extractor::{
         EntityCandidate, EntityRequest, Extractor, ExtractorIdentity, Found, MentionCandidate,
@@ -32,6 +33,27 @@ pub struct LlmOptions {
     pub gleaning_rounds: u32,
     /// The most tokens of one answer.
     pub max_output_tokens: u32,
+}
+
+/// The longest chunk of one question, in characters: every question repeats its instructions, so
+/// fewer cost less. An answer about as much still fits into the usual limit of an answer.
+const SINGLE_CHARS: u32 = 4_000;
+
+impl LlmOptions {
+    /// How documents are cut and checked for this way of asking.
+    #[must_use]
+    pub fn pipeline(&self, config: PipelineConfig) -> PipelineConfig {
+        match self.strategy {
+            ExtractionStrategy::Staged => config,
+            ExtractionStrategy::Single => PipelineConfig {
+                chunk: ChunkConfig {
+                    max_chars: SINGLE_CHARS,
+                    ..config.chunk
+                },
+                ..config
+            },
+        }
+    }
 }
 
 impl Default for LlmOptions {

@@ -70,6 +70,7 @@ impl ExtractionWorkflows {
                 extractor: Arc::clone(&self.extractor),
                 model: None,
                 prompts: None,
+                config: self.config.clone(),
             });
         }
         let gateway = self.models.as_ref().ok_or_else(no_models)?;
@@ -86,6 +87,7 @@ impl ExtractionWorkflows {
         Ok(Chosen {
             model: Some(gateway.model().to_owned()),
             prompts: Some(LlmExtractor::prompt_versions(&options)),
+            config: options.pipeline(self.config.clone()),
             extractor: Arc::new(LlmExtractor::new(Arc::new(session), options)),
         })
     }
@@ -96,6 +98,7 @@ struct Chosen {
     extractor: Arc<dyn Extractor>,
     model: Option<String>,
     prompts: Option<String>,
+    config: PipelineConfig,
 }
 
 impl Workflows for ExtractionWorkflows {
@@ -118,7 +121,7 @@ impl Workflows for ExtractionWorkflows {
                 content.content_hash,
                 &identity,
                 &self.ontology,
-                self.config.clone(),
+                chosen.config.clone(),
             )
             .with_minimum_coverage(job.config.minimum_coverage);
             let graphs = Arc::new(StoredDocument {
@@ -129,7 +132,7 @@ impl Workflows for ExtractionWorkflows {
             let activities = ExtractionActivities::new(
                 chosen.extractor,
                 Arc::clone(&self.ontology),
-                self.config.clone(),
+                chosen.config.clone(),
                 Arc::clone(&graphs) as Arc<dyn DocumentSource>,
                 Arc::clone(&graphs) as Arc<dyn GraphSink>,
             );

@@ -10,15 +10,16 @@ use super::{
     input::StartBatchInput,
     payload::{
         BatchPayload, BatchSuccess, IdempotencyConflict, InvalidStateTransition, NotFound,
-        SignalPayload, SignalSuccess, StartBatchPayload, StartBatchSuccess, ValidationError,
-        WorkflowEnded,
+        RaiseTokenBudgetPayload, SignalPayload, SignalSuccess, StartBatchPayload,
+        StartBatchSuccess, ValidationError, WorkflowEnded,
     },
     resolution::{Decision, EntitiesPayload, decide},
+    scalar::Long,
     viewer::Viewer,
 };
 use crate::{
     orchestrator::{Orchestrator, StartBatchError, SteerError},
-    store::ledger::{LedgerError, SignalError},
+    store::ledger::{LedgerError, Raised, SignalError},
 };
 
 pub(crate) struct Mutation;
@@ -58,6 +59,43 @@ impl Mutation {
         let organization = Viewer::of(ctx)?.reads.organization();
         let orchestrator = ctx.data::<Orchestrator>()?;
         steered(ctx, id, orchestrator.cancel(organization, id).await).await
+    }
+
+    /// Lets a batch use more tokens; documents that wait for its budget go on.
+    async fn raise_token_budget(
+        &self,
+        ctx: &Context<'_>,
+        id: ID,
+        #[graphql(desc = "The most tokens that the batch may use, all in all.")] token_budget: Long,
+    ) -> Result<RaiseTokenBudgetPayload> {
+        let Ok(id) = id.parse::<BatchId>() else {
+            return Ok(NotFound::new("there is no such batch").into());
+        };
+        let invalid =
+            |message: String| ValidationError::new(vec!["tokenBudget".to_owned()], message);
+        let Ok(tokens) = u64::try_from(token_budget.0) else {
+            return Ok(invalid("a token budget is at least 1".to_owned()).into());
+        };
+        let organization = Viewer::of(ctx)?.reads.organization();
+        let raised = ctx
+            .data::<Orchestrator>()?
+            .raise_token_budget(organization, id, tokens)
+            .await;
+        match raised {
+            Ok(Raised::Raised) => Ok(BatchSuccess::from(load(ctx, id).await?).into()),
+            Ok(Raised::Enough(Some(budget))) => Ok(invalid(format!(
+                "the batch may use {budget} tokens already; say more"
+            ))
+            .into()),
+            Ok(Raised::Enough(None)) => {
+                Ok(invalid("the batch has no token budget to raise".to_owned()).into())
+            }
+            Err(SteerError::Store(error)) => Err(internal(&error)),
+            Err(SteerError::Draining) => Err(unavailable(SteerError::Draining.to_string())),
+            Err(SteerError::NotFound | SteerError::InvalidStateTransition { .. }) => {
+                Ok(NotFound::new("there is no such batch").into())
+            }
+        }
     }
 
     /// Tries the failed, abandoned and skipped documents of an ended batch again.

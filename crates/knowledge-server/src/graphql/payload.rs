@@ -141,6 +141,14 @@ pub(crate) struct BatchSuccess {
     batch: Batch,
 }
 
+/// What raising a token budget answers.
+#[derive(Union)]
+pub(crate) enum RaiseTokenBudgetPayload {
+    BatchSuccess(BatchSuccess),
+    ValidationError(ValidationError),
+    NotFound(NotFound),
+}
+
 /// What steering a batch answers.
 #[derive(Union)]
 pub(crate) enum BatchPayload {

@@ -52,7 +52,7 @@ fn counted(models: &Gateway, texts: &[String], options: &LlmOptions) -> Estimate
     estimate(
         texts.iter().map(String::as_str),
         &Ontology::core(),
-        &PipelineConfig::default(),
+        &options.pipeline(PipelineConfig::default()),
         options,
         models.tokenizer(),
         models.settings().price(models.model()),

@@ -194,6 +194,23 @@ impl Orchestrator {
         Ok(signalled)
     }
 
+    /// Lets a batch use more tokens; documents that wait for its budget go on.
+    pub async fn raise_token_budget(
+        &self,
+        organization: OrganizationId,
+        batch: BatchId,
+        tokens: u64,
+    ) -> Result<crate::store::ledger::Raised, SteerError> {
+        let ledger = &self.shared.ledger;
+        let raised = ledger.raise_token_budget(organization, batch, tokens).await;
+        let raised = raised.map_err(steer_error)?;
+        if raised == crate::store::ledger::Raised::Raised {
+            self.shared.registry.nudge(batch);
+            tracing::info!(batch = %batch, tokens, "token budget raised");
+        }
+        Ok(raised)
+    }
+
     /// Takes over a batch that nobody runs and sets it going; whether it did. A batch that this
     /// process runs, or that has ended, is left alone.
     pub async fn resume(

@@ -1,19 +1,25 @@
 //! Raising what a batch may spend on model calls.
 
-use knowledge_domain::ids::{BatchId, OrganizationId};
+use knowledge_domain::{
+    document::DocumentStatus,
+    ids::{BatchId, OrganizationId},
+    workflow::{SuspendReason, WorkflowExecutionStatus},
+};
 use knowledge_tables::{
-    batch_execution,
+    batch_document, batch_execution,
     token_account::{ActiveModel, Column, Entity},
+    workflow_execution,
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, EntityTrait, QueryFilter,
+    ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
     sea_query::{Expr, OnConflict},
 };
 
 use super::{
     Ledger, LedgerError,
     change::BatchChange,
+    document::of_status,
     writer::{Scope, commit_alone},
 };
 use crate::store::convert;
@@ -73,5 +79,24 @@ async fn raise(change: &mut BatchChange, tokens: u64) -> Result<Raised, LedgerEr
         .on_conflict(raised)
         .exec_without_returning(change.tx.as_ref())
         .await?;
+    wake(change).await?;
     Ok(Raised::Raised)
+}
+
+/// What waited for the budget is due.
+async fn wake(change: &BatchChange) -> Result<(), LedgerError> {
+    use workflow_execution::Column;
+    let processing = of_status(change, &[DocumentStatus::Processing])
+        .select_only()
+        .column(batch_document::Column::ExecutionId)
+        .into_query();
+    workflow_execution::Entity::update_many()
+        .col_expr(Column::ResumeAt, Expr::value(change.at))
+        .col_expr(Column::UpdatedAt, Expr::value(change.at))
+        .filter(Column::Id.in_subquery(processing))
+        .filter(Column::Status.eq(WorkflowExecutionStatus::Suspended.to_string()))
+        .filter(Column::SuspendReason.eq(SuspendReason::OverBudget.to_string()))
+        .exec(change.tx.as_ref())
+        .await?;
+    Ok(())
 }

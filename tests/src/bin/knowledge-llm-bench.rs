@@ -1,0 +1,206 @@
+//! What extraction with a model costs beside the model; `cargo xtask bench llm` builds and runs it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use knowledge_tests::{
+    documents,
+    provider::{Provider, Script},
+};
+
+/// Paragraphs of a document; 500 words.
+const PARAGRAPHS: usize = 14;
+
+/// Ticks of the kernel's clock in a second, as `/proc` counts them.
+const TICKS: f64 = 100.0;
+
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// The binary `knowledge`, as it is released
+    #[arg(long)]
+    binary: PathBuf,
+    /// Documents
+    #[arg(long, default_value_t = 50)]
+    documents: usize,
+    /// Times that every measurement is taken
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+}
+
+/// One way of asking one provider.
+#[derive(Debug, Clone, Copy)]
+struct Case {
+    strategy: &'static str,
+    latency_ms: u64,
+    concurrency: usize,
+}
+
+struct Figures {
+    seconds: f64,
+    cpu_seconds: f64,
+    peak_mib: f64,
+    calls: usize,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let folder = tempfile::tempdir()?;
+    let corpus = corpus(folder.path(), arguments.documents)?;
+    println!(
+        "| strategy | provider | at a time | calls a document | seconds | of the floor | from memory | CPU s a document | MiB |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|");
+    for (latency_ms, concurrency) in [(50, 4), (1_000, 16)] {
+        for strategy in ["single", "staged"] {
+            let case = Case {
+                strategy,
+                latency_ms,
+                concurrency,
+            };
+            report(&arguments, case, &corpus)?;
+        }
+    }
+    Ok(())
+}
+
+/// The medians of a case's rounds, as a line of the table.
+fn report(arguments: &Arguments, case: Case, corpus: &Path) -> Result<()> {
+    let (mut first, mut again) = (Vec::new(), Vec::new());
+    for _ in 0..arguments.rounds {
+        let folder = tempfile::tempdir()?;
+        let database = format!("sqlite://{}", folder.path().join("knowledge.db").display());
+        let provider = Provider::start(Script::answering(Duration::from_millis(case.latency_ms)));
+        first.push(measure(
+            arguments,
+            case,
+            corpus,
+            &database,
+            &provider,
+            case.concurrency,
+        )?);
+        // Another batch of the same documents: everything is remembered.
+        let calls = provider.calls();
+        again.push(measure(
+            arguments,
+            case,
+            corpus,
+            &database,
+            &provider,
+            case.concurrency + 1,
+        )?);
+        ensure!(provider.calls() == calls, "an answer was asked for twice");
+    }
+    let documents = arguments.documents as f64;
+    let seconds = median(&first, |it| it.seconds);
+    let calls = median(&first, |it| it.calls as f64);
+    let floor =
+        calls * Duration::from_millis(case.latency_ms).as_secs_f64() / case.concurrency as f64;
+    println!(
+        "| {} | {} ms | {} | {:.2} | {seconds:.2} | {:.2} | {:.2} | {:.4} | {:.0} |",
+        case.strategy,
+        case.latency_ms,
+        case.concurrency,
+        calls / documents,
+        seconds / floor,
+        median(&again, |it| it.seconds),
+        median(&first, |it| it.cpu_seconds) / documents,
+        median(&first, |it| it.peak_mib),
+    );
+    Ok(())
+}
+
+fn median(figures: &[Figures], of: impl Fn(&Figures) -> f64) -> f64 {
+    let mut values: Vec<f64> = figures.iter().map(of).collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+fn corpus(folder: &Path, count: usize) -> Result<PathBuf> {
+    let corpus = folder.join("corpus");
+    fs::create_dir(&corpus)?;
+    for index in 0..count {
+        let text = documents::text(index, PARAGRAPHS);
+        fs::write(corpus.join(format!("{index:04}.txt")), text)?;
+    }
+    Ok(corpus)
+}
+
+fn measure(
+    arguments: &Arguments,
+    case: Case,
+    corpus: &Path,
+    database: &str,
+    provider: &Provider,
+    concurrency: usize,
+) -> Result<Figures> {
+    let before = (provider.calls(), children_cpu()?);
+    let out = corpus.with_file_name("graph.json");
+    let mut command = Command::new(&arguments.binary);
+    command
+        .args([
+            "extract",
+            "--extractor",
+            "llm",
+            "--strategy",
+            case.strategy,
+            "--database",
+            database,
+        ])
+        .args(["--concurrency", &concurrency.to_string(), "--out"])
+        .arg(&out)
+        .arg(corpus)
+        .envs(provider.environment())
+        .env("KNOWLEDGE_LLM_MAX_CONCURRENT", case.concurrency.to_string())
+        .env("KNOWLEDGE_LOG", "error")
+        .stderr(Stdio::null());
+    let begun = Instant::now();
+    let mut child = command.spawn().context("the binary cannot be started")?;
+    let peak_mib = watch(&mut child)?;
+    Ok(Figures {
+        seconds: begun.elapsed().as_secs_f64(),
+        cpu_seconds: children_cpu()? - before.1,
+        peak_mib,
+        calls: provider.calls() - before.0,
+    })
+}
+
+/// Waits for a process; the most memory that it was seen with, in MiB.
+fn watch(child: &mut Child) -> Result<f64> {
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak: f64 = 0.0;
+    loop {
+        peak = peak.max(high_water(&status).unwrap_or_default());
+        if let Some(ended) = child.try_wait()? {
+            ensure!(ended.success(), "the extraction failed: {ended}");
+            return Ok(peak);
+        }
+        thread::sleep(Duration::from_millis(3));
+    }
+}
+
+fn high_water(status: &str) -> Option<f64> {
+    let status = fs::read_to_string(status).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: f64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kib / 1024.0)
+}
+
+/// Seconds of the processor that ended children took: fields 16 and 17 of `stat`.
+fn children_cpu() -> Result<f64> {
+    let stat = fs::read_to_string("/proc/self/stat")?;
+    let (_, fields) = stat.rsplit_once(')').context("no such format")?;
+    let ticks = fields.split_whitespace().skip(13).take(2);
+    let ticks: f64 = ticks
+        .map(|ticks| ticks.parse::<f64>().unwrap_or_default())
+        .sum();
+    Ok(ticks / TICKS)
+}
