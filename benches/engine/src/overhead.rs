@@ -143,6 +143,8 @@ impl Direct {
             ontology: None,
             fingerprint: fingerprint(&self.identity, &self.ontology, &self.config),
             extractor: format!("{} {}", self.identity.name, self.identity.version),
+            model: None,
+            prompt_version: None,
         };
         let at = self.ledger.clock().now();
         let found = FoundGraph {
