@@ -10,6 +10,7 @@ mod m20261120_000001_first_schema;
 mod m20261121_012822_add_pruned_at;
 mod m20261121_031000_add_suspension;
 mod m20261121_033000_add_server_shares;
+mod m20261121_041000_add_tally;
 
 /// The migrations in their order.
 pub struct Migrator;
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_012822_add_pruned_at::Migration),
             Box::new(m20261121_031000_add_suspension::Migration),
             Box::new(m20261121_033000_add_server_shares::Migration),
+            Box::new(m20261121_041000_add_tally::Migration),
         ]
     }
 }

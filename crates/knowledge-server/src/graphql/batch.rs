@@ -9,6 +9,7 @@ use super::{
     entity::Entity,
     enums::{BatchStage, DocumentStatus, Extractor, FailurePolicy, WorkflowMode},
     error::internal,
+    estimate::{DocumentsByStage, Remaining},
     page::{
         BatchDocumentConnection, EntityConnection, RelationConnection, cost, request, wanted_text,
     },
@@ -115,6 +116,23 @@ impl Batch {
     /// Relations.
     async fn relation_count(&self) -> i32 {
         int(self.0.relation_count)
+    }
+
+    /// What its unsettled documents are doing.
+    async fn documents_by_stage(&self) -> Option<DocumentsByStage> {
+        self.0.documents_by_stage.map(Into::into)
+    }
+
+    /// The documents' worth of progress in a minute; `null` before there is evidence, and when no
+    /// document is worked on.
+    async fn documents_per_minute(&self) -> Option<f64> {
+        self.0.documents_per_minute
+    }
+
+    /// How long its documents take from the last event on; `null` before there is evidence, and
+    /// when no document is worked on.
+    async fn remaining_seconds(&self) -> Option<Remaining> {
+        self.0.remaining_seconds.map(Into::into)
     }
 
     /// Tokens of model calls.

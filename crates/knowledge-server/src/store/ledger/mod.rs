@@ -23,6 +23,7 @@ mod signal;
 mod steer;
 mod suspend;
 mod turn;
+pub(in crate::store) mod tally;
 mod writer;
 
 use std::sync::{
