@@ -106,6 +106,7 @@ impl Workflow for Steps {
                 tokens: 0,
                 output: serde_json::json!({}),
                 trailing: None,
+                graph: None,
             })
         })
     }

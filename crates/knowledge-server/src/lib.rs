@@ -17,6 +17,7 @@ mod fixture;
 pub mod graphql;
 pub mod http;
 mod log;
+mod metrics;
 pub mod orchestrator;
 pub mod progress;
 pub mod store;

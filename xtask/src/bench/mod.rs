@@ -8,6 +8,7 @@ mod case;
 mod database;
 mod plan;
 mod program;
+mod progress;
 mod report;
 mod sample;
 
@@ -19,6 +20,7 @@ use self::{
     database::Databases,
     plan::Part,
     program::Programs,
+    progress::Progress,
     report::Report,
 };
 use crate::process::stop_with_signals;
@@ -33,6 +35,8 @@ pub(crate) struct Arguments {
 enum Command {
     /// Measure the engine: overhead, workflows a second, cost by size of the batch
     Engine(Engine),
+    /// Measure subscribers: what they cost, how late they hear, what a bare server would take
+    Progress(Progress),
 }
 
 /// What is measured, and how often.
@@ -65,7 +69,10 @@ struct Engine {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let Command::Engine(engine) = &arguments.command;
+    let engine = match &arguments.command {
+        Command::Engine(engine) => engine,
+        Command::Progress(progress) => return progress::run(progress),
+    };
     stop_with_signals();
     let programs = Programs::build(!engine.without_durare && engine.wants(Part::B))?;
     let databases = Databases::provide(&engine.postgres)?;

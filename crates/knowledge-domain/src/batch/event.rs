@@ -51,6 +51,19 @@ pub struct DocumentsByStage {
 }
 
 impl DocumentsByStage {
+    /// The documents of both.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            waiting: self.waiting + other.waiting,
+            chunk: self.chunk + other.chunk,
+            mentions: self.mentions + other.mentions,
+            entities: self.entities + other.entities,
+            relations: self.relations + other.relations,
+            assemble: self.assemble + other.assemble,
+        }
+    }
+
     /// The number of documents that a document of this status and stage counts towards; `None` when
     /// it is settled.
     pub fn count_of(

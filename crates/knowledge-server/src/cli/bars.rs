@@ -233,6 +233,34 @@ mod tests {
     use super::*;
 
     #[test]
+    fn stalls_are_lines_that_say_until_when() {
+        use knowledge_domain::workflow::SuspendReason;
+        let document_id = BatchDocumentId::from_uuid(uuid::Uuid::from_u128(7));
+        let shown = |kind| {
+            line(&BatchEvent {
+                batch_id: BatchId::from_uuid(uuid::Uuid::from_u128(1)),
+                sequence: 1,
+                timestamp: chrono::DateTime::UNIX_EPOCH,
+                aggregate: Aggregate::default(),
+                kind,
+            })
+            .unwrap_or_default()
+        };
+        let suspended = |until| BatchEventKind::DocumentSuspended {
+            document_id,
+            reason: SuspendReason::OverBudget,
+            message: "the budget is spent".to_owned(),
+            until,
+        };
+        let told = shown(suspended(Some(chrono::DateTime::UNIX_EPOCH)));
+        assert!(told.contains("waits until 1970-01-01"), "{told}");
+        assert!(told.ends_with("the budget is spent"), "{told}");
+        assert!(!shown(suspended(None)).contains("until"));
+        let resumed = shown(BatchEventKind::DocumentResumed { document_id });
+        assert!(resumed.contains(&document_id.to_string()), "{resumed}");
+    }
+
+    #[test]
     fn estimates_are_said_as_far_as_they_are_known() {
         let mut aggregate = Aggregate::default();
         assert_eq!(estimate(&aggregate), "");

@@ -30,6 +30,7 @@ use super::{
     tally::{self, Tally},
 };
 use crate::{
+    metrics::{COALESCED, EVENTS},
     progress::EventHub,
     store::{StoreError, convert, notify},
 };
@@ -457,7 +458,10 @@ impl BatchChange {
 
     /// Gives the events their sequences, without those that later ones make needless.
     async fn number_events(&mut self) -> Result<(), LedgerError> {
+        let recorded = self.events.len();
         coalesce(&mut self.events);
+        COALESCED.add(recorded - self.events.len());
+        EVENTS.add(self.events.len());
         if self.events.is_empty() {
             return Ok(());
         }

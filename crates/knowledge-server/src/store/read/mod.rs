@@ -4,6 +4,7 @@
 //! query goes through [`Reads`], which carries the organisation, so none can forget the scope.
 
 mod batches;
+mod census;
 mod documents;
 mod entities;
 mod events;
@@ -11,6 +12,7 @@ mod evidence;
 mod executions;
 mod health;
 mod page;
+mod pages;
 mod parse;
 mod relations;
 mod same_as;
@@ -19,6 +21,7 @@ use knowledge_domain::ids::OrganizationId;
 use sea_orm::DatabaseConnection;
 
 pub use batches::{BatchHead, BatchView};
+pub use census::Census;
 pub use documents::DocumentView;
 pub use entities::{EntityFilter, EntityMember, EntityView};
 pub use evidence::EvidenceView;
