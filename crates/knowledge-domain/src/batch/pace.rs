@@ -156,6 +156,10 @@ mod tests {
         }
     }
 
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "some hours in microseconds"
+    )]
     fn moment(seconds: f64) -> DateTime<Utc> {
         DateTime::from_timestamp_micros((seconds * 1e6).round() as i64).unwrap()
     }

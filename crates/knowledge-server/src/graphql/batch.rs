@@ -262,13 +262,18 @@ pub(super) async fn entities(
     wanted: PageRequest<EntityId>,
 ) -> Result<EntityConnection> {
     let viewer = Viewer::of(ctx)?;
-    let page = match batch {
-        Some(batch) => {
-            let key = EntitiesOf {
-                batch,
-                filter: filter.clone(),
-                page: wanted,
-            };
+    let page = if let Some(batch) = batch {
+        let key = EntitiesOf {
+            batch,
+            filter: filter.clone(),
+            page: wanted,
+        };
+        let page = viewer.loaders.load_one(key).await;
+        page.map_err(|error| internal(&error))?.unwrap_or_default()
+    } else {
+        let page = viewer.reads.entity_page(None, filter, wanted).await;
+        page.map_err(|error| internal(&error))?
+    };
             let page = viewer.loaders.load_one(key).await;
             page.map_err(|error| internal(&error))?.unwrap_or_default()
         }
