@@ -274,14 +274,6 @@ pub(super) async fn entities(
         let page = viewer.reads.entity_page(None, filter, wanted).await;
         page.map_err(|error| internal(&error))?
     };
-            let page = viewer.loaders.load_one(key).await;
-            page.map_err(|error| internal(&error))?.unwrap_or_default()
-        }
-        None => {
-            let page = viewer.reads.entity_page(None, filter, wanted).await;
-            page.map_err(|error| internal(&error))?
-        }
-    };
     let mut found = viewer
         .loaders
         .load_many(page.items.iter().copied())

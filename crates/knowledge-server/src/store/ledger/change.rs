@@ -25,9 +25,9 @@ use super::{
     lease::{Owner, register},
     proof::Proof,
     rows::{Documents, Executions, is_running},
+    tally::{self, Tally},
     turn::Queue,
     writer::{Environment, Right, Scope},
-    tally::{self, Tally},
 };
 use crate::{
     metrics::{COALESCED, EVENTS},

@@ -22,8 +22,8 @@ mod rows;
 mod signal;
 mod steer;
 mod suspend;
-mod turn;
 pub(in crate::store) mod tally;
+mod turn;
 mod writer;
 
 use std::sync::{

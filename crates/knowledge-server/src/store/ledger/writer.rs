@@ -4,20 +4,28 @@
 //! commits a change at once, a busy one writes many with a handful of statements and one flush to
 //! disk. Each change is acknowledged only when it is durable.
 
-use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use futures::FutureExt;
 
 use knowledge_domain::{
     Clock, Entropy,
-    ids::{BatchDocumentId, BatchId, OrganizationId},
+    ids::{BatchId, OrganizationId},
     workflow::BoxFuture,
 };
 use sea_orm::DatabaseTransaction;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    Lease, LedgerError,
+    DocumentRun, Lease, LedgerError,
     change::{BatchChange, Remembered},
 };
 use crate::{
@@ -54,17 +62,38 @@ pub(super) struct Environment {
     pub(super) hub: EventHub,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
+    /// Changes that were refused because somebody else has the right to make them.
+    pub(super) fenced: AtomicU64,
 }
 
-/// Which batch a change is of, by what right, and what it reads.
-#[derive(Debug, Clone)]
+impl Environment {
+    fn count<T>(&self, result: &Result<T, LedgerError>) {
+        if let Err(LedgerError::Fenced(batch)) = result {
+            self.fenced.fetch_add(1, Ordering::Relaxed);
+            tracing::debug!(%batch, "a change was refused: its right has passed on");
+        }
+    }
+}
+
+/// By what right a change is made.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Right {
+    /// A user's command: whatever the state allows.
+    Command,
+    /// A process that runs documents of the batch: while it has not ended.
+    Member,
+    /// The process that leads the batch: while it holds this token.
+    Leader(i64),
+    /// Whoever runs a document: while it holds the token of the document's workflow.
+    Run(DocumentRun),
+}
+
+/// Which batch a change is of, and by what right.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Scope {
     pub(super) organization: OrganizationId,
     pub(super) batch: BatchId,
-    /// The token of an owner; a user's command has none.
-    pub(super) token: Option<i64>,
-    /// A document whose row the change reads.
-    pub(super) document: Option<BatchDocumentId>,
+    pub(super) right: Right,
 }
 
 impl Scope {
@@ -73,24 +102,39 @@ impl Scope {
         Self {
             organization,
             batch,
-            token: None,
-            document: None,
+            right: Right::Command,
         }
     }
 
-    /// A change by the batch's owner.
+    /// A change by a process that runs documents of the batch.
+    pub(super) fn member(organization: OrganizationId, batch: BatchId) -> Self {
+        Self {
+            right: Right::Member,
+            ..Self::of(organization, batch)
+        }
+    }
+
+    /// A change by the process that leads the batch.
     pub(super) fn owned(lease: Lease) -> Self {
         Self {
-            token: Some(lease.token),
+            right: Right::Leader(lease.token),
             ..Self::of(lease.organization, lease.batch)
         }
     }
 
-    /// The same, of one document.
-    pub(super) fn document(self, document: BatchDocumentId) -> Self {
+    /// A change by whoever runs a document, of this document.
+    pub(super) fn of_run(run: DocumentRun) -> Self {
         Self {
-            document: Some(document),
-            ..self
+            right: Right::Run(run),
+            ..Self::of(run.organization, run.batch)
+        }
+    }
+
+    /// The document that it changes.
+    pub(super) fn run(&self) -> Option<DocumentRun> {
+        match self.right {
+            Right::Run(run) => Some(run),
+            Right::Command | Right::Member | Right::Leader(_) => None,
         }
     }
 }
@@ -183,6 +227,15 @@ impl Writer {
         scope: Scope,
         command: impl Command<T>,
     ) -> Result<T, LedgerError> {
+        self.hand_in(scope, command).await?.durable().await
+    }
+
+    /// Hands a change in. Changes are made in the order in which they are handed in.
+    pub(super) async fn hand_in<T: Send + 'static>(
+        &self,
+        scope: Scope,
+        command: impl Command<T>,
+    ) -> Result<Pending<T>, LedgerError> {
         let (reply, answer) = oneshot::channel();
         let batch = scope.batch;
         let request = Request {
@@ -193,8 +246,25 @@ impl Writer {
         };
         let handed_in = self.queue.send(Box::new(request)).await;
         handed_in.map_err(|_| LedgerError::Fenced(batch))?;
+        Ok(Pending { batch, answer })
+    }
+}
+
+/// A change that was handed in.
+pub struct Pending<T> {
+    batch: BatchId,
+    answer: oneshot::Receiver<Result<T, LedgerError>>,
+}
+
+impl<T> Pending<T> {
+    /// Waits until the change is durable.
+    ///
+    /// # Cancel safety
+    /// The change is made whether or not the answer is awaited.
+    pub async fn durable(self) -> Result<T, LedgerError> {
         // The writer's task ends with its runtime; the process is stopping.
-        answer.await.map_err(|_| LedgerError::Fenced(batch))?
+        let stopped = |_| LedgerError::Fenced(self.batch);
+        self.answer.await.map_err(stopped)?
     }
 }
 
@@ -210,6 +280,7 @@ async fn write_groups(env: Arc<Environment>, mut requests: mpsc::Receiver<Box<dy
 async fn write_group(env: &Arc<Environment>, memory: &mut Memory, mut group: Vec<Box<dyn Change>>) {
     let mut result = patient_commit(env, memory, &mut group).await;
     if result.is_ok() || group.len() == 1 {
+        env.count(&result);
         for change in group {
             change.acknowledge(std::mem::replace(&mut result, Ok(())));
         }
@@ -218,6 +289,7 @@ async fn write_group(env: &Arc<Environment>, memory: &mut Memory, mut group: Vec
     for change in group {
         let mut alone = vec![change];
         let result = patient_commit(env, memory, &mut alone).await;
+        env.count(&result);
         if let Some(change) = alone.pop() {
             change.acknowledge(result);
         }
@@ -250,7 +322,10 @@ pub(super) async fn commit_alone<T: Send>(
     loop {
         match attempt_alone(env, &scope, &mut command).await {
             Err(error) if error.kind().is_retryable() && tries < TRIES => tries += 1,
-            result => return result,
+            result => {
+                env.count(&result);
+                return result;
+            }
         }
     }
 }
@@ -265,11 +340,8 @@ async fn attempt_alone<T: Send>(
     let tx = Arc::new(env.store.begin().await?);
     let found = BatchChange::begin(env, &tx, scope.batch).await?;
     let mut change = found.ok_or(LedgerError::NotFound(scope.batch))?;
+    change.read(std::slice::from_ref(scope)).await?;
     change.admit(scope)?;
-    change
-        .documents
-        .read(&tx, scope.document.as_slice())
-        .await?;
     let output = command(&mut change).await?;
     change.flush().await?;
     finish(env, tx, vec![change]).await?;
@@ -319,11 +391,11 @@ async fn commit(
     group: &mut [Box<dyn Change>],
 ) -> Result<(), LedgerError> {
     let (begun, requests) = (tokio::time::Instant::now(), group.len());
-    let read = documents_of(group);
+    let scopes = scopes_of(group);
     let tx = Arc::new(env.store.begin().await?);
-    let mut changes = locked(env, memory, &tx, read).await?;
+    let mut changes = locked(env, memory, &tx, scopes).await?;
     for request in group {
-        let scope = request.scope().clone();
+        let scope = *request.scope();
         let change = changes
             .get_mut(&scope.batch)
             .ok_or(LedgerError::NotFound(scope.batch))?;
@@ -342,31 +414,30 @@ async fn commit(
     Ok(())
 }
 
-/// The batches of a group with the documents that its changes read.
-fn documents_of(group: &[Box<dyn Change>]) -> BTreeMap<BatchId, Vec<BatchDocumentId>> {
-    let mut documents: BTreeMap<BatchId, Vec<BatchDocumentId>> = BTreeMap::new();
+/// The batches of a group with what its changes are of.
+fn scopes_of(group: &[Box<dyn Change>]) -> BTreeMap<BatchId, Vec<Scope>> {
+    let mut scopes: BTreeMap<BatchId, Vec<Scope>> = BTreeMap::new();
     for request in group {
-        let scope = request.scope();
-        let read = documents.entry(scope.batch).or_default();
-        read.extend(scope.document);
+        let scope = *request.scope();
+        scopes.entry(scope.batch).or_default().push(scope);
     }
-    documents
+    scopes
 }
 
 /// The batches, locked in the order of their ids so that two processes never wait for each other,
-/// with their documents.
+/// with the documents that are changed.
 async fn locked(
     env: &Arc<Environment>,
     memory: &mut Memory,
     tx: &Arc<DatabaseTransaction>,
-    documents: BTreeMap<BatchId, Vec<BatchDocumentId>>,
+    scopes: BTreeMap<BatchId, Vec<Scope>>,
 ) -> Result<BTreeMap<BatchId, BatchChange>, LedgerError> {
     let mut changes = BTreeMap::new();
-    for (batch, documents) in documents {
+    for (batch, scopes) in scopes {
         let remembered = memory.remove(&batch);
         let change = BatchChange::begin_remembering(env, tx, batch, remembered).await?;
         if let Some(mut change) = change {
-            change.documents.read(tx, &documents).await?;
+            change.read(&scopes).await?;
             changes.insert(batch, change);
         }
     }
