@@ -12,6 +12,7 @@ mod m20261121_031000_add_suspension;
 mod m20261121_033000_add_server_shares;
 mod m20261121_034000_add_model_calls;
 mod m20261121_034500_add_resolution;
+mod m20261121_041000_add_tally;
 
 /// The migrations in their order.
 pub struct Migrator;
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_033000_add_server_shares::Migration),
             Box::new(m20261121_034000_add_model_calls::Migration),
             Box::new(m20261121_034500_add_resolution::Migration),
+            Box::new(m20261121_041000_add_tally::Migration),
         ]
     }
 }

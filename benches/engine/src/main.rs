@@ -4,15 +4,21 @@
 //! an empty database, and compares what it prints: one line of JSON.
 
 mod batch;
+mod broadcast;
 mod commits;
 mod corpus;
 mod overhead;
 mod parts;
+mod record;
 mod sample;
+mod served;
+mod subscribers;
 mod usage;
 mod workflows;
 
-use anyhow::Result;
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 use knowledge_server::store::DatabaseUrl;
 
@@ -64,13 +70,24 @@ enum Measurement {
         #[arg(long)]
         resolve: bool,
     },
+    /// A server with a batch at the pace of model calls; driven by its input
+    Served(served::Load),
+    /// A bare server that sends what was recorded; driven by its input
+    Broadcast { recording: PathBuf },
+    /// Subscribers of one batch
+    Subscribers(subscribers::Arguments),
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let url = arguments.database.parse()?;
-    let sample = measure(&url, arguments.measurement).await?;
+    let sample = match arguments.measurement {
+        Measurement::Served(load) => return served::run(&url, load).await,
+        Measurement::Broadcast { recording } => return broadcast::run(&recording).await,
+        Measurement::Subscribers(arguments) => return subscribers::run(arguments).await,
+        measurement => measure(&url, measurement).await?,
+    };
     println!("{}", serde_json::to_string(&sample)?);
     Ok(())
 }
@@ -97,5 +114,8 @@ async fn measure(url: &DatabaseUrl, measurement: Measurement) -> Result<Sample> 
             concurrency,
             resolve,
         } => batch::measure(url, documents, concurrency, resolve).await,
+        Measurement::Served(_) | Measurement::Broadcast { .. } | Measurement::Subscribers(_) => {
+            bail!("not a measurement of the engine")
+        }
     }
 }

@@ -39,3 +39,20 @@ pub(crate) fn peak_mib() -> Result<f64> {
 pub(crate) fn forget_peak() -> Result<()> {
     fs::write("/proc/self/clear_refs", FORGET_PEAK).context("the memory's peak stays")
 }
+
+/// The memory that this process holds now, in MiB.
+pub(crate) fn resident_mib() -> Result<f64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().next());
+    let kib: f64 = kib.context("no VmRSS in /proc/self/status")?.parse()?;
+    Ok(kib / 1024.0)
+}
+
+/// Lets this process open as many files as the system allows it.
+pub(crate) fn allow_many_files() -> Result<()> {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit).context("the limit of open files cannot be raised")
+}

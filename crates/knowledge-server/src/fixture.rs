@@ -158,6 +158,7 @@ impl Fixture {
             lease_owner: None,
             lease_token: 0,
             version: 0,
+            tally: None,
             created_at: at(),
             updated_at: at(),
         })
@@ -451,6 +452,7 @@ impl Fixture {
                 completed_documents: 1,
                 failed_documents: 0,
                 total_documents: 2,
+                ..Aggregate::default()
             },
             kind,
         };

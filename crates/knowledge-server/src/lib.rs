@@ -18,6 +18,7 @@ pub mod graphql;
 pub mod http;
 pub mod llm;
 mod log;
+mod metrics;
 pub mod orchestrator;
 pub mod progress;
 pub mod store;

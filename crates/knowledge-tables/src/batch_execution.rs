@@ -80,6 +80,9 @@ pub struct Model {
     pub lease_token: i64,
     /// Grows with every change.
     pub version: i64,
+    /// How fast it gets on and what its documents are doing.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub tally: Option<Json>,
     /// When the row was written.
     pub created_at: DateTimeUtc,
     /// When the row was last changed.

@@ -8,6 +8,7 @@ mod case;
 mod database;
 mod plan;
 mod program;
+mod progress;
 mod report;
 mod resolution;
 mod sample;
@@ -21,6 +22,7 @@ use self::{
     database::Databases,
     plan::Part,
     program::Programs,
+    progress::Progress,
     report::Report,
 };
 use crate::process::{cargo, run as run_program, stop_with_signals};
@@ -35,6 +37,8 @@ pub(crate) struct Arguments {
 enum Command {
     /// Measure the engine: overhead, workflows a second, cost by size of the batch
     Engine(Engine),
+    /// Measure subscribers: what they cost, how late they hear, what a bare server would take
+    Progress(Progress),
     /// Measure the resolver on synthetic entities
     Resolution(resolution::Resolution),
     /// Measure extraction with a model, beside the time that the model takes
@@ -86,6 +90,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let engine = match &arguments.command {
         Command::Engine(engine) => engine,
         Command::Llm(llm) => return measure_models(llm),
+        Command::Progress(progress) => return progress::run(progress),
         Command::Resolution(arguments) => return resolution::run(arguments),
     };
     let programs = Programs::build(!engine.without_durare && engine.wants(Part::B))?;

@@ -30,6 +30,11 @@ impl Programs {
         Ok(Self { release })
     }
 
+    /// The program that measures this workspace.
+    pub(super) fn bench(&self) -> Command {
+        Command::new(self.release.join("knowledge-bench"))
+    }
+
     /// Takes one measurement on an empty database.
     pub(super) fn run(&self, case: &Case, database: &str) -> Result<Sample> {
         let name = match case.program {

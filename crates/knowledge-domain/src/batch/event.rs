@@ -1,14 +1,15 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::BatchStage;
+use super::{BatchStage, Remaining};
 use crate::{
+    document::DocumentStatus,
     ids::{BatchDocumentId, BatchId, ExecutionId},
     workflow::{DocumentProgress, StageStatus, SuspendReason, WorkflowStage},
 };
 
 /// How far a batch was at the moment of an event.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Aggregate {
     /// The batch's share that is done, in `0.0..=1.0`; within a run it never goes back.
@@ -19,6 +20,77 @@ pub struct Aggregate {
     pub failed_documents: u32,
     /// Documents of the batch.
     pub total_documents: u32,
+    /// What the unsettled documents were doing when the event was committed; older events do not
+    /// say.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub documents_by_stage: Option<DocumentsByStage>,
+    /// The documents' worth of progress in a minute, once there is evidence.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub documents_per_minute: Option<f64>,
+    /// How long the rest takes, once there is evidence.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub remaining_seconds: Option<Remaining>,
+}
+
+/// What the unsettled documents of a batch are doing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DocumentsByStage {
+    /// They wait for their turn, or for another attempt.
+    pub waiting: u32,
+    /// They are cut into chunks, or about to be.
+    pub chunk: u32,
+    /// Mentions are found in them.
+    pub mentions: u32,
+    /// Their entities are typed.
+    pub entities: u32,
+    /// Their relations are found.
+    pub relations: u32,
+    /// Their graphs are put together.
+    pub assemble: u32,
+}
+
+impl DocumentsByStage {
+    /// The documents of both.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            waiting: self.waiting + other.waiting,
+            chunk: self.chunk + other.chunk,
+            mentions: self.mentions + other.mentions,
+            entities: self.entities + other.entities,
+            relations: self.relations + other.relations,
+            assemble: self.assemble + other.assemble,
+        }
+    }
+
+    /// The number of documents that a document of this status and stage counts towards; `None` when
+    /// it is settled.
+    pub fn count_of(
+        &mut self,
+        status: DocumentStatus,
+        stage: Option<WorkflowStage>,
+    ) -> Option<&mut u32> {
+        match (status, stage) {
+            (DocumentStatus::Queued | DocumentStatus::Retry, _) => Some(&mut self.waiting),
+            (DocumentStatus::Processing, None | Some(WorkflowStage::Chunk)) => {
+                Some(&mut self.chunk)
+            }
+            (DocumentStatus::Processing, Some(WorkflowStage::Mentions)) => Some(&mut self.mentions),
+            (DocumentStatus::Processing, Some(WorkflowStage::Entities)) => Some(&mut self.entities),
+            (DocumentStatus::Processing, Some(WorkflowStage::Relations)) => {
+                Some(&mut self.relations)
+            }
+            (DocumentStatus::Processing, Some(WorkflowStage::Assemble)) => Some(&mut self.assemble),
+            (
+                DocumentStatus::Completed
+                | DocumentStatus::Failed
+                | DocumentStatus::Abandoned
+                | DocumentStatus::Skipped,
+                _,
+            ) => None,
+        }
+    }
 }
 
 /// How far one document is within a stage.
@@ -302,6 +374,17 @@ mod tests {
                     completed_documents: 1,
                     failed_documents: 2,
                     total_documents: 8,
+                    documents_by_stage: Some(DocumentsByStage {
+                        waiting: 3,
+                        mentions: 2,
+                        ..DocumentsByStage::default()
+                    }),
+                    documents_per_minute: None,
+                    remaining_seconds: Some(Remaining {
+                        low: 1.0,
+                        likely: 1.5,
+                        high: 2.0,
+                    }),
                 },
                 kind,
             };

@@ -3,6 +3,7 @@
 mod config;
 mod diagram;
 mod event;
+mod pace;
 mod progress;
 mod state;
 
@@ -10,7 +11,8 @@ pub use config::{
     BatchConfig, BatchOptions, ExtractionStrategy, Extractor, FailurePolicy, MAX_CONCURRENCY,
 };
 pub use diagram::state_diagram;
-pub use event::{Aggregate, BatchEvent, BatchEventKind, StageReport};
+pub use event::{Aggregate, BatchEvent, BatchEventKind, DocumentsByStage, StageReport};
+pub use pace::{Pace, Remaining, Rest};
 pub use progress::batch_progress;
 pub use state::{
     BatchFailure, BatchStage, BatchState, BatchTotals, BatchTrigger, InvalidTransition, Transition,

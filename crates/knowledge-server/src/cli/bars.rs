@@ -2,12 +2,13 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Write as _,
     io::{IsTerminal, stderr},
 };
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use knowledge_domain::{
-    batch::{BatchEvent, BatchEventKind},
+    batch::{Aggregate, BatchEvent, BatchEventKind},
     ids::{BatchDocumentId, BatchId},
 };
 
@@ -73,8 +74,11 @@ impl Bars {
         let aggregate = &event.aggregate;
         self.batch.set_position(steps(aggregate.progress));
         self.batch.set_message(format!(
-            "{}/{} documents, {} failed",
-            aggregate.completed_documents, aggregate.total_documents, aggregate.failed_documents
+            "{}/{} documents, {} failed{}",
+            aggregate.completed_documents,
+            aggregate.total_documents,
+            aggregate.failed_documents,
+            estimate(aggregate)
         ));
         match &event.kind {
             BatchEventKind::DocumentStarted {
@@ -132,6 +136,35 @@ impl Bars {
     }
 }
 
+/// Throughput and the time that is left, once there is evidence for them.
+fn estimate(aggregate: &Aggregate) -> String {
+    let mut text = String::new();
+    if let Some(rate) = aggregate.documents_per_minute {
+        // Writing to a string cannot fail.
+        let _ = write!(text, ", {rate:.0} a minute");
+    }
+    if let Some(left) = aggregate.remaining_seconds {
+        let (low, high) = (span(left.low), span(left.high));
+        let _ = if low == high {
+            write!(text, ", {low} left")
+        } else {
+            write!(text, ", {low} to {high} left")
+        };
+    }
+    text
+}
+
+/// Seconds as people say them: `40 s`, `3 min`, `2 h`.
+fn span(seconds: f64) -> String {
+    if seconds < 90.0 {
+        format!("{:.0} s", (seconds / 5.0).ceil() * 5.0)
+    } else if seconds < 5_400.0 {
+        format!("{:.0} min", seconds / 60.0)
+    } else {
+        format!("{:.0} h", seconds / 3_600.0)
+    }
+}
+
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
@@ -181,10 +214,68 @@ fn line(event: &BatchEvent) -> Option<String> {
         BatchEventKind::BatchCancelled {} => "cancelled".to_owned(),
         BatchEventKind::DocumentStarted { .. } | BatchEventKind::StageProgress(_) => return None,
     };
+    let estimate = match &event.kind {
+        BatchEventKind::DocumentCompleted { .. } => estimate(aggregate),
+        _ => String::new(),
+    };
     Some(format!(
-        "[{:3.0}%] {}/{} {what}",
+        "[{:3.0}%] {}/{} {what}{estimate}",
         aggregate.progress * 100.0,
         aggregate.completed_documents,
         aggregate.total_documents
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use knowledge_domain::batch::Remaining;
+
+    use super::*;
+
+    #[test]
+    fn stalls_are_lines_that_say_until_when() {
+        use knowledge_domain::workflow::SuspendReason;
+        let document_id = BatchDocumentId::from_uuid(uuid::Uuid::from_u128(7));
+        let shown = |kind| {
+            line(&BatchEvent {
+                batch_id: BatchId::from_uuid(uuid::Uuid::from_u128(1)),
+                sequence: 1,
+                timestamp: chrono::DateTime::UNIX_EPOCH,
+                aggregate: Aggregate::default(),
+                kind,
+            })
+            .unwrap_or_default()
+        };
+        let suspended = |until| BatchEventKind::DocumentSuspended {
+            document_id,
+            reason: SuspendReason::OverBudget,
+            message: "the budget is spent".to_owned(),
+            until,
+        };
+        let told = shown(suspended(Some(chrono::DateTime::UNIX_EPOCH)));
+        assert!(told.contains("waits until 1970-01-01"), "{told}");
+        assert!(told.ends_with("the budget is spent"), "{told}");
+        assert!(!shown(suspended(None)).contains("until"));
+        let resumed = shown(BatchEventKind::DocumentResumed { document_id });
+        assert!(resumed.contains(&document_id.to_string()), "{resumed}");
+    }
+
+    #[test]
+    fn estimates_are_said_as_far_as_they_are_known() {
+        let mut aggregate = Aggregate::default();
+        assert_eq!(estimate(&aggregate), "");
+        aggregate.documents_per_minute = Some(41.7);
+        aggregate.remaining_seconds = Some(Remaining {
+            low: 31.0,
+            likely: 60.0,
+            high: 200.0,
+        });
+        assert_eq!(estimate(&aggregate), ", 42 a minute, 35 s to 3 min left");
+        aggregate.remaining_seconds = Some(Remaining {
+            low: 7_300.0,
+            likely: 7_400.0,
+            high: 7_500.0,
+        });
+        assert_eq!(estimate(&aggregate), ", 42 a minute, 2 h left");
+    }
 }

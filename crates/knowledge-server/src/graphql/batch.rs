@@ -1,5 +1,7 @@
 //! `Batch`.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, Object, Result};
 use chrono::{DateTime, Utc};
 use knowledge_domain::ids::{BatchId, EntityId, RelationId};
@@ -11,6 +13,8 @@ use super::{
         BatchStage, DocumentStatus, ExtractionStrategy, Extractor, FailurePolicy, WorkflowMode,
     },
     error::internal,
+    estimate::{DocumentsByStage, Remaining},
+    loaders::{DocumentsOf, EntitiesOf, RelationsOf},
     models::{MissingUnit, ModelUsage, Rejections, UncertainCall},
     page::{
         BatchDocumentConnection, EntityConnection, RelationConnection, cost, request, wanted_text,
@@ -128,6 +132,23 @@ impl Batch {
         Ok(found.map_err(|error| internal(&error))?.into())
     }
 
+    /// What its unsettled documents are doing.
+    async fn documents_by_stage(&self) -> Option<DocumentsByStage> {
+        self.0.documents_by_stage.map(Into::into)
+    }
+
+    /// The documents' worth of progress in a minute; `null` before there is evidence, and when no
+    /// document is worked on.
+    async fn documents_per_minute(&self) -> Option<f64> {
+        self.0.documents_per_minute
+    }
+
+    /// How long its documents take from the last event on; `null` before there is evidence, and
+    /// when no document is worked on.
+    async fn remaining_seconds(&self) -> Option<Remaining> {
+        self.0.remaining_seconds.map(Into::into)
+    }
+
     /// Tokens of model calls.
     async fn tokens_used(&self) -> Long {
         self.0.tokens_used.into()
@@ -212,11 +233,14 @@ impl Batch {
         #[graphql(desc = "Only those that fare so.")] status: Option<DocumentStatus>,
     ) -> Result<BatchDocumentConnection> {
         let wanted: PageRequest<u32> = request(first, after.as_deref())?;
-        let page = Viewer::of(ctx)?
-            .reads
-            .document_page(self.0.id, status.map(Into::into), wanted)
-            .await
-            .map_err(|error| internal(&error))?;
+        let key = DocumentsOf {
+            batch: self.0.id,
+            status: status.map(Into::into),
+            page: wanted,
+        };
+        let page = Viewer::of(ctx)?.loaders.load_one(key).await;
+        let page = page.map_err(|error| internal(&error))?;
+        let page = page.map(Arc::unwrap_or_clone).unwrap_or_default();
         let page = page.map(|document| (document.position, BatchDocument::from(document)));
         Ok(BatchDocumentConnection::new(&wanted, page))
     }
@@ -248,14 +272,17 @@ impl Batch {
     ) -> Result<RelationConnection> {
         let wanted: PageRequest<RelationId> = request(first, after.as_deref())?;
         let predicate = wanted_text("predicate", predicate)?;
-        let reads = &Viewer::of(ctx)?.reads;
-        let page = reads
-            .relation_page(self.0.id, predicate.as_deref(), wanted)
-            .await
-            .map_err(|error| internal(&error))?;
-        let keys: Vec<_> = page.items.iter().map(|(_, key)| key.clone()).collect();
-        let mut found = reads
-            .relations(&keys)
+        let loaders = &Viewer::of(ctx)?.loaders;
+        let key = RelationsOf {
+            batch: self.0.id,
+            predicate,
+            page: wanted,
+        };
+        let page = loaders.load_one(key).await;
+        let page = page.map_err(|error| internal(&error))?.unwrap_or_default();
+        let keys = page.items.iter().map(|(_, key)| key.clone());
+        let mut found = loaders
+            .load_many(keys)
             .await
             .map_err(|error| internal(&error))?;
         let items = page
@@ -290,11 +317,18 @@ pub(super) async fn entities(
     wanted: PageRequest<EntityId>,
 ) -> Result<EntityConnection> {
     let viewer = Viewer::of(ctx)?;
-    let page = viewer
-        .reads
-        .entity_page(batch, filter, wanted)
-        .await
-        .map_err(|error| internal(&error))?;
+    let page = if let Some(batch) = batch {
+        let key = EntitiesOf {
+            batch,
+            filter: filter.clone(),
+            page: wanted,
+        };
+        let page = viewer.loaders.load_one(key).await;
+        page.map_err(|error| internal(&error))?.unwrap_or_default()
+    } else {
+        let page = viewer.reads.entity_page(None, filter, wanted).await;
+        page.map_err(|error| internal(&error))?
+    };
     let mut found = viewer
         .loaders
         .load_many(page.items.iter().copied())

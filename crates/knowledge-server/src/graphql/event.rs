@@ -6,6 +6,7 @@ use knowledge_domain::batch::{self, BatchEventKind, StageReport};
 
 use super::{
     enums::{BatchStage, StageStatus, SuspendReason, WorkflowStage},
+    estimate::{DocumentsByStage, Remaining},
     scalar::{Long, int},
 };
 
@@ -19,6 +20,9 @@ struct Head {
     completed_documents: i32,
     failed_documents: i32,
     total_documents: i32,
+    documents_by_stage: Option<DocumentsByStage>,
+    documents_per_minute: Option<f64>,
+    remaining_seconds: Option<Remaining>,
 }
 
 macro_rules! events {
@@ -44,6 +48,12 @@ macro_rules! events {
                 failed_documents: i32,
                 /// Documents of the batch.
                 total_documents: i32,
+                /// What the unsettled documents were doing when the event was committed.
+                documents_by_stage: Option<DocumentsByStage>,
+                /// The documents' worth of progress in a minute; `null` before there is evidence.
+                documents_per_minute: Option<f64>,
+                /// How long the documents still take; `null` before there is evidence.
+                remaining_seconds: Option<Remaining>,
                 $($(#[$field_doc])* $field: $type,)*
             }
 
@@ -58,6 +68,9 @@ macro_rules! events {
                         completed_documents: head.completed_documents,
                         failed_documents: head.failed_documents,
                         total_documents: head.total_documents,
+                        documents_by_stage: head.documents_by_stage,
+                        documents_per_minute: head.documents_per_minute,
+                        remaining_seconds: head.remaining_seconds,
                         $($field,)*
                     }
                 }
@@ -73,7 +86,10 @@ macro_rules! events {
             field(name = "progress", ty = "&f64", desc = "The batch's share that was done, from 0 to 1."),
             field(name = "completed_documents", ty = "&i32", desc = "Documents whose graph was stored."),
             field(name = "failed_documents", ty = "&i32", desc = "Documents that had failed."),
-            field(name = "total_documents", ty = "&i32", desc = "Documents of the batch.")
+            field(name = "total_documents", ty = "&i32", desc = "Documents of the batch."),
+            field(name = "documents_by_stage", ty = "&Option<DocumentsByStage>", desc = "What the unsettled documents were doing when the event was committed."),
+            field(name = "documents_per_minute", ty = "&Option<f64>", desc = "The documents' worth of progress in a minute; `null` before there is evidence."),
+            field(name = "remaining_seconds", ty = "&Option<Remaining>", desc = "How long the documents still take; `null` before there is evidence.")
         )]
         pub(crate) enum BatchEvent {
             $($name($name),)+
@@ -197,6 +213,9 @@ impl From<&batch::BatchEvent> for Head {
             completed_documents: int(event.aggregate.completed_documents),
             failed_documents: int(event.aggregate.failed_documents),
             total_documents: int(event.aggregate.total_documents),
+            documents_by_stage: event.aggregate.documents_by_stage.map(Into::into),
+            documents_per_minute: event.aggregate.documents_per_minute,
+            remaining_seconds: event.aggregate.remaining_seconds.map(Into::into),
         }
     }
 }

@@ -3,15 +3,45 @@
 use std::{collections::HashMap, hash::Hash, sync::Arc};
 
 use async_graphql::dataloader::Loader;
-use knowledge_domain::ids::{BatchId, EntityId, ExecutionId, ExtractionId, RelationId};
+use knowledge_domain::{
+    document::DocumentStatus,
+    ids::{BatchId, EntityId, ExecutionId, ExtractionId, RelationId},
+};
 
 use crate::store::{
     StoreError,
-    read::{ActivityView, DocumentView, EntityView, EvidenceView, ExecutionView, Reads},
+    read::{
+        ActivityView, DocumentView, EntityFilter, EntityView, EvidenceView, ExecutionView, Page,
+        PageRequest, Reads, RelationKey, RelationView,
+    },
 };
 
 pub(super) struct Loaders {
     reads: Reads,
+}
+
+/// A page of a batch's documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct DocumentsOf {
+    pub(super) batch: BatchId,
+    pub(super) status: Option<DocumentStatus>,
+    pub(super) page: PageRequest<u32>,
+}
+
+/// A page of the entities that a batch's documents talk about.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct EntitiesOf {
+    pub(super) batch: BatchId,
+    pub(super) filter: EntityFilter,
+    pub(super) page: PageRequest<EntityId>,
+}
+
+/// A page of the relations that a batch's documents state.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct RelationsOf {
+    pub(super) batch: BatchId,
+    pub(super) predicate: Option<String>,
+    pub(super) page: PageRequest<RelationId>,
 }
 
 /// The activities of an execution.
@@ -40,6 +70,87 @@ impl Loaders {
 }
 
 type Loaded<K, V> = Result<HashMap<K, V>, Arc<StoreError>>;
+
+impl Loader<DocumentsOf> for Loaders {
+    type Value = Arc<Page<DocumentView>>;
+    type Error = Arc<StoreError>;
+
+    async fn load(&self, keys: &[DocumentsOf]) -> Loaded<DocumentsOf, Arc<Page<DocumentView>>> {
+        let mut found = HashMap::with_capacity(keys.len());
+        for ((status, page), batches) in batches_by(keys, |key| (key.batch, (key.status, key.page)))
+        {
+            let pages = self.reads.document_pages(&batches, status, page).await?;
+            found.extend(pages.into_iter().map(|(batch, rows)| {
+                let key = DocumentsOf {
+                    batch,
+                    status,
+                    page,
+                };
+                (key, Arc::new(rows))
+            }));
+        }
+        Ok(found)
+    }
+}
+
+impl Loader<EntitiesOf> for Loaders {
+    type Value = Page<EntityId>;
+    type Error = Arc<StoreError>;
+
+    async fn load(&self, keys: &[EntitiesOf]) -> Loaded<EntitiesOf, Page<EntityId>> {
+        let mut found = HashMap::with_capacity(keys.len());
+        let rest = |key: &EntitiesOf| (key.batch, (key.filter.clone(), key.page));
+        for ((filter, page), batches) in batches_by(keys, rest) {
+            let pages = self.reads.entity_pages(&batches, &filter, page).await?;
+            found.extend(pages.into_iter().map(|(batch, rows)| {
+                let filter = filter.clone();
+                let key = EntitiesOf {
+                    batch,
+                    filter,
+                    page,
+                };
+                (key, rows)
+            }));
+        }
+        Ok(found)
+    }
+}
+
+impl Loader<RelationsOf> for Loaders {
+    type Value = Page<(RelationId, RelationKey)>;
+    type Error = Arc<StoreError>;
+
+    async fn load(
+        &self,
+        keys: &[RelationsOf],
+    ) -> Loaded<RelationsOf, Page<(RelationId, RelationKey)>> {
+        let mut found = HashMap::with_capacity(keys.len());
+        let rest = |key: &RelationsOf| (key.batch, (key.predicate.clone(), key.page));
+        for ((predicate, page), batches) in batches_by(keys, rest) {
+            let reads = &self.reads;
+            let pages = reads.relation_pages(&batches, predicate.as_deref(), page);
+            found.extend(pages.await?.into_iter().map(|(batch, rows)| {
+                let predicate = predicate.clone();
+                let key = RelationsOf {
+                    batch,
+                    predicate,
+                    page,
+                };
+                (key, rows)
+            }));
+        }
+        Ok(found)
+    }
+}
+
+impl Loader<RelationKey> for Loaders {
+    type Value = RelationView;
+    type Error = Arc<StoreError>;
+
+    async fn load(&self, keys: &[RelationKey]) -> Loaded<RelationKey, RelationView> {
+        Ok(self.reads.relations(keys).await?)
+    }
+}
 
 impl Loader<ExecutionId> for Loaders {
     type Value = ExecutionView;
@@ -141,6 +252,18 @@ impl Loaders {
         }
         Ok(places)
     }
+}
+
+/// Batches that are asked for the same page.
+fn batches_by<K, P: Eq + Hash>(
+    keys: &[K],
+    split: impl Fn(&K) -> (BatchId, P),
+) -> HashMap<P, Vec<BatchId>> {
+    let mut groups: HashMap<P, Vec<BatchId>> = HashMap::new();
+    for (batch, page) in keys.iter().map(split) {
+        groups.entry(page).or_default().push(batch);
+    }
+    groups
 }
 
 fn by_key<K: Eq + Hash, V>(

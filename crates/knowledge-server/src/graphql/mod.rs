@@ -8,6 +8,7 @@ mod document;
 mod entity;
 mod enums;
 mod error;
+mod estimate;
 mod event;
 mod execution;
 mod guard;

@@ -17,5 +17,9 @@ pub(super) fn response(
 ) -> Response {
     let next = |result| future::ready(Frame::json(None, "next", &Rendered::new(&result)));
     let complete = stream::iter([Frame::empty("complete")]);
-    sse::response(state, results.filter_map(next).chain(complete))
+    sse::response(
+        state,
+        "graphql-sse",
+        results.filter_map(next).chain(complete),
+    )
 }

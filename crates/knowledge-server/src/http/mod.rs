@@ -8,6 +8,7 @@ mod graphql;
 mod graphql_sse;
 mod graphql_ws;
 mod health;
+mod metrics;
 mod negotiation;
 mod pages;
 mod problem;
@@ -113,6 +114,7 @@ pub fn router(state: AppState) -> Router {
         )
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::show))
         .route("/", get(pages::index))
         .route("/graphiql", get(pages::graphiql))
         .route("/assets/{*path}", get(pages::asset))
@@ -123,6 +125,7 @@ pub fn router(state: AppState) -> Router {
             refuse_large_bodies,
         ))
         .layer(middleware::from_fn(survive))
+        .layer(middleware::from_fn(metrics::count))
         .layer(middleware::map_response(harden))
         .with_state(state)
 }

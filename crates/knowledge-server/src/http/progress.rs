@@ -54,6 +54,7 @@ pub(super) async fn batch(
     let events = batch_events(&state.store, &state.hub, organization, id, after);
     Ok(sse::response(
         &state,
+        "sse",
         shown(state.limits.retry, events, batch_event),
     ))
 }
@@ -81,6 +82,7 @@ pub(super) async fn workflow(
     if !head.ended {
         return Ok(sse::response(
             &state,
+            "sse",
             shown(state.limits.retry, events, workflow_event),
         ));
     }
@@ -91,6 +93,7 @@ pub(super) async fn workflow(
     let events = stream::iter([first]).chain(events);
     Ok(sse::response(
         &state,
+        "sse",
         shown(state.limits.retry, events, workflow_event),
     ))
 }

@@ -14,6 +14,8 @@ use hyper_util::{
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
+use crate::metrics::CONNECTIONS;
+
 /// What a connection holds at most of what it could not send, and the longest head of a request,
 /// in bytes.
 const BUFFER: usize = 64 * 1024;
@@ -68,7 +70,9 @@ fn begin(
     let service = TowerToHyperService::new(router);
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     let connection = connections.watch(connection.into_owned());
+    let open = CONNECTIONS.hold();
     tokio::spawn(async move {
+        let _open = open;
         if let Err(error) = connection.await {
             // A client that goes away in the middle is no event.
             tracing::debug!("a connection broke: {error}");

@@ -13,7 +13,10 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use super::AppState;
-use crate::progress::SharedEvent;
+use crate::{
+    metrics::{DELIVERED, STREAMS},
+    progress::SharedEvent,
+};
 
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
@@ -60,8 +63,14 @@ impl Frame {
 /// when the server is told to stop.
 pub(super) fn response(
     state: &AppState,
+    protocol: &'static str,
     events: impl Stream<Item = Frame> + Send + 'static,
 ) -> Response {
+    let open = STREAMS.hold(protocol);
+    let events = events.inspect(move |_| {
+        let _held = &open;
+        DELIVERED.add(&[protocol]);
+    });
     let events = events.take_until(state.shutdown.clone().cancelled_owned());
     let body = with_heartbeats(events.boxed(), state.limits.heartbeat);
     let headers = [

@@ -112,3 +112,37 @@ async fn a_panic_is_a_problem() {
         .layer(axum::middleware::from_fn(super::survive));
     assert_problem(get(&app, "/").await, StatusCode::INTERNAL_SERVER_ERROR).await;
 }
+
+#[tokio::test]
+async fn operators_read_what_there_is_and_what_happens() {
+    use knowledge_domain::batch::BatchStage;
+    let fixture = Fixture::new().await;
+    let batch = fixture.batch(1, BatchStage::Chunking).await;
+    fixture.batch(2, BatchStage::Failed).await;
+    let app = app(&fixture);
+    let watched = get(&app, &format!("/api/knowledge/extraction/progress/{batch}")).await;
+    assert_eq!(get(&app, "/readyz").await.status(), StatusCode::OK);
+    let response = get(&app, "/metrics").await;
+    assert!(header_of(&response, header::CONTENT_TYPE).starts_with("text/plain"));
+    let metrics = text(response).await;
+    drop(watched);
+    for line in [
+        "knowledge_batches{stage=\"Chunking\"} 1",
+        "knowledge_batches{stage=\"Failed\"} 1",
+        "knowledge_streams{protocol=\"sse\"} ",
+        "knowledge_http_requests_total{method=\"GET\",path=\"/readyz\",status=\"200\"} ",
+        "knowledge_http_request_seconds_count ",
+        "knowledge_database_up{kind=",
+        "process_resident_memory_bytes ",
+    ] {
+        assert!(
+            metrics.contains(&format!("\n{line}")),
+            "{line} in {metrics}"
+        );
+    }
+    assert!(!metrics.contains(&batch.to_string()), "ids are no labels");
+    for line in metrics.lines().filter(|line| !line.starts_with('#')) {
+        let value = line.rsplit_once(' ').map(|(_, value)| value.parse::<f64>());
+        assert!(matches!(value, Some(Ok(_))), "{line}");
+    }
+}

@@ -22,6 +22,7 @@ use super::{
     patience::patiently,
 };
 use crate::{
+    metrics::{FEED_READS, FEEDS, Held},
     store::{StoreError, read::Reads},
     text::chain,
 };
@@ -61,6 +62,7 @@ pub(super) struct Feed {
     window: Mutex<VecDeque<Arc<SharedEvent>>>,
     mark: watch::Sender<Mark>,
     reader: OnceLock<AbortHandle>,
+    _counted: Held,
 }
 
 impl Feed {
@@ -75,6 +77,7 @@ impl Feed {
                 state: FeedState::Open,
             }),
             reader: OnceLock::new(),
+            _counted: FEEDS.hold(),
         });
         let reader = Reader {
             feed: Arc::downgrade(&feed),
@@ -235,6 +238,7 @@ impl Reader {
     }
 
     async fn page(&self) -> Result<Vec<BatchEvent>, StoreError> {
+        FEED_READS.add(1);
         patiently(|| self.reads.events_after(self.batch, self.after, PAGE)).await
     }
 

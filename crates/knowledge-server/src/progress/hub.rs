@@ -14,7 +14,7 @@ use knowledge_domain::ids::{BatchId, OrganizationId};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, watch};
 
 use super::feed::Feed;
-use crate::store::read::Reads;
+use crate::{metrics::LISTENING, store::read::Reads};
 
 /// How long a feed waits for a wake-up before it looks for itself, where another process that
 /// shares the database may have nobody to wake here.
@@ -97,6 +97,7 @@ impl EventHub {
     /// Whether every server's commits are told here from now on.
     pub fn set_told(&self, told: bool) {
         self.shared.told.store(told, Ordering::Relaxed);
+        LISTENING.set(told.into());
     }
 
     /// How long to wait for a wake-up before looking.

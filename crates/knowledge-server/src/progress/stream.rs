@@ -17,9 +17,12 @@ use super::{
     feed::{Feed, FeedState, Mark},
     patience::patiently,
 };
-use crate::store::{
-    Store, StoreError,
-    read::{Reads, WorkflowHead},
+use crate::{
+    metrics::CATCH_UP_READS,
+    store::{
+        Store, StoreError,
+        read::{Reads, WorkflowHead},
+    },
 };
 
 /// Events that a stream takes at a time.
@@ -204,6 +207,7 @@ impl Tail {
     /// the engine's connections.
     async fn read_page(&mut self, mark: Mark) -> Result<(), StoreError> {
         let turn = self.hub.catch_up().await;
+        CATCH_UP_READS.add(1);
         let page = patiently(|| self.log.page(self.after)).await?;
         drop(turn);
         let whole = page.len() < PAGE;

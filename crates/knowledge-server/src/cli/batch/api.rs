@@ -19,7 +19,9 @@ const PAGE: u32 = 100;
 const BATCH: &str = "fragment B on Batch {
     id stage failurePolicy concurrency mode extractor progress totalDocuments completedDocuments
     failedDocuments skippedDocuments entityCount relationCount tokensUsed error createdAt startedAt
-    completedAt
+    completedAt documentsPerMinute
+    documentsByStage { waiting chunk mentions entities relations assemble }
+    remainingSeconds { low likely high }
 }";
 
 /// What steering a batch answers.

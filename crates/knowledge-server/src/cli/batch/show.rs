@@ -61,6 +61,16 @@ pub(super) fn details(batch: &Value) -> String {
             count(batch, "relationCount")
         ),
     );
+    if let Some(doing) = doing(batch) {
+        line("now", doing);
+    }
+    if let Some(rate) = batch["documentsPerMinute"].as_f64() {
+        line("pace", format!("{rate:.1} documents a minute"));
+    }
+    let left = &batch["remainingSeconds"];
+    if let (Some(low), Some(high)) = (left["low"].as_f64(), left["high"].as_f64()) {
+        line("left", format!("{low:.0} s to {high:.0} s"));
+    }
     line("created", text(batch, "createdAt").to_owned());
     for (name, field) in [
         ("started", "startedAt"),
@@ -72,6 +82,17 @@ pub(super) fn details(batch: &Value) -> String {
         }
     }
     lines
+}
+
+/// What the unsettled documents are doing; nothing when all are settled.
+fn doing(batch: &Value) -> Option<String> {
+    let counts = batch["documentsByStage"].as_object()?;
+    let parts: Vec<_> = counts
+        .iter()
+        .filter(|(_, count)| count.as_u64().unwrap_or_default() > 0)
+        .map(|(name, count)| format!("{count} in {name}").replace("in waiting", "waiting"))
+        .collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 fn documents(batch: &Value) -> String {
@@ -96,7 +117,9 @@ mod tests {
             "id": "batch_1", "stage": "FAILED", "progress": 0.25, "totalDocuments": 4,
             "completedDocuments": 1, "failedDocuments": 2, "skippedDocuments": 1,
             "entityCount": 7, "relationCount": 5, "createdAt": "2026-11-20T08:00:00Z",
-            "startedAt": null, "error": "why",
+            "startedAt": null, "error": "why", "documentsPerMinute": 12.34,
+            "documentsByStage": { "waiting": 3, "chunk": 0, "mentions": 2 },
+            "remainingSeconds": { "low": 10.0, "likely": 12.0, "high": 20.0 },
         });
         insta::assert_snapshot!(format!(
             "{}\n{}\n{}",

@@ -385,6 +385,60 @@ async fn a_list_costs_statements_by_its_depth_not_by_its_length() {
     );
 }
 
+/// Statements that it takes to read so many batches with everything in them.
+async fn statements_for_batches(batches: u128) -> usize {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    let mut fixture = Fixture::new().await;
+    for number in 1..=batches {
+        let batch = fixture.batch(number, BatchStage::Completed).await;
+        for position in 0..2 {
+            let text = format!("text {number}.{position}");
+            let place = fixture.document(batch, position, &text).await;
+            let subject = fixture.entity(place, 0, "Ada", "Person").await;
+            let object = fixture.entity(place, 1, "London", "Place").await;
+            fixture
+                .relation(place, 0, (subject, "bornIn"), Ok(object))
+                .await;
+        }
+    }
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    fixture.store.on_read(move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+    });
+    let query = "{ batches(first: 20) { nodes { documents(first: 1) { \
+                 nodes { name } pageInfo { hasNextPage } } \
+                 entities(first: 3) { nodes { name } pageInfo { hasNextPage } } \
+                 relations(first: 2) { nodes { predicate subject { name } } } } } }";
+    let answer = data(&fixture.api(), query).await;
+    let nodes = answer["batches"]["nodes"].as_array().unwrap();
+    assert_eq!(nodes.len(), usize::try_from(batches).unwrap());
+    for batch in nodes {
+        let documents = &batch["documents"];
+        assert_eq!(documents["nodes"][0]["name"], "document 0");
+        assert_eq!(documents["pageInfo"]["hasNextPage"], true);
+        assert_eq!(batch["entities"]["nodes"].as_array().unwrap().len(), 3);
+        assert_eq!(batch["entities"]["pageInfo"]["hasNextPage"], true);
+        assert_eq!(batch["relations"]["nodes"].as_array().unwrap().len(), 2);
+    }
+    count.load(Ordering::Relaxed)
+}
+
+#[tokio::test]
+async fn pages_within_a_list_cost_statements_by_its_depth_not_by_its_length() {
+    let few = statements_for_batches(2).await;
+    assert!(few > 0, "nothing was counted");
+    let many = statements_for_batches(20).await;
+    assert!(
+        many <= few + 4,
+        "{many} statements for 20 batches, {few} for 2"
+    );
+}
+
 #[tokio::test]
 async fn greedy_documents_are_refused() {
     let fixture = Fixture::new().await;
@@ -399,10 +453,18 @@ async fn greedy_documents_are_refused() {
 async fn what_takes_too_long_is_given_up() {
     let fixture = Fixture::new().await;
     fixture.batch(1, BatchStage::Completed).await;
-    let api = fixture.api().with_timeout(std::time::Duration::ZERO);
     let query = "{ batches { nodes { id } } }";
-    assert_eq!(code(&api, query).await, "TIMEOUT");
     data(&fixture.api(), query).await;
+    // Every connection that reads is taken.
+    let connections = if fixture.store.can_notify() { 16 } else { 4 };
+    let mut taken = Vec::new();
+    for _ in 0..connections {
+        taken.push(fixture.store.snapshot().await.unwrap());
+    }
+    let api = fixture
+        .api()
+        .with_timeout(std::time::Duration::from_millis(50));
+    assert_eq!(code(&api, query).await, "TIMEOUT");
 }
 
 #[tokio::test]

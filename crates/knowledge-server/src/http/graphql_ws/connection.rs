@@ -18,10 +18,14 @@ use crate::{
         AppState,
         graphql::{Parameters, Rendered},
     },
+    metrics::{DELIVERED, Held, STREAMS},
 };
 
 /// Operations of one connection at a time.
 pub(in crate::http) const MAX_OPERATIONS: usize = 100;
+
+/// What numbers call it.
+const PROTOCOL: &str = "websocket";
 
 /// A client that does not take a message for so long is gone.
 const SEND_TIMEOUT: Duration = Duration::from_mins(3);
@@ -50,6 +54,7 @@ enum Outcome {
 struct Running {
     handle: AbortHandle,
     subscribes: bool,
+    _counted: Held,
 }
 
 pub(super) struct Connection<'a> {
@@ -180,7 +185,14 @@ impl<'a> Connection<'a> {
             .catch_unwind()
             .map(|outcome| outcome.unwrap_or(Outcome::Panicked));
         let (results, handle) = stream::abortable(results.chain(done));
-        self.operations.insert(id, Running { handle, subscribes });
+        self.operations.insert(
+            id,
+            Running {
+                handle,
+                subscribes,
+                _counted: STREAMS.hold(PROTOCOL),
+            },
+        );
         self.results.push(Box::pin(results));
     }
 
@@ -201,6 +213,7 @@ impl<'a> Connection<'a> {
                     self.forget(&id);
                     return self.refuse(&id, *response).await;
                 }
+                DELIVERED.add(&[PROTOCOL]);
                 let payload = Rendered::new(&response);
                 self.send(&ServerMessage::Next { id: &id, payload }).await
             }

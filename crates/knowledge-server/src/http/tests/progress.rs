@@ -10,7 +10,7 @@ use futures::StreamExt;
 use knowledge_domain::{
     batch::{BatchEventKind, BatchStage, StageReport},
     ids::BatchId,
-    workflow::{DocumentProgress, StageStatus, WorkflowStage},
+    workflow::{DocumentProgress, StageStatus, SuspendReason, WorkflowStage},
 };
 use serde_json::{Value, json};
 
@@ -246,4 +246,54 @@ async fn a_server_that_stops_lets_its_watchers_go() {
     assert_eq!(body.expect("the stream does not end"), "");
     let ready = get(&app, "/readyz").await;
     assert_problem(ready, StatusCode::SERVICE_UNAVAILABLE).await;
+}
+
+#[tokio::test]
+async fn stalls_are_told_with_their_reason_and_expected_time() {
+    let fixture = Fixture::new().await;
+    let batch = fixture.batch(1, BatchStage::Cancelled).await;
+    let place = fixture.document(batch, 0, "one").await;
+    let suspended = BatchEventKind::DocumentSuspended {
+        document_id: place.document,
+        reason: SuspendReason::BreakerOpen,
+        message: "the provider does not answer".to_owned(),
+        until: Some(chrono::DateTime::UNIX_EPOCH),
+    };
+    let resumed = BatchEventKind::DocumentResumed {
+        document_id: place.document,
+    };
+    fixture.event(batch, 1, suspended).await;
+    fixture.event(batch, 2, resumed).await;
+    fixture
+        .event(batch, 3, BatchEventKind::BatchCancelled {})
+        .await;
+    let app = app(&fixture);
+
+    let plain = events(&text(get(&app, &format!("{BATCHES}/{batch}")).await).await);
+    assert_eq!(plain[0].1, "DocumentSuspended");
+    assert_eq!(plain[0].2["message"], "the provider does not answer");
+    assert_eq!(plain[0].2["until"], "1970-01-01T00:00:00Z");
+    assert!(plain[0].2["reason"].is_string());
+    assert_eq!(plain[1].1, "DocumentResumed");
+    assert_eq!(plain[1].2["documentId"], place.document.to_string());
+
+    let query = format!(
+        "subscription {{ batchProgress(batchId: \"{batch}\") {{ __typename sequence \
+         ... on DocumentSuspended {{ documentId reason message until }} \
+         ... on DocumentResumed {{ documentId }} }} }}"
+    );
+    let request = Request::post("/graphql")
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::ACCEPT, "text/event-stream")
+        .body(Body::from(json!({ "query": query }).to_string()));
+    let body = text(send(&app, request.unwrap()).await).await;
+    for part in [
+        "\"__typename\":\"DocumentSuspended\"",
+        "\"reason\":\"BREAKER_OPEN\"",
+        "\"until\":\"1970-01-01T00:00:00",
+        "\"__typename\":\"DocumentResumed\"",
+        "event: complete",
+    ] {
+        assert!(body.contains(part), "{part} in {body}");
+    }
 }

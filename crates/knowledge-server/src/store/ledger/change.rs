@@ -7,10 +7,10 @@ use knowledge_domain::{
     Entropy, ErrorKind,
     batch::{
         Aggregate, BatchConfig, BatchEvent, BatchEventKind, BatchStage, BatchState, BatchTotals,
-        BatchTrigger, InvalidTransition, batch_progress,
+        BatchTrigger, DocumentsByStage, InvalidTransition, Pace, Rest, batch_progress,
     },
     ids::{BatchDocumentId, BatchId, OrganizationId},
-    workflow::WorkflowStage,
+    workflow::{PROGRESS_UNITS, WorkflowStage},
 };
 use knowledge_tables::{batch_document, batch_event, batch_execution};
 use sea_orm::{
@@ -25,10 +25,12 @@ use super::{
     lease::{Owner, register},
     proof::Proof,
     rows::{Documents, Executions, is_running},
+    tally::{self, Tally},
     turn::Queue,
     writer::{Environment, Right, Scope},
 };
 use crate::{
+    metrics::{COALESCED, EVENTS},
     progress::EventHub,
     store::{StoreError, convert, notify},
 };
@@ -105,6 +107,8 @@ pub(super) struct Remembered {
     row: batch_execution::Model,
     state: BatchState,
     config: BatchConfig,
+    pace: Pace,
+    counts: Option<DocumentsByStage>,
     documents: Documents,
     executions: Executions,
     queue: Queue,
@@ -123,6 +127,8 @@ pub(super) struct BatchChange {
     original: batch_execution::Model,
     state: BatchState,
     config: BatchConfig,
+    pace: Pace,
+    counts: Option<DocumentsByStage>,
     events: Vec<BatchEvent>,
     proof: Option<Proof>,
     /// Documents that were read.
@@ -179,6 +185,8 @@ impl BatchChange {
             row: remembered.row,
             state: remembered.state,
             config: remembered.config,
+            pace: remembered.pace,
+            counts: remembered.counts,
             events: Vec::new(),
             proof: None,
             documents: remembered.documents,
@@ -199,6 +207,8 @@ impl BatchChange {
             row: self.row,
             state: self.state,
             config: self.config,
+            pace: self.pace,
+            counts: self.counts,
             documents: self.documents,
             executions: self.executions,
             queue: self.queue,
@@ -213,6 +223,10 @@ impl BatchChange {
     ) -> Result<Self, LedgerError> {
         let state = convert::from_json("batch_execution.state_data", row.state_data.clone())?;
         let config = convert::from_json("batch_execution.config", row.config.clone())?;
+        let tally: Tally = match row.tally.clone() {
+            Some(tally) => convert::from_json("batch_execution.tally", tally)?,
+            None => Tally::default(),
+        };
         Ok(Self {
             env: Arc::clone(env),
             tx: Arc::clone(tx),
@@ -220,11 +234,13 @@ impl BatchChange {
             row,
             state,
             config,
+            pace: tally.pace,
             events: Vec::new(),
             proof: None,
             documents: Documents::default(),
             executions: Executions::default(),
             queue: Queue::default(),
+            counts: tally.documents,
             journal: JournalWrites::default(),
             at: env.clock.now(),
         })
@@ -303,7 +319,9 @@ impl BatchChange {
     pub(super) fn raise_progress(&mut self, document: &mut batch_document::Model, units: u32) {
         let units = convert::count(units);
         if units > document.progress_units {
-            self.row.progress_units += i64::from(units - document.progress_units);
+            let done = i64::from(units - document.progress_units);
+            self.row.progress_units += done;
+            self.pace.advance(done, self.at);
             document.progress_units = units;
         }
     }
@@ -325,6 +343,7 @@ impl BatchChange {
         } else if self.stage() == BatchStage::Pending {
             self.row.completed_at = None;
             self.row.error = None;
+            self.pace = Pace::default();
         }
         if let BatchState::Failed { failure, .. } = &self.state {
             self.row.error = Some(failure.error.clone());
@@ -346,6 +365,9 @@ impl BatchChange {
 
     /// Records an event with the counters as they stand; it gets its sequence when it is written.
     pub(super) fn record(&mut self, kind: BatchEventKind) {
+        if let BatchEventKind::DocumentStarted { .. } = kind {
+            self.pace.begin(self.at);
+        }
         self.events.push(BatchEvent {
             batch_id: self.batch_id(),
             sequence: 0,
@@ -380,19 +402,50 @@ impl BatchChange {
             completed_documents: totals.completed,
             failed_documents: totals.failed,
             total_documents: totals.documents,
+            documents_by_stage: None,
+            documents_per_minute: self
+                .works()
+                .then(|| self.pace.documents_per_minute())
+                .flatten(),
+            remaining_seconds: self
+                .works()
+                .then(|| self.pace.remaining(self.rest()))
+                .flatten(),
+        }
+    }
+
+    /// Whether documents are worked on, so that there is something to estimate.
+    fn works(&self) -> bool {
+        !self.stage().is_terminal() && self.stage() != BatchStage::Resolving
+    }
+
+    /// What documents are left to do.
+    fn rest(&self) -> Rest {
+        let totals = self.totals();
+        let settled = totals.completed + totals.failed + totals.skipped;
+        let whole = i64::from(totals.documents) * i64::from(PROGRESS_UNITS);
+        Rest {
+            units: whole - self.row.progress_units,
+            documents: totals.documents.saturating_sub(settled),
+            concurrency: self.config.concurrency,
         }
     }
 
     /// Writes what has changed so far. Queries that must see it come after.
     pub(super) async fn flush(&mut self) -> Result<(), LedgerError> {
         let executions = self.executions.write(&self.tx, self.at).await?;
+        self.counts = tally::after(self.counts, &self.documents.moves())?;
         let documents = self.documents.write(&self.tx, self.at).await?;
         self.journal
             .write(&self.env, &self.tx, &self.row, self.at)
             .await?;
         if executions || documents || self.row != self.original || !self.events.is_empty() {
             self.row.version += 1;
-            self.number_events();
+            self.number_events().await?;
+            self.row.tally = Some(convert::to_json(&Tally {
+                pace: self.pace,
+                documents: self.counts,
+            })?);
             write_row(&self.tx, &self.row, &self.state, self.at).await?;
             let event = write_events(&self.tx, self.entropy(), &self.row, &self.events).await?;
             self.proof = Some(Proof {
@@ -411,12 +464,26 @@ impl BatchChange {
     }
 
     /// Gives the events their sequences, without those that later ones make needless.
-    fn number_events(&mut self) {
+    async fn number_events(&mut self) -> Result<(), LedgerError> {
+        let recorded = self.events.len();
         coalesce(&mut self.events);
+        COALESCED.add(recorded - self.events.len());
+        EVENTS.add(self.events.len());
+        if self.events.is_empty() {
+            return Ok(());
+        }
+        // The documents are written, so the table has them as they are now.
+        let counts = match self.counts {
+            Some(counts) => counts,
+            None => tally::counted(&self.tx, self.row.id).await?,
+        };
+        self.counts = Some(counts);
         for event in &mut self.events {
+            event.aggregate.documents_by_stage = Some(counts);
             self.row.last_sequence += 1;
             event.sequence = u64::try_from(self.row.last_sequence).unwrap_or_default();
         }
+        Ok(())
     }
 
     /// What shows that the change was committed; `None` where it writes nothing of the batch.
@@ -473,6 +540,7 @@ async fn write_row(
         lease_owner: Set(row.lease_owner.clone()),
         lease_token: Set(row.lease_token),
         version: Set(row.version),
+        tally: Set(row.tally.clone()),
         updated_at: Set(at),
         ..Default::default()
     };

@@ -52,12 +52,7 @@ mod tests {
             batch_id: BatchId::from_uuid(Uuid::nil()),
             sequence: 0,
             timestamp: DateTime::UNIX_EPOCH,
-            aggregate: Aggregate {
-                progress: 0.0,
-                completed_documents: 0,
-                failed_documents: 0,
-                total_documents: 2,
-            },
+            aggregate: Aggregate::default(),
             kind,
         }
     }

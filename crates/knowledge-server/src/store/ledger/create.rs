@@ -18,6 +18,7 @@ use super::{
     Ledger, LedgerError, Owner,
     change::BatchChange,
     lease::register,
+    tally::Tally,
     writer::{finish, persistently},
 };
 use crate::{
@@ -175,6 +176,7 @@ impl Ledger {
             lease_owner: Some(owner.name.clone()),
             lease_token: 1,
             version: 1,
+            tally: Some(convert::to_json(&Tally::of_new(batch.documents.len()))?),
             created_at: now,
             updated_at: now,
         })

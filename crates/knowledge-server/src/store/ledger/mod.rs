@@ -23,6 +23,7 @@ mod rows;
 mod signal;
 mod steer;
 mod suspend;
+pub(in crate::store) mod tally;
 mod turn;
 mod writer;
 

@@ -38,6 +38,8 @@ pub(super) trait Kept: EntityTrait {
 pub(super) struct Rows<E: Kept> {
     known: HashMap<Uuid, E::Model>,
     changed: Vec<Uuid>,
+    /// What the changed rows were, where that is known.
+    before: HashMap<Uuid, Option<E::Model>>,
 }
 
 impl<E: Kept> Default for Rows<E> {
@@ -45,6 +47,7 @@ impl<E: Kept> Default for Rows<E> {
         Self {
             known: HashMap::new(),
             changed: Vec::new(),
+            before: HashMap::new(),
         }
     }
 }
@@ -96,10 +99,20 @@ where
         if self.known.get(&key) == Some(&row) {
             return;
         }
+        let before = self.known.insert(key, row);
         if !self.changed.contains(&key) {
             self.changed.push(key);
+            self.before.insert(key, before);
         }
-        self.known.insert(key, row);
+    }
+
+    /// Each row that is to be written, with what it was, where that is known.
+    pub(super) fn moves(&mut self) -> Vec<(Option<E::Model>, E::Model)> {
+        let before = std::mem::take(&mut self.before);
+        let moved = before.into_iter();
+        moved
+            .filter_map(|(key, before)| Some((before, self.known.get(&key)?.clone())))
+            .collect()
     }
 
     /// Forgets all rows but those that `keep` says.

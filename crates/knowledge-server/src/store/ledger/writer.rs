@@ -30,6 +30,7 @@ use super::{
 };
 use crate::{
     faults::{FailurePoint, hit},
+    metrics::{CHANGES, COMMITS},
     progress::EventHub,
     store::{Store, StoreError},
     text::chain,
@@ -389,6 +390,7 @@ async fn commit(
     memory: &mut Memory,
     group: &mut [Box<dyn Change>],
 ) -> Result<(), LedgerError> {
+    let (begun, requests) = (tokio::time::Instant::now(), group.len());
     let scopes = scopes_of(group);
     let tx = Arc::new(env.store.begin().await?);
     let mut changes = locked(env, memory, &tx, scopes).await?;
@@ -407,6 +409,8 @@ async fn commit(
     let remembered = finish(env, tx, changes.into_values().collect()).await?;
     hit(FailurePoint::GroupAfterCommit);
     memory.extend(remembered);
+    COMMITS.observe(begun.elapsed());
+    CHANGES.add(requests);
     Ok(())
 }
 

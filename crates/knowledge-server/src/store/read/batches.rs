@@ -2,16 +2,19 @@
 
 use chrono::{DateTime, Utc};
 use knowledge_domain::{
-    batch::{BatchStage, ExtractionStrategy, Extractor, FailurePolicy, batch_progress},
+    batch::{
+        BatchStage, DocumentsByStage, ExtractionStrategy, Extractor, FailurePolicy, Pace,
+        Remaining, Rest, batch_progress,
+    },
     ids::BatchId,
-    workflow::WorkflowMode,
+    workflow::{PROGRESS_UNITS, WorkflowMode},
 };
 use knowledge_tables::batch_execution::{Column, Entity, Model};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::Deserialize;
 
 use super::{Page, PageRequest, Reads, parse};
-use crate::store::{StoreError, convert};
+use crate::store::{StoreError, convert, ledger::tally::Tally};
 
 /// A batch.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,6 +61,12 @@ pub struct BatchView {
     pub last_sequence: u64,
     /// Why it failed.
     pub error: Option<String>,
+    /// What its unsettled documents are doing.
+    pub documents_by_stage: Option<DocumentsByStage>,
+    /// The documents' worth of progress in a minute, while there is evidence.
+    pub documents_per_minute: Option<f64>,
+    /// How long its documents take from the last event on, while there is evidence.
+    pub remaining_seconds: Option<Remaining>,
     /// When it was accepted.
     pub created_at: DateTime<Utc>,
     /// When its first document began.
@@ -138,8 +147,15 @@ impl TryFrom<Model> for BatchView {
     type Error = StoreError;
 
     fn try_from(row: Model) -> Result<Self, StoreError> {
-        let stage = parse::name("batch state", &row.state)?;
+        let stage: BatchStage = parse::name("batch state", &row.state)?;
         let total_documents = parse::count("document count", row.total_documents)?;
+        let tally: Tally = match row.tally.clone() {
+            Some(tally) => convert::from_json("batch_execution.tally", tally)?,
+            None => Tally::default(),
+        };
+        let works = !stage.is_terminal() && stage != BatchStage::Resolving;
+        let pace = if works { tally.pace } else { Pace::default() };
+        let rest = rest(&row)?;
         let asking: Asking = convert::from_json("batch_execution.config", row.config)?;
         Ok(Self {
             id: BatchId::from_uuid(row.id),
@@ -167,10 +183,24 @@ impl TryFrom<Model> for BatchView {
             tokens_used: parse::long_count("token count", row.tokens_used)?,
             retry_round: parse::count("retry round", row.retry_round)?,
             last_sequence: parse::long_count("sequence", row.last_sequence)?,
+            documents_by_stage: tally.documents,
+            documents_per_minute: pace.documents_per_minute(),
+            remaining_seconds: pace.remaining(rest),
             error: row.error,
             created_at: row.created_at,
             started_at: row.started_at,
             completed_at: row.completed_at,
         })
     }
+}
+
+/// What documents of a batch are left to do.
+fn rest(row: &Model) -> Result<Rest, StoreError> {
+    let settled = row.completed_documents + row.failed_documents + row.skipped_documents;
+    let whole = i64::from(row.total_documents) * i64::from(PROGRESS_UNITS);
+    Ok(Rest {
+        units: whole - row.progress_units,
+        documents: parse::count("document count", Ord::max(row.total_documents - settled, 0))?,
+        concurrency: parse::count("concurrency", row.concurrency)?,
+    })
 }

@@ -8,7 +8,9 @@ use knowledge_domain::{
     workflow::WorkflowStage,
 };
 use knowledge_tables::batch_document::{Column, Entity, Model};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::SelectStatement,
+};
 
 use super::{KEYS_A_STATEMENT, Page, PageRequest, Reads, parse};
 use crate::store::StoreError;
@@ -71,13 +73,31 @@ impl Reads {
         Ok(self.documents(&[id]).await?.pop())
     }
 
-    /// A batch's documents by their position.
-    pub async fn document_page(
+    /// A page of the documents of each batch, by their position.
+    pub async fn document_pages(
+        &self,
+        batches: &[BatchId],
+        status: Option<DocumentStatus>,
+        page: PageRequest<u32>,
+    ) -> Result<HashMap<BatchId, Page<DocumentView>>, StoreError> {
+        let query = |batch: &BatchId| (*batch, self.document_query(*batch, status, page));
+        let mut rows = self
+            .rows_of_each(batches.iter().map(query).collect())
+            .await?;
+        let pages = batches.iter().map(|batch| {
+            let mut rows: Vec<Model> = rows.remove(batch).unwrap_or_default();
+            rows.sort_by_key(|row| row.position);
+            Ok((*batch, page.page(views(rows)?)))
+        });
+        pages.collect()
+    }
+
+    fn document_query(
         &self,
         batch: BatchId,
         status: Option<DocumentStatus>,
         page: PageRequest<u32>,
-    ) -> Result<Page<DocumentView>, StoreError> {
+    ) -> SelectStatement {
         let mut query = Entity::find()
             .filter(Column::OrganizationId.eq(self.organization.uuid()))
             .filter(Column::BatchId.eq(batch.uuid()))
@@ -89,8 +109,7 @@ impl Reads {
         if let Some(after) = page.after {
             query = query.filter(Column::Position.gt(i64::from(after)));
         }
-        let rows = query.all(self.connection()).await?;
-        Ok(page.page(views(rows)?))
+        sea_orm::QueryTrait::into_query(query)
     }
 
     /// Every document of a batch, or of the organisation, by batch and position.

@@ -11,7 +11,8 @@ use knowledge_tables::{
     entity::{Column, Entity, Model},
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter,
+    QuerySelect,
     sea_query::{Alias, Expr, ExprTrait, Func, Query, SelectStatement},
 };
 use uuid::Uuid;
@@ -20,7 +21,7 @@ use super::{KEYS_A_STATEMENT, Page, PageRequest, Reads, parse};
 use crate::store::StoreError;
 
 /// Which entities are wanted; a cluster fits when any of its members does.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct EntityFilter {
     /// A class that it must have, exactly.
     pub class: Option<String>,
@@ -68,6 +69,11 @@ pub struct EntityView {
     pub members: Vec<EntityId>,
 }
 
+#[derive(FromQueryResult)]
+struct IdRow {
+    canonical_id: Uuid,
+}
+
 impl Reads {
     /// The ids of canonical entities by id: those with a member in the batch, or all.
     ///
@@ -78,6 +84,36 @@ impl Reads {
         filter: &EntityFilter,
         page: PageRequest<EntityId>,
     ) -> Result<Page<EntityId>, StoreError> {
+        let ids = self.uuids(&self.entity_query(batch, filter, page)).await?;
+        Ok(page.page(ids).map(EntityId::from_uuid))
+    }
+
+    /// The same page of each batch.
+    pub async fn entity_pages(
+        &self,
+        batches: &[BatchId],
+        filter: &EntityFilter,
+        page: PageRequest<EntityId>,
+    ) -> Result<HashMap<BatchId, Page<EntityId>>, StoreError> {
+        let query = |batch: &BatchId| (*batch, self.entity_query(Some(*batch), filter, page));
+        let mut rows = self
+            .rows_of_each(batches.iter().map(query).collect())
+            .await?;
+        let pages = batches.iter().map(|batch| {
+            let rows: Vec<IdRow> = rows.remove(batch).unwrap_or_default();
+            let mut ids: Vec<_> = rows.into_iter().map(|row| row.canonical_id).collect();
+            ids.sort_unstable();
+            (*batch, page.page(ids).map(EntityId::from_uuid))
+        });
+        Ok(pages.collect())
+    }
+
+    fn entity_query(
+        &self,
+        batch: Option<BatchId>,
+        filter: &EntityFilter,
+        page: PageRequest<EntityId>,
+    ) -> SelectStatement {
         let mut query = Entity::find()
             .select_only()
             .column(Column::CanonicalId)
@@ -96,8 +132,7 @@ impl Reads {
         statement
             .order_by((Entity, Column::CanonicalId), sea_orm::Order::Asc)
             .limit(page.limit());
-        let ids = self.uuids(&statement).await?;
-        Ok(page.page(ids).map(EntityId::from_uuid))
+        statement
     }
 
     /// The canonical entities with these ids, folded over all their members.

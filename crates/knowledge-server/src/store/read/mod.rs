@@ -5,6 +5,7 @@
 
 mod batches;
 mod calls;
+mod census;
 mod documents;
 mod entities;
 mod events;
@@ -12,6 +13,7 @@ mod evidence;
 mod executions;
 mod health;
 mod page;
+mod pages;
 mod parse;
 mod relations;
 mod resolution;
@@ -22,6 +24,7 @@ use sea_orm::DatabaseConnection;
 
 pub use batches::{BatchHead, BatchView};
 pub use calls::{Account, CallTotals, Findings, UncertainCall};
+pub use census::Census;
 pub use documents::DocumentView;
 pub use entities::{EntityFilter, EntityMember, EntityView};
 pub use evidence::EvidenceView;

@@ -1,7 +1,7 @@
 //! Keyset pages: a page starts after a key, so inserts before it shift nothing.
 
 /// Which page is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PageRequest<K> {
     /// The key of the last row of the page before; the first page when absent.
     pub after: Option<K>,
@@ -32,6 +32,15 @@ impl<K> PageRequest<K> {
         Page {
             items: rows,
             has_next,
+        }
+    }
+}
+
+impl<T> Default for Page<T> {
+    fn default() -> Self {
+        Self {
+            items: Vec::new(),
+            has_next: false,
         }
     }
 }

@@ -89,13 +89,36 @@ struct KeyRow {
 }
 
 impl Reads {
-    /// The relations that a batch's documents state, by the smallest id of their statements there.
-    pub async fn relation_page(
+    /// A page of the relations that each batch's documents state, by the smallest id of their
+    /// statements there.
+    pub async fn relation_pages(
+        &self,
+        batches: &[BatchId],
+        predicate: Option<&str>,
+        page: PageRequest<RelationId>,
+    ) -> Result<HashMap<BatchId, Page<(RelationId, RelationKey)>>, StoreError> {
+        let query = |batch: &BatchId| (*batch, self.relation_query(*batch, predicate, page));
+        let mut rows = self
+            .rows_of_each(batches.iter().map(query).collect())
+            .await?;
+        let pages = batches.iter().map(|batch| {
+            let mut rows: Vec<KeyRow> = rows.remove(batch).unwrap_or_default();
+            rows.sort_unstable_by_key(|row| row.id);
+            let page = page.page(rows).map(|row| {
+                let id = RelationId::from_uuid(row.id);
+                (id, row.into())
+            });
+            (*batch, page)
+        });
+        Ok(pages.collect())
+    }
+
+    fn relation_query(
         &self,
         batch: BatchId,
         predicate: Option<&str>,
         page: PageRequest<RelationId>,
-    ) -> Result<Page<(RelationId, RelationKey)>, StoreError> {
+    ) -> SelectStatement {
         let mut query = self.resolved();
         query
             .expr_as(self.smallest_id(), "id")
@@ -117,13 +140,7 @@ impl Reads {
         if let Some(after) = page.after {
             query.and_having(self.smallest_id().gt(after.uuid()));
         }
-        let rows = KeyRow::find_by_statement(self.store.backend().build(&query))
-            .all(self.connection())
-            .await?;
-        Ok(page.page(rows).map(|row| {
-            let id = RelationId::from_uuid(row.id);
-            (id, row.into())
-        }))
+        query
     }
 
     /// The relations with these keys, each over all its statements in the organisation.
