@@ -84,7 +84,8 @@ async fn watch_all(arguments: Arguments, seen: Rc<RefCell<Seen>>) -> Result<()> 
     for first in (0..arguments.count).step_by(OPENING) {
         let mut opening = Vec::new();
         for number in first..arguments.count.min(first + OPENING) {
-            let stream = open(&arguments.address, &arguments.path);
+            let (address, path) = (arguments.address.clone(), arguments.path.clone());
+            let stream = async move { open(&address, &path).await };
             opening.push((number, tokio::task::spawn_local(stream)));
         }
         for (number, stream) in opening {
