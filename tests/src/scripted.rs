@@ -26,7 +26,7 @@ use knowledge_server::{
         ledger::{DocumentOutcome, Ledger},
     },
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 /// What an attempt of a unit does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,12 +44,24 @@ pub enum Act {
 }
 
 /// What attempts do that do not simply succeed: by document name, unit and attempt number from 1.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Script {
     acts: HashMap<(String, String), Vec<Act>>,
     runs: Mutex<BTreeMap<(String, String), u32>>,
     /// Told whenever an attempt hangs.
     pub hanging: Notify,
+    gate: Semaphore,
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        Self {
+            acts: HashMap::new(),
+            runs: Mutex::default(),
+            hanging: Notify::new(),
+            gate: Semaphore::new(Semaphore::MAX_PERMITS),
+        }
+    }
 }
 
 impl Script {
@@ -65,6 +77,25 @@ impl Script {
         self.acts
             .insert((document.to_owned(), unit.to_owned()), acts.to_vec());
         self
+    }
+
+    /// The same, in which no document that was started does anything before the gate is opened.
+    #[must_use]
+    pub fn gated(self) -> Self {
+        Self {
+            gate: Semaphore::new(0),
+            ..self
+        }
+    }
+
+    /// Lets the documents begin, those that are started later as well.
+    pub fn open_gate(&self) {
+        self.gate.add_permits(1);
+    }
+
+    async fn pass_gate(&self) {
+        let passed = self.gate.acquire().await;
+        drop(passed.expect("the gate is never closed"));
     }
 
     /// How often the body of each unit of each document ran.
@@ -142,6 +173,7 @@ impl Workflows for ScriptedWorkflows {
         job: &'a Job,
     ) -> BoxFuture<'a, Result<Arc<dyn Workflow>, WorkflowError>> {
         Box::pin(async move {
+            self.script.pass_gate().await;
             let content = self
                 .ledger
                 .store()

@@ -209,6 +209,25 @@ each_database! {
         knowledge_tests::verify(&db).await;
     }
 
+    async fn a_pause_before_the_first_unit_keeps_what_is_under_way(db: TestDatabase) {
+        let script = Arc::new(Script::new().gated());
+        let app = ScriptedApp::new(db.open().await, &script);
+        let batch = app.orchestrator.start(ORG, concurrent(batch_of(&["a"]), 1)).await.unwrap();
+        let store = app.ledger.store();
+        let execution = execution_that_is(store, "a", "running").await;
+        app.orchestrator.signal(ORG, execution, WorkflowSignal::Pause).await.unwrap();
+        script.open_gate();
+        execution_that_is(store, "a", "suspended").await;
+        assert_eq!(script.runs().len(), 1, "the first unit calls nobody, and waits for nothing");
+        app.orchestrator.signal(ORG, execution, WorkflowSignal::Resume).await.unwrap();
+        let events = events_to_end(&app, batch).await;
+        assert_eq!(kind(events.last().unwrap()), "BatchCompleted");
+        for unit in unit_names() {
+            assert_eq!(script.runs()[&("a".to_owned(), unit.clone())], 1, "{unit}: nothing is run twice");
+        }
+        knowledge_tests::verify(&db).await;
+    }
+
     async fn a_cancelled_document_is_skipped_and_the_rest_goes_on(db: TestDatabase) {
         let script = Arc::new(Script::new().with("a", "mentions/0", &[Act::Hang]));
         let app = ScriptedApp::new(db.open().await, &script);

@@ -94,6 +94,7 @@ pub(crate) fn checkpoint(step: &Step) -> Checkpoint {
             .into_iter()
             .collect(),
         starting: step.starting.map(key).into_iter().collect(),
+        under_way: false,
     }
 }
 

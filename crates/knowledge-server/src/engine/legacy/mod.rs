@@ -113,6 +113,10 @@ impl Execution {
     /// Hands a checkpoint in without waiting for it. For what can be done again at no cost: a
     /// crash may find the unit begun and its attempt not counted.
     async fn record_ahead(&self, checkpoint: Checkpoint) -> Result<(), WorkflowError> {
+        let checkpoint = Checkpoint {
+            under_way: true,
+            ..checkpoint
+        };
         let handed_in = self.ledger.hand_in_checkpoint(self.run, checkpoint).await;
         let handed_in = handed_in.map_err(|error| journal_error(&error))?;
         *self.ahead() = Some(handed_in);

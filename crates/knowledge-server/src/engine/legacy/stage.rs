@@ -244,6 +244,7 @@ impl Execution {
             entered,
             completed,
             starting: begun().map(|unit| unit.key.clone()).collect(),
+            under_way: false,
         };
         for unit in units.iter_mut().filter(|unit| unit.not_before.is_none()) {
             unit.attempt += 1;

@@ -91,6 +91,7 @@ impl Execution {
             entered: None,
             completed: Vec::new(),
             starting: vec![unit.key.clone()],
+            under_way: false,
         };
         let advice = self.record(checkpoint).await?;
         unit.attempt += 1;

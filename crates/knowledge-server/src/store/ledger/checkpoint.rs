@@ -43,6 +43,8 @@ pub struct Checkpoint {
     pub completed: Vec<StagedUnit>,
     /// Units whose bodies are about to run, one attempt each.
     pub starting: Vec<UnitKey>,
+    /// The bodies run already: they are begun even where the workflow is to pause.
+    pub under_way: bool,
 }
 
 /// What a workflow does after a checkpoint.
@@ -56,7 +58,7 @@ pub enum Advice {
 
 impl Ledger {
     /// Records what a workflow has finished and what it is about to run. Where the advice is to
-    /// pause, what has finished is recorded, and nothing is begun.
+    /// pause, what has finished is recorded, and nothing is begun that is not under way.
     pub async fn checkpoint(
         &self,
         run: DocumentRun,
@@ -107,9 +109,11 @@ fn record(
         require_entered(&row, unit.0, run)?;
         complete_unit(change, &mut row, run, unit.clone());
     }
-    let advice = if execution.requested.is_some() {
-        Advice::Pause
-    } else {
+    let advice = match execution.requested {
+        Some(_) => Advice::Pause,
+        None => Advice::Continue,
+    };
+    if advice == Advice::Continue || checkpoint.under_way {
         if let Some(entry) = checkpoint.entered {
             enter_stage(change, &mut row, run, stage, entry)?;
             execution.current_activity.clone_from(&row.stage);
@@ -117,8 +121,7 @@ fn record(
         for unit in &checkpoint.starting {
             change.journal.begin(run.execution, stage, unit.clone());
         }
-        Advice::Continue
-    };
+    }
     change.executions.put(execution);
     change.documents.put(row);
     Ok(advice)
