@@ -225,7 +225,7 @@ impl Workflow for Scripted {
                 relations: 0,
                 tokens: 7,
                 output: serde_json::json!({}),
-                trailing: None,
+                trailing: Vec::new(),
                 graph: Some(found_graph(self.origin.clone(), &self.document)),
             })
         })

@@ -438,8 +438,10 @@ async fn crash_at(db: &TestDatabase, unit: &str, undisturbed: &[Value]) {
     for (row, runs) in script.runs() {
         let crashed = row.0 == "b" && row.1 == unit;
         let siblings = row.0 == "b" && row.1.split('/').next() == unit.split('/').next();
+        // The next document begins while the graph of this one is being written.
+        let in_flight = row.0 == "a" && row.1 == "assemble/0";
         assert!(
-            runs == 1 || crashed || siblings,
+            runs == 1 || crashed || siblings || in_flight,
             "{row:?} ran {runs} times, crashed in {unit}"
         );
     }

@@ -110,7 +110,8 @@ fn slow(names: &[String]) -> Script {
 
 each_database! {
     async fn two_servers_share_the_documents_of_a_batch(db: TestDatabase) {
-        let names = names(120);
+        // So many that the one is not done before the other has looked for work.
+        let names = names(400);
         let (here, there) = (Arc::new(slow(&names)), Arc::new(slow(&names)));
         let first = ScriptedApp::new(db.open().await, &here);
         let second = ScriptedApp::new(db.open().await, &there);

@@ -24,6 +24,11 @@ use knowledge_server::store::DatabaseUrl;
 
 use crate::sample::Sample;
 
+/// As the binary that is released.
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 #[derive(Debug, Parser)]
 struct Arguments {
     /// An empty database.

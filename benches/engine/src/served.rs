@@ -168,7 +168,7 @@ impl Workflow for Steps {
                 relations: 0,
                 tokens: 0,
                 output: serde_json::json!({}),
-                trailing: None,
+                trailing: Vec::new(),
                 graph: None,
             })
         })

@@ -150,18 +150,14 @@ impl Subscriber {
     async fn watch(mut self) {
         let mut buffer = vec![0; 16 * 1024];
         loop {
-            match self.stream.read(&mut buffer).await {
-                Ok(read @ 1..) => {
-                    self.text.extend_from_slice(&buffer[..read]);
-                    if self.frames() {
-                        return;
-                    }
-                }
-                Ok(0) | Err(_) => {
-                    self.seen.borrow_mut().broken += 1;
+            if let Ok(read @ 1..) = self.stream.read(&mut buffer).await {
+                self.text.extend_from_slice(&buffer[..read]);
+                if self.frames() {
                     return;
                 }
-                Ok(_) => {}
+            } else {
+                self.seen.borrow_mut().broken += 1;
+                return;
             }
         }
     }

@@ -366,7 +366,10 @@ impl Subject {
             relations: 0,
             tokens: 7,
             output: serde_json::json!({}),
-            trailing: trailing.map(|unit| (unit.0, completed(unit))),
+            trailing: trailing
+                .map(|unit| (unit.0, completed(unit)))
+                .into_iter()
+                .collect(),
             graph: Some(found_graph(origin, &name)),
         };
         let server = &self.servers[server];

@@ -138,6 +138,7 @@ pub(crate) fn refusal(error: &LedgerError) -> String {
         LedgerError::Fenced(_) => "fenced".to_owned(),
         LedgerError::Refused { .. } => "refused".to_owned(),
         LedgerError::OutOfOrder(_) => "out of order".to_owned(),
+        LedgerError::Stale(_) => "stale".to_owned(),
         LedgerError::Store(error) => format!("the store failed: {error:?}"),
     }
 }

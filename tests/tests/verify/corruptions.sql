@@ -151,8 +151,8 @@ WHERE batch_id = {Failed} AND kind = 'BatchFailed';
 
 --! events/document-order events/document-attempts events/sequence
 DELETE FROM batch_event
-WHERE batch_id = {Running} AND kind = 'DocumentStarted' AND sequence < (SELECT MIN(sequence) FROM
-    batch_event WHERE batch_id = {Running} AND kind = 'DocumentCompleted');
+WHERE batch_id = {Running} AND kind = 'DocumentStarted' AND sequence = (SELECT MIN(sequence) FROM
+    batch_event WHERE batch_id = {Running} AND kind = 'DocumentStarted');
 
 --! events/document-order events/document-outcome events/payload
 UPDATE batch_event SET kind = 'BatchStageEntered', payload = {set type "BatchStageEntered"},

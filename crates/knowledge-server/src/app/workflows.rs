@@ -188,7 +188,7 @@ impl Workflow for ExtractionWorkflow {
                 relations: summary.relation_count,
                 tokens: summary.total_tokens,
                 output: serde_json::json!(summary),
-                trailing: None,
+                trailing: Vec::new(),
                 graph: self.document.found(),
             })
         })

@@ -20,6 +20,11 @@ pub(super) const SQLITE_READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 16;
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The connection of the writer of groups, who tries again, is tested before it is used only when it
+/// was idle for longer; every other one always.
+const TRUSTED: Duration = Duration::from_secs(1);
+/// Statements that the writer of groups keeps prepared: those of each table, by the number of rows.
+const STATEMENTS: usize = 200;
 /// A statement that waits longer for a connection fails as retryable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -151,14 +156,25 @@ impl Store {
         };
         let opened = |result: Result<DatabaseConnection, DbErr>| result.map_err(not_opened);
         match &url.0 {
-            Kind::Sqlite { path } => Ok(Self {
-                write: opened(Database::connect(sqlite_options(path, 1)).await)?,
-                read: opened(Database::connect(sqlite_options(path, SQLITE_READERS)).await)?,
-            }),
+            Kind::Sqlite { path } => {
+                let write = opened(Database::connect(sqlite_options(path, 1)).await)?;
+                Ok(Self {
+                    groups: write.clone(),
+                    write,
+                    read: opened(Database::connect(sqlite_options(path, SQLITE_READERS)).await)?,
+                })
+            }
             Kind::Postgres { url } => {
                 probe(url).await.map_err(not_opened)?;
                 let pool = opened(Database::connect(postgres_options(url)).await)?;
+                let mut groups = postgres_options(url);
+                groups
+                    .max_connections(1)
+                    .test_before_acquire_if_idle_for(TRUSTED)
+                    .connect_lazy(true)
+                    .map_sqlx_postgres_opts(|options| options.statement_cache_capacity(STATEMENTS));
                 Ok(Self {
+                    groups: opened(Database::connect(groups).await)?,
                     write: pool.clone(),
                     read: pool,
                 })
@@ -232,6 +248,7 @@ fn sqlite_options(path: &str, connections: u32) -> ConnectOptions {
                 .synchronous(SqliteSynchronous::Full)
                 .busy_timeout(BUSY_TIMEOUT)
                 .foreign_keys(true)
+                .statement_cache_capacity(STATEMENTS)
         })
         .map_sqlx_sqlite_pool_opts(|options| {
             options.after_release(|connection, _| Box::pin(is_whole(connection)))

@@ -22,6 +22,7 @@ impl Store {
             reason: error.to_string(),
         })?;
         Ok(Self {
+            groups: read.clone(),
             write: read.clone(),
             read,
         })

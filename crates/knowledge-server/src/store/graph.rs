@@ -16,11 +16,8 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Store, StoreError, convert};
+use super::{Store, StoreError, convert, portions::portions};
 use crate::faults::{FailurePoint, hit};
-
-/// Rows that one INSERT writes at most; SQLite binds at most 32,766 values, a row up to 20.
-const ROWS_PER_INSERT: usize = 1_000;
 
 /// What a stored graph is of, and what found it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,7 +113,7 @@ async fn insert<A>(tx: &DatabaseTransaction, rows: Vec<A>) -> Result<(), StoreEr
 where
     A: ActiveModelTrait + Send + Sync,
 {
-    for rows in rows.chunks(ROWS_PER_INSERT) {
+    for rows in portions(&rows) {
         <A::Entity as EntityTrait>::insert_many(rows.to_vec())
             .on_conflict(OnConflict::new().do_nothing().to_owned())
             .exec_without_returning(tx)

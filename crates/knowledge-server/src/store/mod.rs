@@ -12,6 +12,7 @@ mod existing;
 mod graph;
 pub mod ledger;
 mod notify;
+mod portions;
 mod prune;
 pub mod read;
 mod resolution;
@@ -33,6 +34,8 @@ pub use resolution::{Decider, DecisionError};
 #[derive(Debug, Clone)]
 pub struct Store {
     write: DatabaseConnection,
+    /// Where the writer of groups writes: on PostgreSQL one connection of its own.
+    groups: DatabaseConnection,
     read: DatabaseConnection,
 }
 
@@ -54,14 +57,13 @@ impl Store {
     /// # Cancel safety
     /// A transaction that is dropped is rolled back.
     pub async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: match self.write.get_database_backend() {
-                DbBackend::Sqlite => Some(SqliteTransactionMode::Immediate),
-                _ => None,
-            },
-            ..TransactionOptions::default()
-        };
-        Ok(self.write.begin_with_options(options).await?)
+        begin(&self.write).await
+    }
+
+    /// Begins a transaction of the one who writes most, over the connection that knows its
+    /// statements.
+    pub(in crate::store) async fn begin_group(&self) -> Result<DatabaseTransaction, StoreError> {
+        begin(&self.groups).await
     }
 
     /// Begins a transaction that sees one state of the database and cannot change it. It waits for
@@ -101,4 +103,15 @@ impl Store {
         }
         Ok(())
     }
+}
+
+async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction, StoreError> {
+    let options = TransactionOptions {
+        sqlite_transaction_mode: match connection.get_database_backend() {
+            DbBackend::Sqlite => Some(SqliteTransactionMode::Immediate),
+            _ => None,
+        },
+        ..TransactionOptions::default()
+    };
+    Ok(connection.begin_with_options(options).await?)
 }

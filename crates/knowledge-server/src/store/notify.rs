@@ -4,7 +4,8 @@
 
 use knowledge_domain::ids::BatchId;
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, RuntimeErr, Statement,
+    DbBackend, DbErr, RuntimeErr,
+    sea_query::{Expr, Query, UpdateStatement},
     sqlx::postgres::{PgListener, PgPoolOptions},
 };
 
@@ -44,20 +45,17 @@ fn failed(error: sea_orm::sqlx::Error) -> StoreError {
     DbErr::Conn(RuntimeErr::SqlxError(error.into())).into()
 }
 
-/// Tells other servers, when the transaction commits, that the batch has events up to `sequence`.
-pub(super) async fn notify(
-    tx: &DatabaseTransaction,
+/// Lets a statement that changes one row tell other servers, when its transaction commits, that the
+/// batch has events up to `sequence`.
+pub(super) fn tell_with(
+    update: &mut UpdateStatement,
+    backend: DbBackend,
     batch: BatchId,
     sequence: i64,
-) -> Result<(), DbErr> {
-    if tx.get_database_backend() != DbBackend::Postgres {
-        return Ok(());
+) {
+    if backend == DbBackend::Postgres {
+        let told = [EVENTS_CHANNEL.to_owned(), format!("{batch} {sequence}")];
+        let told = Expr::cust_with_values("pg_notify($1, $2)::text", told);
+        update.returning(Query::returning().expr(told));
     }
-    let told = Statement::from_sql_and_values(
-        DbBackend::Postgres,
-        "SELECT pg_notify($1, $2)",
-        [EVENTS_CHANNEL.into(), format!("{batch} {sequence}").into()],
-    );
-    tx.execute_raw(told).await?;
-    Ok(())
 }

@@ -63,11 +63,14 @@ impl Executor for LegacyExecutor {
                 run: job.run,
                 activities: workflow.activities(),
                 retries,
-                deferred: Mutex::new(None),
-                ahead: Mutex::new(None),
+                deferred: Mutex::default(),
+                ahead: Mutex::default(),
             }));
             let outcome = workflow.define(&durable).await?;
-            durable.0.settle_ahead().await?;
+            if outcome.is_large() {
+                // It does not queue up behind what was handed in.
+                durable.0.settle_ahead().await?;
+            }
             Ok(DocumentOutcome {
                 trailing: durable.0.take_deferred(),
                 ..outcome
@@ -85,67 +88,59 @@ struct Execution {
     run: DocumentRun,
     activities: Arc<dyn Activities>,
     retries: RetryPolicy,
-    /// The last unit of a stage: recorded with what comes next, in one transaction.
-    deferred: Mutex<Option<StagedUnit>>,
-    /// A checkpoint that was handed in and is not waited for: the writer keeps the order, so
-    /// whatever is recorded later is durable after it.
-    ahead: Mutex<Option<Pending<Advice>>>,
+    /// The last units of a stage: recorded with what comes next, in one transaction.
+    deferred: Mutex<Vec<StagedUnit>>,
+    /// Checkpoints that were handed in and are not waited for: the writer keeps the order, so
+    /// whatever is recorded later is durable after them, or refused.
+    ahead: Mutex<Vec<Pending<Advice>>>,
 }
 
 impl Execution {
-    /// Keeps the last unit of a stage until something is to be recorded after it. Nothing that
-    /// depends on it begins before it is durable.
-    fn defer(&self, stage: WorkflowStage, unit: CompletedUnit) {
-        *self.deferred() = Some((stage, unit));
+    /// Keeps the last units of a stage until something is to be recorded after them. Nothing that
+    /// depends on them begins before they are durable.
+    fn defer(&self, stage: WorkflowStage, units: Vec<CompletedUnit>) {
+        let units = units.into_iter().map(|unit| (stage, unit));
+        self.deferred().extend(units);
     }
 
     /// Records what has finished and what is about to run.
     async fn record(&self, checkpoint: Checkpoint) -> Result<Advice, WorkflowError> {
-        let journal_error = |error| journal_error(&error);
-        let handed_in = self.ledger.hand_in_checkpoint(self.run, checkpoint).await;
-        let handed_in = handed_in.map_err(journal_error)?;
+        let handed_in = self.hand_in(checkpoint).await?;
         self.settle_ahead().await?;
-        let advice = handed_in.durable().await.map_err(journal_error)?;
-        hit(FailurePoint::CheckpointAfterCommit);
-        Ok(advice)
+        durable(handed_in).await
     }
 
-    /// Hands a checkpoint in without waiting for it. For what can be done again at no cost: a
-    /// crash may find the unit begun and its attempt not counted.
-    async fn record_ahead(&self, checkpoint: Checkpoint) -> Result<(), WorkflowError> {
-        let checkpoint = Checkpoint {
-            under_way: true,
-            ..checkpoint
-        };
+    /// Hands a checkpoint in; what is handed in later is recorded later.
+    async fn hand_in(&self, checkpoint: Checkpoint) -> Result<Pending<Advice>, WorkflowError> {
         let handed_in = self.ledger.hand_in_checkpoint(self.run, checkpoint).await;
-        let handed_in = handed_in.map_err(|error| journal_error(&error))?;
-        *self.ahead() = Some(handed_in);
-        Ok(())
+        handed_in.map_err(|error| journal_error(&error))
+    }
+
+    /// Does not wait for what was handed in.
+    fn leave(&self, handed_in: Pending<Advice>) {
+        self.ahead().push(handed_in);
     }
 
     /// Waits for what was handed in.
     async fn settle_ahead(&self) -> Result<(), WorkflowError> {
-        let ahead = self.ahead().take();
-        if let Some(ahead) = ahead {
-            ahead
-                .durable()
-                .await
-                .map_err(|error| journal_error(&error))?;
+        let ahead = std::mem::take(&mut *self.ahead());
+        for handed_in in ahead {
+            durable(handed_in).await?;
         }
         Ok(())
     }
 
-    fn ahead(&self) -> MutexGuard<'_, Option<Pending<Advice>>> {
-        // A handle is put in or taken out whole.
+    fn ahead(&self) -> MutexGuard<'_, Vec<Pending<Advice>>> {
+        // Handles are put in or taken out whole.
         self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take_deferred(&self) -> Option<StagedUnit> {
-        self.deferred().take()
+    fn take_deferred(&self) -> Vec<StagedUnit> {
+        std::mem::take(&mut *self.deferred())
     }
 
-    fn deferred(&self) -> MutexGuard<'_, Option<StagedUnit>> {
-        // A unit is put in or taken out whole.
+    fn deferred(&self) -> MutexGuard<'_, Vec<StagedUnit>> {
+        // Units are put in or taken out whole.
         self.deferred.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -154,6 +149,14 @@ impl Durable for LegacyDurable {
     fn run_stage(&self, call: StageCall) -> BoxFuture<'_, Result<Vec<Vec<u8>>, WorkflowError>> {
         Box::pin(stage::run(&self.0, call))
     }
+}
+
+/// Waits until a checkpoint is durable.
+async fn durable(handed_in: Pending<Advice>) -> Result<Advice, WorkflowError> {
+    let advice = handed_in.durable().await;
+    let advice = advice.map_err(|error| journal_error(&error))?;
+    hit(FailurePoint::CheckpointAfterCommit);
+    Ok(advice)
 }
 
 /// A journal that has passed to another owner means that this run is over; one that cannot be

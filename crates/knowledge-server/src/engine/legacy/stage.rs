@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 
 use knowledge_domain::{
@@ -13,15 +14,23 @@ use knowledge_domain::{
     },
 };
 use sha2::{Digest, Sha256};
-use tokio::task::{JoinError, JoinSet};
+use tokio::{
+    task::{JoinError, JoinSet},
+    time::timeout,
+};
 
-use super::{Execution, journal_error, unit::Attempted};
+use super::{Execution, durable, journal_error, unit::Attempted};
 use crate::{
     store::ledger::{
-        Advice, Checkpoint, CompletedUnit, JournaledUnit, StageEntry, SuspendedRun, UnitKey,
+        Advice, Checkpoint, CompletedUnit, JournaledUnit, Pending, StageEntry, SuspendedRun,
+        UnitKey,
     },
     text::hex,
 };
+
+/// Units that end within so long of each other are recorded together. A crash meanwhile finds them
+/// as it finds those that run.
+const TOGETHER: Duration = Duration::from_millis(2);
 
 /// A unit that is to be run.
 pub(super) struct Unit {
@@ -65,34 +74,39 @@ pub(super) async fn run(
         Begun::Units(units) => spawn(execution, &mut running, units),
         Begun::Paused => halt = Some(Halt::paused()),
     }
-    while let Some(attempted) = running.join_next().await {
-        let done = match attempted.map_err(|error| lost(&error))?? {
-            Attempted::Completed { index, unit } => {
+    let mut done = Vec::new();
+    while let Some(event) = next_event(&mut running, !done.is_empty()).await {
+        match event {
+            Ok(Event::Ended(Attempted::Completed { index, unit })) => {
                 progress.outputs[index] = Some(unit.output.to_vec());
-                unit
+                done.push(unit);
+                if progress.waiting.is_empty() || halt.is_some() {
+                    continue;
+                }
             }
-            Attempted::Suspended { key, suspension } => {
+            Ok(Event::Ended(Attempted::Suspended { key, suspension })) => {
                 halt.get_or_insert_with(|| Halt::new(suspension))
                     .released
                     .push(key);
                 continue;
             }
-        };
-        if running.is_empty() && (progress.waiting.is_empty() || halt.is_some()) {
-            execution.defer(progress.stage, done);
-            break;
-        }
-        let window = usize::from(halt.is_none());
-        match execution
-            .begin(&mut progress, None, Some(done), window)
-            .await?
-        {
-            Begun::Units(units) => spawn(execution, &mut running, units),
-            Begun::Paused => {
-                halt.get_or_insert_with(Halt::paused);
+            Ok(Event::Quiet) => {}
+            Err(error) => {
+                execution.keep(&mut progress, done).await?;
+                return Err(error);
             }
         }
+        // Nobody waits for the record of another unit but the one that takes its place.
+        let window = usize::from(halt.is_none());
+        let completed = std::mem::take(&mut done);
+        let (next, checkpoint) = execution.next(&mut progress, None, completed, window);
+        let handed_in = execution.hand_in(checkpoint).await?;
+        match next.into_iter().next() {
+            Some(unit) => spawn_when_durable(execution, &mut running, unit, handed_in),
+            None => execution.leave(handed_in),
+        }
     }
+    execution.defer(progress.stage, done);
     if let Some(halt) = halt {
         return Err(execution.suspend(halt).await);
     }
@@ -100,6 +114,32 @@ pub(super) async fn run(
     outputs
         .map(|output| output.ok_or(WorkflowError::Cancelled))
         .collect()
+}
+
+/// What happens to the units that run.
+enum Event {
+    /// One has ended.
+    Ended(Attempted),
+    /// None has ended for a while.
+    Quiet,
+}
+
+/// The next event; `None` when no unit runs. It is quiet only where `unrecorded` says that some
+/// units are done and not recorded.
+async fn next_event(
+    running: &mut JoinSet<Result<Attempted, WorkflowError>>,
+    unrecorded: bool,
+) -> Option<Result<Event, WorkflowError>> {
+    let ended = if unrecorded {
+        match timeout(TOGETHER, running.join_next()).await {
+            Ok(ended) => ended?,
+            Err(_) => return Some(Ok(Event::Quiet)),
+        }
+    } else {
+        running.join_next().await?
+    };
+    let ended = ended.unwrap_or_else(|error| Err(lost(&error)));
+    Some(ended.map(Event::Ended))
 }
 
 fn spawn(
@@ -111,6 +151,30 @@ fn spawn(
         let execution = Arc::clone(execution);
         running.spawn(async move { execution.attempt(unit).await });
     }
+}
+
+/// Runs a unit once its attempt is durable.
+fn spawn_when_durable(
+    execution: &Arc<Execution>,
+    running: &mut JoinSet<Result<Attempted, WorkflowError>>,
+    unit: Unit,
+    handed_in: Pending<Advice>,
+) {
+    let execution = Arc::clone(execution);
+    running.spawn(async move {
+        match durable(handed_in).await? {
+            Advice::Continue => execution.attempt(unit).await,
+            Advice::Pause => Ok(Attempted::Suspended {
+                suspension: paused(),
+                key: unit.key,
+            }),
+        }
+    });
+}
+
+/// Whether the stage computes, and calls nobody: it costs nothing to run it again.
+fn computes_only(stage: WorkflowStage) -> bool {
+    matches!(stage, WorkflowStage::Chunk | WorkflowStage::Assemble)
 }
 
 /// Why a stage stands still.
@@ -193,30 +257,19 @@ impl Execution {
 
     /// Enters a stage and begins its first units.
     ///
-    /// The first unit of a workflow that has just begun computes and calls nobody, so it does not
-    /// wait until its attempt is durable.
+    /// Where these only compute, the first run of a workflow does not wait until their attempts are
+    /// durable; a crash may find them begun and their attempts not counted.
     async fn enter(&self, progress: &mut Progress, window: usize) -> Result<Begun, WorkflowError> {
         let entry = StageEntry {
             total: count(progress.outputs.len()),
             replayed: count(progress.outputs.iter().flatten().count()),
         };
-        if self.run.fresh && progress.stage == WorkflowStage::Chunk {
-            let (units, checkpoint) = self.next(progress, Some(entry), None, window);
-            self.record_ahead(checkpoint).await?;
+        let (units, mut checkpoint) = self.next(progress, Some(entry), Vec::new(), window);
+        if self.run.fresh && computes_only(progress.stage) {
+            checkpoint.under_way = true;
+            self.leave(self.hand_in(checkpoint).await?);
             return Ok(Begun::Units(units));
         }
-        self.begin(progress, Some(entry), None, window).await
-    }
-
-    /// Records what completed and the attempts of the next `window` units, in one transaction.
-    async fn begin(
-        &self,
-        progress: &mut Progress,
-        entered: Option<StageEntry>,
-        done: Option<CompletedUnit>,
-        window: usize,
-    ) -> Result<Begun, WorkflowError> {
-        let (units, checkpoint) = self.next(progress, entered, done, window);
         Ok(match self.record(checkpoint).await? {
             Advice::Continue => Begun::Units(units),
             Advice::Pause => Begun::Paused,
@@ -228,7 +281,7 @@ impl Execution {
         &self,
         progress: &mut Progress,
         entered: Option<StageEntry>,
-        done: Option<CompletedUnit>,
+        done: Vec<CompletedUnit>,
         window: usize,
     ) -> (Vec<Unit>, Checkpoint) {
         let next = window.min(progress.waiting.len());
@@ -236,7 +289,7 @@ impl Execution {
         let completed = self
             .take_deferred()
             .into_iter()
-            .chain(done.map(|unit| (progress.stage, unit)))
+            .chain(done.into_iter().map(|unit| (progress.stage, unit)))
             .collect();
         let begun = || units.iter().filter(|unit| unit.not_before.is_none());
         let checkpoint = Checkpoint {
@@ -252,6 +305,19 @@ impl Execution {
         (units, checkpoint)
     }
 
+    /// Records what completed beside a unit that failed.
+    async fn keep(
+        &self,
+        progress: &mut Progress,
+        done: Vec<CompletedUnit>,
+    ) -> Result<(), WorkflowError> {
+        if !done.is_empty() {
+            let (_, checkpoint) = self.next(progress, None, done, 0);
+            self.record(checkpoint).await?;
+        }
+        Ok(())
+    }
+
     /// Records that the workflow waits; what the run ends with.
     async fn suspend(&self, halt: Halt) -> WorkflowError {
         if let Err(error) = self.settle_ahead().await {
@@ -259,7 +325,7 @@ impl Execution {
         }
         let what = SuspendedRun {
             suspension: halt.suspension,
-            completed: self.take_deferred().into_iter().collect(),
+            completed: self.take_deferred(),
             released: halt.released,
         };
         match self.ledger.suspend(self.run, what).await {

@@ -14,8 +14,8 @@ use knowledge_domain::{
 };
 use knowledge_tables::{batch_document, batch_event, batch_execution};
 use sea_orm::{
-    ActiveValue::{Set, Unchanged},
-    DatabaseTransaction, EntityTrait, QuerySelect,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    QuerySelect, QueryTrait,
 };
 use uuid::Uuid;
 
@@ -32,11 +32,8 @@ use super::{
 use crate::{
     metrics::{COALESCED, EVENTS},
     progress::EventHub,
-    store::{StoreError, convert, notify},
+    store::{StoreError, convert, notify, portions::portions},
 };
-
-/// Events that one INSERT writes at most; SQLite binds at most 32,766 values.
-const EVENTS_PER_INSERT: usize = 500;
 
 /// The right to lead a batch: to decide on rounds, to settle and to resolve it. Its token grows
 /// with every owner and every steering command, so the writes of an earlier owner are refused.
@@ -59,6 +56,9 @@ pub enum LedgerError {
     /// The batch ended or was steered, or what was to be changed passed to another process.
     #[error("batch {0} is no longer run by this process")]
     Fenced(BatchId),
+    /// What was remembered of the batch is not so any more; nothing was changed.
+    #[error("batch {0} was changed by another process meanwhile")]
+    Stale(BatchId),
     /// What came before it was not recorded.
     #[error("document {0} has not got there: an earlier record of it was lost")]
     OutOfOrder(BatchDocumentId),
@@ -81,7 +81,7 @@ impl LedgerError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Fenced(_) => ErrorKind::Cancelled,
-            Self::OutOfOrder(_) => ErrorKind::Retryable,
+            Self::OutOfOrder(_) | Self::Stale(_) => ErrorKind::Retryable,
             Self::NotFound(_) | Self::Refused { .. } => ErrorKind::Permanent,
             Self::Store(error) => error.kind(),
         }
@@ -114,10 +114,12 @@ pub(super) struct Remembered {
     queue: Queue,
 }
 
-/// A batch whose row is locked, with what changes with it.
+/// A batch, with what changes with it.
 ///
 /// Rows are changed in memory and written by [`BatchChange::flush`], so that the changes of many
-/// documents share their statements.
+/// documents share their statements. The batch's row is locked before anything else is written,
+/// and at the latest when the transaction ends; every change raises its version, so a version that
+/// is the same then says that whatever was remembered, or read before, is still so.
 pub(super) struct BatchChange {
     pub(super) env: Arc<Environment>,
     /// The transaction, for rows that are read or written at once.
@@ -125,6 +127,8 @@ pub(super) struct BatchChange {
     /// The batch's row; its counters may be changed freely, its state by [`Self::apply`] only.
     pub(super) row: batch_execution::Model,
     original: batch_execution::Model,
+    /// The row is locked, and its version is the one that is known.
+    locked: bool,
     state: BatchState,
     config: BatchConfig,
     pace: Pace,
@@ -157,32 +161,19 @@ impl BatchChange {
         row.map(|row| Self::of_row(env, tx, row)).transpose()
     }
 
-    /// Locks the batch; what is remembered of it is taken instead of read again, if nothing has
-    /// changed since: every change of a batch raises its row's version.
-    pub(super) async fn begin_remembering(
+    /// Goes on with what is remembered of the batch; [`Self::flush`] and [`Self::confirm`] see
+    /// whether it is still so.
+    pub(super) fn remembering(
         env: &Arc<Environment>,
         tx: &Arc<DatabaseTransaction>,
-        batch: BatchId,
-        remembered: Option<Remembered>,
-    ) -> Result<Option<Self>, LedgerError> {
-        let Some(remembered) = remembered else {
-            return Self::begin(env, tx, batch).await;
-        };
-        let version: Option<i64> = batch_execution::Entity::find_by_id(batch.uuid())
-            .select_only()
-            .column(batch_execution::Column::Version)
-            .lock_exclusive()
-            .into_tuple()
-            .one(tx.as_ref())
-            .await?;
-        if version != Some(remembered.row.version) {
-            return Self::begin(env, tx, batch).await;
-        }
-        Ok(Some(Self {
+        remembered: Remembered,
+    ) -> Self {
+        Self {
             env: Arc::clone(env),
             tx: Arc::clone(tx),
             original: remembered.row.clone(),
             row: remembered.row,
+            locked: false,
             state: remembered.state,
             config: remembered.config,
             pace: remembered.pace,
@@ -194,7 +185,29 @@ impl BatchChange {
             queue: remembered.queue,
             journal: JournalWrites::default(),
             at: env.clock.now(),
-        }))
+        }
+    }
+
+    /// Locks the batch, if it is not locked yet.
+    ///
+    /// # Errors
+    /// [`LedgerError::Stale`] when what was remembered of it is not so any more.
+    pub(super) async fn confirm(&mut self) -> Result<(), LedgerError> {
+        if self.locked {
+            return Ok(());
+        }
+        let version: Option<i64> = batch_execution::Entity::find_by_id(self.row.id)
+            .select_only()
+            .column(batch_execution::Column::Version)
+            .lock_exclusive()
+            .into_tuple()
+            .one(self.tx.as_ref())
+            .await?;
+        if version != Some(self.original.version) {
+            return Err(LedgerError::Stale(self.batch_id()));
+        }
+        self.locked = true;
+        Ok(())
     }
 
     /// What the next change of the batch need not read, once this one is committed.
@@ -232,6 +245,7 @@ impl BatchChange {
             tx: Arc::clone(tx),
             original: row.clone(),
             row,
+            locked: true,
             state,
             config,
             pace: tally.pace,
@@ -432,39 +446,66 @@ impl BatchChange {
     }
 
     /// Writes what has changed so far. Queries that must see it come after.
+    ///
+    /// # Errors
+    /// [`LedgerError::Stale`] when what was remembered of the batch is not so any more.
     pub(super) async fn flush(&mut self) -> Result<(), LedgerError> {
-        let executions = self.executions.write(&self.tx, self.at).await?;
-        self.counts = tally::after(self.counts, &self.documents.moves())?;
-        let documents = self.documents.write(&self.tx, self.at).await?;
+        let changed = self.executions.are_changed()
+            || self.documents.are_changed()
+            || self.row != self.original
+            || !self.events.is_empty();
+        if changed {
+            self.number_events().await?;
+            self.write_row().await?;
+        } else if !self.journal.is_empty() {
+            self.confirm().await?;
+        }
+        self.executions.write(&self.tx, self.at).await?;
+        self.documents.write(&self.tx, self.at).await?;
         self.journal
             .write(&self.env, &self.tx, &self.row, self.at)
             .await?;
-        if executions || documents || self.row != self.original || !self.events.is_empty() {
-            self.row.version += 1;
-            self.number_events().await?;
-            self.row.tally = Some(convert::to_json(&Tally {
-                pace: self.pace,
-                documents: self.counts,
-            })?);
-            write_row(&self.tx, &self.row, &self.state, self.at).await?;
-            let event = write_events(&self.tx, self.entropy(), &self.row, &self.events).await?;
+        let event = write_events(&self.tx, self.entropy(), &self.row, &self.events).await?;
+        self.events.clear();
+        if changed {
             self.proof = Some(Proof {
                 batch: self.batch_id(),
                 version: self.row.version,
                 updated_at: self.at,
                 event: event.or(self.proof.and_then(|proof| proof.event)),
             });
-            if !self.events.is_empty() {
-                notify::notify(&self.tx, self.batch_id(), self.row.last_sequence).await?;
-            }
-            self.events.clear();
-            self.original = self.row.clone();
         }
+        Ok(())
+    }
+
+    /// Writes the batch's row, which locks it, and tells other servers of its events.
+    async fn write_row(&mut self) -> Result<(), LedgerError> {
+        self.row.version += 1;
+        self.row.tally = Some(convert::to_json(&Tally {
+            pace: self.pace,
+            documents: self.counts,
+        })?);
+        let changed = changed_row(&self.row, &self.state, self.at)?;
+        let mut update = batch_execution::Entity::update_many()
+            .set(changed)
+            .filter(batch_execution::Column::Id.eq(self.row.id))
+            .filter(batch_execution::Column::Version.eq(self.original.version))
+            .into_query();
+        if !self.events.is_empty() {
+            let (batch, sequence) = (self.batch_id(), self.row.last_sequence);
+            notify::tell_with(&mut update, self.tx.get_database_backend(), batch, sequence);
+        }
+        if self.tx.execute(&update).await?.rows_affected() != 1 {
+            return Err(LedgerError::Stale(self.batch_id()));
+        }
+        self.locked = true;
+        self.original = self.row.clone();
         Ok(())
     }
 
     /// Gives the events their sequences, without those that later ones make needless.
     async fn number_events(&mut self) -> Result<(), LedgerError> {
+        self.counts = tally::after(self.counts, &self.documents.moves())?;
         let recorded = self.events.len();
         coalesce(&mut self.events);
         COALESCED.add(recorded - self.events.len());
@@ -472,10 +513,9 @@ impl BatchChange {
         if self.events.is_empty() {
             return Ok(());
         }
-        // The documents are written, so the table has them as they are now.
         let counts = match self.counts {
             Some(counts) => counts,
-            None => tally::counted(&self.tx, self.row.id).await?,
+            None => self.count_documents().await?,
         };
         self.counts = Some(counts);
         for event in &mut self.events {
@@ -484,6 +524,14 @@ impl BatchChange {
             event.sequence = u64::try_from(self.row.last_sequence).unwrap_or_default();
         }
         Ok(())
+    }
+
+    /// Counts what the batch's documents are doing, once they are written as they are now.
+    async fn count_documents(&mut self) -> Result<DocumentsByStage, LedgerError> {
+        self.confirm().await?;
+        self.executions.write(&self.tx, self.at).await?;
+        self.documents.write(&self.tx, self.at).await?;
+        Ok(tally::counted(&self.tx, self.row.id).await?)
     }
 
     /// What shows that the change was committed; `None` where it writes nothing of the batch.
@@ -514,14 +562,13 @@ impl Announcement {
     }
 }
 
-async fn write_row(
-    tx: &DatabaseTransaction,
+/// What a change may have changed of the batch's row.
+fn changed_row(
     row: &batch_execution::Model,
     state: &BatchState,
     at: DateTime<Utc>,
-) -> Result<(), LedgerError> {
-    let changed = batch_execution::ActiveModel {
-        id: Unchanged(row.id),
+) -> Result<batch_execution::ActiveModel, StoreError> {
+    Ok(batch_execution::ActiveModel {
         state: Set(state.stage().to_string()),
         state_data: Set(convert::to_json(state)?),
         completed_documents: Set(row.completed_documents),
@@ -543,11 +590,7 @@ async fn write_row(
         tally: Set(row.tally.clone()),
         updated_at: Set(at),
         ..Default::default()
-    };
-    batch_execution::Entity::update(changed)
-        .exec_without_returning(tx)
-        .await?;
-    Ok(())
+    })
 }
 
 /// Writes events; the id of the last one.
@@ -558,7 +601,7 @@ async fn write_events(
     events: &[BatchEvent],
 ) -> Result<Option<Uuid>, LedgerError> {
     let mut last = None;
-    for events in events.chunks(EVENTS_PER_INSERT) {
+    for events in portions(events) {
         let rows = events
             .iter()
             .map(|event| event_row(entropy, row, event))

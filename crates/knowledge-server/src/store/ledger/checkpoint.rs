@@ -104,7 +104,7 @@ fn record(
     checkpoint: &Checkpoint,
 ) -> Result<Advice, LedgerError> {
     let stage = checkpoint.stage;
-    let (mut row, mut execution) = running(change, run)?;
+    let (mut row, execution) = running(change, run)?;
     for unit in &checkpoint.completed {
         require_entered(&row, unit.0, run)?;
         complete_unit(change, &mut row, run, unit.clone());
@@ -116,20 +116,18 @@ fn record(
     if advice == Advice::Continue || checkpoint.under_way {
         if let Some(entry) = checkpoint.entered {
             enter_stage(change, &mut row, run, stage, entry)?;
-            execution.current_activity.clone_from(&row.stage);
         }
         for unit in &checkpoint.starting {
             change.journal.begin(run.execution, stage, unit.clone());
         }
     }
-    change.executions.put(execution);
     change.documents.put(row);
     Ok(advice)
 }
 
 /// A stage whose beginning was handed in and not recorded, because the store was away for a moment,
 /// is not entered behind its back.
-fn require_entered(
+pub(super) fn require_entered(
     row: &batch_document::Model,
     stage: WorkflowStage,
     run: DocumentRun,
@@ -166,7 +164,8 @@ pub(super) fn charge(change: &mut BatchChange, row: &mut batch_document::Model, 
     change.row.tokens_used = change.row.tokens_used.saturating_add(tokens);
 }
 
-/// A document that goes on after a crash is in the stage already: nothing is reported twice.
+/// A document that goes on after a crash is in the stage already: nothing is reported twice. One of
+/// which a unit of the stage before was handed in and not recorded does not enter.
 fn enter_stage(
     change: &mut BatchChange,
     row: &mut batch_document::Model,
@@ -176,6 +175,9 @@ fn enter_stage(
 ) -> Result<(), LedgerError> {
     if entered(row)? >= Some(stage) {
         return Ok(());
+    }
+    if row.stage_current < row.stage_total {
+        return Err(LedgerError::OutOfOrder(run.document));
     }
     row.stage = Some(stage.to_string());
     row.stage_current = 0;

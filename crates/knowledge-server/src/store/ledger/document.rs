@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{
     DocumentRun, Ledger, LedgerError, Pending, StagedUnit, batch_workflow,
     change::BatchChange,
-    checkpoint::{charge, complete_unit, report},
+    checkpoint::{charge, complete_unit, report, require_entered},
     execution,
     rows::{is_running, move_to, status},
     writer::{Scope, commit_alone},
@@ -41,7 +41,7 @@ pub struct DocumentOutcome {
     /// The workflow's output.
     pub output: serde_json::Value,
     /// The last unit, where it is not recorded yet.
-    pub trailing: Option<StagedUnit>,
+    pub trailing: Vec<StagedUnit>,
     /// The graph, where it is not stored yet: it becomes visible with the outcome.
     pub graph: Option<FoundGraph>,
 }
@@ -76,15 +76,16 @@ impl Ledger {
         self.hand_in_completion(run, outcome).await?.durable().await
     }
 
-    /// Hands in that a document's graph is stored: whatever is handed in later finds its place
-    /// free. Not for an outcome that is large.
+    /// Hands in that a document's graph is stored. What its workflow handed in before is recorded
+    /// before; what others hand in later need not wait for the graph. Not for an outcome that is
+    /// large.
     pub async fn hand_in_completion(
         &self,
         run: DocumentRun,
         outcome: DocumentOutcome,
     ) -> Result<Pending<()>, LedgerError> {
         self.writer
-            .hand_in(Scope::of_run(run), move |change| {
+            .hand_in_rows(Scope::of_run(run), outcome.rows(), move |change| {
                 Box::pin(complete(change, run, outcome.clone()))
             })
             .await
@@ -119,7 +120,12 @@ impl DocumentOutcome {
     /// Whether its graph has too many rows for a transaction that others wait for.
     #[must_use]
     pub fn is_large(&self) -> bool {
-        self.graph.as_ref().map_or(0, FoundGraph::rows) > LARGE_GRAPH_ROWS
+        self.rows() > LARGE_GRAPH_ROWS
+    }
+
+    /// Rows of its graph.
+    fn rows(&self) -> usize {
+        self.graph.as_ref().map_or(0, FoundGraph::rows)
     }
 }
 
@@ -128,7 +134,7 @@ async fn complete(
     run: DocumentRun,
     outcome: DocumentOutcome,
 ) -> Result<(), LedgerError> {
-    let (mut row, mut execution) = rows(change, run)?;
+    let (mut row, execution) = rows(change, run)?;
     if status(&row)? == DocumentStatus::Completed {
         return Ok(());
     }
@@ -138,7 +144,8 @@ async fn complete(
         hit(FailurePoint::GraphWritten);
         change.refresh();
     }
-    if let Some(unit) = outcome.trailing {
+    for unit in outcome.trailing {
+        require_entered(&row, unit.0, run)?;
         complete_unit(change, &mut row, run, unit);
     }
     // What the checkpoints have not counted already.
@@ -162,7 +169,6 @@ async fn complete(
     });
     change.documents.put(row);
     let completed = WorkflowExecutionStatus::Completed;
-    execution.current_activity = Some(WorkflowStage::Assemble.to_string());
     execution::end(change, execution, completed, Some(outcome.output), None);
     hit(FailurePoint::CompletionBeforeCommit);
     Ok(())

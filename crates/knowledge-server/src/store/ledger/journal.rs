@@ -25,10 +25,7 @@ use super::{
     Ledger, LedgerError,
     writer::{Environment, patiently},
 };
-use crate::store::StoreError;
-
-/// Rows that one statement writes at most; SQLite binds at most 32,766 values, a row has 19.
-const ROWS_PER_STATEMENT: usize = 500;
+use crate::store::{StoreError, portions::portions};
 
 /// Names a unit within an execution: the same name with another input is another unit.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -171,6 +168,11 @@ impl JournalWrites {
         write.completed = Some(unit);
     }
 
+    /// Whether there is nothing to write.
+    pub(super) fn is_empty(&self) -> bool {
+        self.units.is_empty()
+    }
+
     fn write_of(
         &mut self,
         execution: ExecutionId,
@@ -194,7 +196,7 @@ impl JournalWrites {
     ) -> Result<(), LedgerError> {
         let units: Vec<_> = std::mem::take(&mut self.units).into_iter().collect();
         let template = Template { env, batch, at };
-        for units in units.chunks(ROWS_PER_STATEMENT) {
+        for units in portions(&units) {
             let rows = units
                 .iter()
                 .map(|((execution, key), write)| template.row(*execution, key, write));

@@ -14,6 +14,7 @@ mod create;
 mod document;
 mod execution;
 mod finish;
+mod gather;
 mod journal;
 mod lease;
 mod proof;

@@ -15,10 +15,10 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::LedgerError;
-use crate::store::{StoreError, convert};
+use crate::store::{StoreError, convert, portions::portions};
 
-/// Rows that one statement writes at most; SQLite binds at most 32,766 values, a row has up to 28.
-const ROWS_PER_STATEMENT: usize = 500;
+/// Rows that one statement reads at most.
+const KEYS_PER_STATEMENT: usize = 500;
 
 /// A table whose rows a change keeps.
 pub(super) trait Kept: EntityTrait {
@@ -68,7 +68,7 @@ where
             .into_iter()
             .filter(|key| !self.known.contains_key(key))
             .collect();
-        for keys in missing.chunks(ROWS_PER_STATEMENT) {
+        for keys in missing.chunks(KEYS_PER_STATEMENT) {
             let rows = E::find().filter(E::KEY.is_in(keys.iter().copied()));
             for row in rows.all(tx).await? {
                 self.known.insert(E::key(&row), row);
@@ -120,14 +120,19 @@ where
         self.known.retain(|_, row| keep(row));
     }
 
-    /// Writes the changed rows; whether there were any.
+    /// Whether there is anything to write.
+    pub(super) fn are_changed(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
+    /// Writes the changed rows.
     pub(super) async fn write(
         &mut self,
         tx: &DatabaseTransaction,
         at: DateTime<Utc>,
-    ) -> Result<bool, LedgerError> {
+    ) -> Result<(), LedgerError> {
         let changed = std::mem::take(&mut self.changed);
-        for keys in changed.chunks(ROWS_PER_STATEMENT) {
+        for keys in portions(&changed) {
             let mut rows = Vec::with_capacity(keys.len());
             for key in keys {
                 if let Some(row) = self.known.get_mut(key) {
@@ -144,7 +149,7 @@ where
                 .exec_without_returning(tx)
                 .await?;
         }
-        Ok(!changed.is_empty())
+        Ok(())
     }
 }
 

@@ -69,6 +69,7 @@ async fn suspend(
     });
     change.executions.put(execution);
     change.documents.put(row);
+    change.flush().await?;
     if asked {
         signal::acknowledge(change, run.execution).await?;
     }
@@ -84,7 +85,6 @@ async fn release(
     if units.is_empty() {
         return Ok(());
     }
-    change.flush().await?;
     let pending = WorkflowActivityStatus::Pending.to_string();
     let running = WorkflowActivityStatus::Running.to_string();
     let mut keys = Condition::any();

@@ -315,6 +315,7 @@ async fn start(
     mut row: batch_document::Model,
     owner: &Owner,
 ) -> Result<DocumentRun, LedgerError> {
+    change.documents.know(row.clone());
     move_to(&mut row, DocumentTrigger::Start)?;
     row.attempt += 1;
     row.retry_round = change.row.retry_round;

@@ -2,10 +2,11 @@
 //!
 //! While one transaction commits, others queue up; the next takes all of them. An idle store
 //! commits a change at once, a busy one writes many with a handful of statements and one flush to
-//! disk. Each change is acknowledged only when it is durable.
+//! disk. Each change is acknowledged only when it is durable. Changes that write many rows take
+//! turns with the others, so that a checkpoint does not wait for a graph.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     panic::AssertUnwindSafe,
     sync::{
         Arc,
@@ -27,6 +28,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     DocumentRun, Lease, LedgerError,
     change::{BatchChange, Remembered},
+    gather::{GROUP, Gathering},
 };
 use crate::{
     faults::{FailurePoint, hit},
@@ -39,8 +41,8 @@ use crate::{
 /// Changes that wait for the writer at most; whoever comes later waits to hand its change in.
 const QUEUE: usize = 1_024;
 
-/// Changes that share a transaction at most.
-const GROUP: usize = 256;
+/// Rows that a transaction writes beside those of its batches, give or take a graph.
+const HEAVY_ROWS: usize = 200;
 
 /// Times that a change of a user is tried before it is answered with the database's error.
 const TRIES: u32 = 3;
@@ -143,6 +145,9 @@ impl Scope {
 trait Change: Send {
     fn scope(&self) -> &Scope;
 
+    /// Rows that it writes beside those of its batch.
+    fn rows(&self) -> usize;
+
     fn make<'c>(
         &'c mut self,
         change: &'c mut BatchChange,
@@ -164,6 +169,7 @@ impl<T, F> Command<T> for F where
 
 struct Request<T, F> {
     scope: Scope,
+    rows: usize,
     command: F,
     output: Option<T>,
     reply: oneshot::Sender<Result<T, LedgerError>>,
@@ -172,6 +178,10 @@ struct Request<T, F> {
 impl<T: Send, F: Command<T>> Change for Request<T, F> {
     fn scope(&self) -> &Scope {
         &self.scope
+    }
+
+    fn rows(&self) -> usize {
+        self.rows
     }
 
     fn make<'c>(
@@ -230,16 +240,29 @@ impl Writer {
         self.hand_in(scope, command).await?.durable().await
     }
 
-    /// Hands a change in. Changes are made in the order in which they are handed in.
+    /// Hands a change in. Changes are made in the order in which they are handed in, but for those
+    /// that write many rows.
     pub(super) async fn hand_in<T: Send + 'static>(
         &self,
         scope: Scope,
+        command: impl Command<T>,
+    ) -> Result<Pending<T>, LedgerError> {
+        self.hand_in_rows(scope, 0, command).await
+    }
+
+    /// Hands a change in that writes so many rows beside those of its batch: changes that write
+    /// none need not wait for it, so it must be the last of its document.
+    pub(super) async fn hand_in_rows<T: Send + 'static>(
+        &self,
+        scope: Scope,
+        rows: usize,
         command: impl Command<T>,
     ) -> Result<Pending<T>, LedgerError> {
         let (reply, answer) = oneshot::channel();
         let batch = scope.batch;
         let request = Request {
             scope,
+            rows,
             command,
             output: None,
             reply,
@@ -269,15 +292,40 @@ impl<T> Pending<T> {
 }
 
 async fn write_groups(env: Arc<Environment>, mut requests: mpsc::Receiver<Box<dyn Change>>) {
-    let mut group = Vec::new();
     let mut memory = Memory::new();
-    while requests.recv_many(&mut group, GROUP).await > 0 {
-        write_group(&env, &mut memory, std::mem::take(&mut group)).await;
+    let mut gathering = Gathering::default();
+    let mut heavy = VecDeque::new();
+    loop {
+        let mut group = Vec::new();
+        if heavy.is_empty() && requests.recv_many(&mut group, GROUP).await == 0 {
+            return;
+        }
+        gathering.gather(&mut requests, &mut group).await;
+        let (light, late) = group.into_iter().partition(|change| change.rows() == 0);
+        heavy.extend::<Vec<_>>(late);
+        write_group(&env, &mut memory, light).await;
+        write_group(&env, &mut memory, next_heavy(&mut heavy)).await;
     }
+}
+
+/// The next changes that write many rows: as few as keep the others from waiting long.
+fn next_heavy(waiting: &mut VecDeque<Box<dyn Change>>) -> Vec<Box<dyn Change>> {
+    let mut group = Vec::new();
+    let mut rows = 0;
+    while rows < HEAVY_ROWS
+        && let Some(change) = waiting.pop_front()
+    {
+        rows += change.rows();
+        group.push(change);
+    }
+    group
 }
 
 /// Writes a group; where a change is refused, each is made on its own, so that one fails alone.
 async fn write_group(env: &Arc<Environment>, memory: &mut Memory, mut group: Vec<Box<dyn Change>>) {
+    if group.is_empty() {
+        return;
+    }
     let mut result = patient_commit(env, memory, &mut group).await;
     if result.is_ok() || group.len() == 1 {
         env.count(&result);
@@ -306,6 +354,8 @@ async fn patient_commit(
     let mut failures = 0;
     loop {
         match commit(env, memory, group).await {
+            // Nothing is remembered of the batch any more, so that it is read.
+            Err(LedgerError::Stale(_)) => {}
             Err(error) if error.is_away() => wait_for_store(&error, &mut failures).await,
             result => return result,
         }
@@ -392,18 +442,26 @@ async fn commit(
 ) -> Result<(), LedgerError> {
     let (begun, requests) = (tokio::time::Instant::now(), group.len());
     let scopes = scopes_of(group);
-    let tx = Arc::new(env.store.begin().await?);
-    let mut changes = locked(env, memory, &tx, scopes).await?;
+    let tx = Arc::new(env.store.begin_group().await?);
+    let mut changes = opened(env, memory, &tx, scopes).await?;
     for request in group {
         let scope = *request.scope();
         let change = changes
             .get_mut(&scope.batch)
             .ok_or(LedgerError::NotFound(scope.batch))?;
-        change.admit(&scope)?;
-        request.make(change).await?;
+        let made = match change.admit(&scope) {
+            Ok(()) => request.make(change).await,
+            refused => refused,
+        };
+        if made.is_err() {
+            // Nothing is refused for what is not so any more.
+            change.confirm().await?;
+        }
+        made?;
     }
     for change in changes.values_mut() {
         change.flush().await?;
+        change.confirm().await?;
     }
     hit(FailurePoint::GroupBeforeCommit);
     let remembered = finish(env, tx, changes.into_values().collect()).await?;
@@ -424,19 +482,26 @@ fn scopes_of(group: &[Box<dyn Change>]) -> BTreeMap<BatchId, Vec<Scope>> {
     scopes
 }
 
-/// The batches, locked in the order of their ids so that two processes never wait for each other,
-/// with the documents that are changed.
-async fn locked(
+/// The batches with the documents that are changed. They are locked in the order of their ids, so
+/// that two processes never wait for each other: here, or where all are remembered, when they are
+/// written.
+async fn opened(
     env: &Arc<Environment>,
     memory: &mut Memory,
     tx: &Arc<DatabaseTransaction>,
     scopes: BTreeMap<BatchId, Vec<Scope>>,
 ) -> Result<BTreeMap<BatchId, BatchChange>, LedgerError> {
     let mut changes = BTreeMap::new();
+    let all_remembered = scopes.keys().all(|batch| memory.contains_key(batch));
     for (batch, scopes) in scopes {
-        let remembered = memory.remove(&batch);
-        let change = BatchChange::begin_remembering(env, tx, batch, remembered).await?;
+        let change = match memory.remove(&batch) {
+            Some(remembered) => Some(BatchChange::remembering(env, tx, remembered)),
+            None => BatchChange::begin(env, tx, batch).await?,
+        };
         if let Some(mut change) = change {
+            if !all_remembered {
+                change.confirm().await?;
+            }
             change.read(&scopes).await?;
             changes.insert(batch, change);
         }

@@ -9,8 +9,11 @@ use knowledge_domain::{
         SuspendReason, WorkflowActivityStatus, WorkflowExecutionStatus, WorkflowMode, WorkflowStage,
     },
 };
-use knowledge_tables::{workflow_activity, workflow_execution};
-use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
+use knowledge_tables::{batch_document, workflow_activity, workflow_execution};
+use sea_orm::{
+    ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait, Func, Query},
+};
 use uuid::Uuid;
 
 use super::{KEYS_A_STATEMENT, Reads, parse};
@@ -101,11 +104,11 @@ impl Reads {
                     Column::BatchDocumentId,
                     Column::Status,
                     Column::Mode,
-                    Column::CurrentActivity,
                     Column::SuspendReason,
                     Column::ResumeAt,
                     Column::Error,
                 ])
+                .expr_as(current_activity(), "current_activity")
                 .filter(Column::OrganizationId.eq(self.organization.uuid()))
                 .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())))
                 .into_model()
@@ -182,6 +185,19 @@ impl Reads {
                 || (execution.status.is_terminal() && (settled || superseded)),
         }))
     }
+}
+
+/// What an execution does: where it has a document, that has the stage.
+fn current_activity() -> Expr {
+    use batch_document::{Column as Document, Entity as Documents};
+    use workflow_execution::{Column, Entity};
+    let stage = Query::select()
+        .column((Documents, Document::Stage))
+        .from(Documents)
+        .and_where(Expr::col((Documents, Document::Id)).equals((Entity, Column::BatchDocumentId)))
+        .take();
+    let of_its_own = Expr::col((Entity, Column::CurrentActivity));
+    Expr::from(Func::coalesce([Expr::from(stage), of_its_own]))
 }
 
 /// Stages in their order, units by number: `mentions/10` after `mentions/9`.

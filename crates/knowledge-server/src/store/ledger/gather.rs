@@ -1,0 +1,71 @@
+//! How long a group waits for more.
+//!
+//! Whoever was just answered often comes back at once with its next change. While one half of the
+//! workflows is being written, the other half queues up; taken the instant the store is free, the
+//! two halves would take turns for ever, at twice the cost. So the writer waits a moment until as
+//! many have come back as it has answered. An idle store, and one whose changes are followed by
+//! long work, waits for nobody.
+
+use std::time::Duration;
+
+use tokio::{sync::mpsc, time::Instant};
+
+/// Changes that share a transaction at most.
+pub(super) const GROUP: usize = 256;
+
+/// The longest wait for those that were answered.
+const LONGEST: Duration = Duration::from_micros(200);
+
+/// The shortest, which finds out whether they come back again.
+const SHORTEST: Duration = Duration::from_micros(25);
+
+/// How long the next group waits: longer where waiting was of use, shorter where it was not.
+#[derive(Debug)]
+pub(super) struct Gathering {
+    answered: usize,
+    patience: Duration,
+}
+
+impl Default for Gathering {
+    fn default() -> Self {
+        Self {
+            answered: 0,
+            patience: LONGEST,
+        }
+    }
+}
+
+impl Gathering {
+    /// Adds to a group what is about to come.
+    pub(super) async fn gather<T>(&mut self, requests: &mut mpsc::Receiver<T>, group: &mut Vec<T>) {
+        let begun = group.len();
+        let expected = GROUP.min(begun + self.answered);
+        // One that is alone waits for nobody.
+        if self.answered > 1 || begun > 1 {
+            self.wait(requests, group, expected).await;
+            self.learn(group.len() > begun);
+        }
+        self.answered = group.len();
+    }
+
+    /// The timer's ticks are longer than the wait, so this lets the others run, and looks again.
+    async fn wait<T>(&self, requests: &mut mpsc::Receiver<T>, group: &mut Vec<T>, expected: usize) {
+        let begun = Instant::now();
+        while group.len() < expected && begun.elapsed() < self.patience {
+            tokio::task::yield_now().await;
+            while group.len() < expected
+                && let Ok(request) = requests.try_recv()
+            {
+                group.push(request);
+            }
+        }
+    }
+
+    fn learn(&mut self, gained: bool) {
+        self.patience = if gained {
+            LONGEST.min(self.patience * 2)
+        } else {
+            SHORTEST.max(self.patience / 2)
+        };
+    }
+}
