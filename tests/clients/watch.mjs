@@ -73,7 +73,7 @@ function eventSource(url, batch) {
     let ended = false;
     const names = [
       'BatchCreated', 'BatchStageEntered', 'DocumentStarted', 'StageProgress',
-      'DocumentCompleted', 'DocumentFailed', 'DocumentSkipped', 'DocumentSuspended',
+      'DocumentCompleted', 'DocumentFailed', 'DocumentSkipped', 'DocumentQuarantined', 'DocumentSuspended',
       'DocumentResumed', 'BatchSuspended', 'BatchResumed', 'ResolutionStarted',
       'ResolutionCompleted', ...TERMINAL,
     ];

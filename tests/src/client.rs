@@ -47,6 +47,7 @@ const SUBSCRIPTION: &str = "subscription($id: ID!, $after: Long) {
         ... on DocumentCompleted { documentId entityCount relationCount }
         ... on DocumentFailed { documentId failedStage: stage error willRetry }
         ... on DocumentSkipped { documentId }
+        ... on DocumentQuarantined { documentId failedStage: stage error attempts }
         ... on DocumentSuspended { documentId reason message until }
         ... on DocumentResumed { documentId }
         ... on ResolutionCompleted { clusterCount mergeCount sameAsCount }

@@ -223,6 +223,7 @@ impl Workflow for Scripted {
                 extraction: self.origin.extraction(),
                 entities: 2,
                 relations: 0,
+                missing: 0,
                 tokens: 7,
                 output: serde_json::json!({}),
                 trailing: Vec::new(),

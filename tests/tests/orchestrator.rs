@@ -221,6 +221,9 @@ each_database! {
         let failures: Vec<_> = events.iter().filter(|event| kind(event) == "DocumentFailed").collect();
         let will_retry: Vec<_> = failures.iter().map(|event| event["willRetry"].as_bool().unwrap()).collect();
         assert_eq!(will_retry, [true, true, false, true, false]);
+        let quarantined = events.iter().filter(|event| kind(event) == "DocumentQuarantined");
+        let attempts: Vec<_> = quarantined.map(|event| event["attempts"].as_u64().unwrap()).collect();
+        assert_eq!(attempts, [1, 3]);
         assert_eq!(batch_row(store, batch).await.retry_round, 2);
         assert_counters(store, batch).await;
     }

@@ -103,6 +103,7 @@ impl Workflow for Steps {
                 extraction: self.extraction,
                 entities: 0,
                 relations: 0,
+                missing: 0,
                 tokens: 0,
                 output: serde_json::json!({}),
                 trailing: Vec::new(),

@@ -30,7 +30,7 @@ pub enum DocumentStatus {
     Failed,
     /// Failed before, waits for another attempt.
     Retry,
-    /// Failed, and the policy has given up.
+    /// It keeps failing and is left alone: quarantined until a user wants it tried again.
     Abandoned,
     /// Left untouched, or dropped unfinished, by abort or cancel.
     Skipped,
@@ -47,7 +47,8 @@ pub enum DocumentTrigger {
     Complete,
     /// Its workflow failed.
     Fail,
-    /// The orchestrator or a user wants another attempt.
+    /// The orchestrator or a user wants another attempt; of a completed document, at the units that
+    /// its graph is without.
     Retry,
     /// The policy gives up.
     Abandon,
@@ -76,7 +77,9 @@ impl DocumentStatus {
             (Self::Queued | Self::Retry, Start) => Ok(Self::Processing),
             (Self::Processing, Complete) => Ok(Self::Completed),
             (Self::Processing, Fail) => Ok(Self::Failed),
-            (Self::Failed | Self::Abandoned | Self::Skipped, Retry) => Ok(Self::Retry),
+            (Self::Completed | Self::Failed | Self::Abandoned | Self::Skipped, Retry) => {
+                Ok(Self::Retry)
+            }
             (Self::Failed, Abandon) => Ok(Self::Abandoned),
             (Self::Queued | Self::Processing | Self::Retry, Skip) => Ok(Self::Skipped),
             (

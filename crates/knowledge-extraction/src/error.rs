@@ -74,7 +74,10 @@ impl From<ExtractionError> for ActivityError {
         if let ExtractionError::Model(CallError::Suspended(suspension)) = error {
             return Self::suspended(suspension);
         }
-        if let ExtractionError::Model(CallError::Authentication { .. }) = error {
+        if let ExtractionError::Model(
+            CallError::Authentication { .. } | CallError::Unknown { .. },
+        ) = error
+        {
             return Self::of_batch(error.to_string());
         }
         let message = match std::error::Error::source(&error) {

@@ -197,6 +197,7 @@ impl Run<'_> {
         let input = AssembleInput {
             document: self.input.document(),
             assembly,
+            missing: self.summary.missing_names(),
         };
         let calls = std::iter::once(("assemble".to_owned(), input));
         let outputs: Vec<AssembleOutput> = self.stage(WorkflowStage::Assemble, calls).await?;

@@ -79,14 +79,8 @@ pub async fn models(store: &Store, config: &Config) -> Result<Option<Gateway>, S
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mut clients: Vec<Arc<dyn Provider>> = Vec::new();
     for endpoint in std::iter::once(&settings.primary).chain(&settings.fallback) {
-        let embedding = settings.embedding_model.clone();
-        let client = OpenAi::new(
-            endpoint.clone(),
-            embedding,
-            settings.timeout,
-            Arc::clone(&clock),
-        )
-        .map_err(|error| StoreError::corrupt(error.to_string()))?;
+        let client = OpenAi::new(endpoint.clone(), settings.timeout, Arc::clone(&clock))
+            .map_err(|error| StoreError::corrupt(error.to_string()))?;
         clients.push(Arc::new(client));
     }
     let patience = settings.timeout + CALL_MARGIN;

@@ -54,6 +54,8 @@ pub struct Model {
     pub entity_count: i32,
     /// Relations.
     pub relation_count: i32,
+    /// Units that its graph is without.
+    pub missing_units: i32,
     /// Tokens of model calls.
     pub tokens_used: i64,
     /// When it first began.

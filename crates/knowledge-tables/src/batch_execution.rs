@@ -52,6 +52,8 @@ pub struct Model {
     pub failed_documents: i32,
     /// Documents that are `skipped`.
     pub skipped_documents: i32,
+    /// Completed documents whose graphs are without some units.
+    pub partial_documents: i32,
     /// Entities; after resolution where it ran.
     pub entity_count: i32,
     /// Relations.

@@ -47,6 +47,8 @@ pub struct Model {
     pub retry_owner: String,
     /// Retries of its activities.
     pub retry_count: i32,
+    /// Processes in a row that died with it before they had finished a unit.
+    pub lost_runs: i32,
     /// The process that runs it.
     #[sea_orm(column_type = "Text", nullable)]
     pub lease_owner: Option<String>,

@@ -25,12 +25,18 @@ pub struct Seen {
     pub path: &'static str,
     /// The question: the last message, or the texts.
     pub question: String,
+    /// The model that was asked.
+    pub model: String,
     /// The header that carries the key.
     pub authorization: Option<String>,
     /// The form of the answer: `json_schema`, `json_object` or nothing.
     pub format: Option<String>,
     /// When it came.
     pub at: Instant,
+    /// When it was answered.
+    pub answered: Option<Instant>,
+    /// Tokens that the answer reported.
+    pub tokens: u64,
     /// The status of the answer; none while there is none, or when the client went away before.
     pub status: Option<u16>,
 }

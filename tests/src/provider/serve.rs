@@ -45,6 +45,10 @@ pub(super) fn run(listener: TcpListener, state: States, stopped: oneshot::Receiv
     });
 }
 
+/// Tokens that an answer reports.
+#[derive(Clone)]
+struct Reported(u64);
+
 /// A request between its arrival and its answer; a client that goes away drops it.
 struct InFlight {
     state: States,
@@ -67,9 +71,12 @@ impl InFlight {
         locked.seen.push(Seen {
             path,
             question,
+            model: body["model"].as_str().unwrap_or_default().to_owned(),
             authorization: header.map(str::to_owned),
             format: body["response_format"]["type"].as_str().map(str::to_owned),
             at: Instant::now(),
+            answered: None,
+            tokens: 0,
             status: None,
         });
         locked.in_flight += 1;
@@ -81,7 +88,15 @@ impl InFlight {
     }
 
     fn end(self, answer: Response) -> Response {
-        lock(&self.state).seen[self.number - 1].status = Some(answer.status().as_u16());
+        let mut state = lock(&self.state);
+        let seen = &mut state.seen[self.number - 1];
+        seen.status = Some(answer.status().as_u16());
+        seen.answered = Some(Instant::now());
+        seen.tokens = answer
+            .extensions()
+            .get()
+            .map_or(0, |Reported(tokens)| *tokens);
+        drop(state);
         answer
     }
 }
@@ -199,7 +214,7 @@ fn respond(
 ) -> Response {
     let (prompt, completion) = (question as u64 / 4, answer as u64 / 4);
     lock(state).tokens += prompt + completion;
-    Json(json!({
+    let mut response = Json(json!({
         "id": "chatcmpl-scripted",
         "object": "chat.completion",
         "choices": [{ "index": 0, "message": message, "finish_reason": finish }],
@@ -209,7 +224,11 @@ fn respond(
             "total_tokens": prompt + completion,
         },
     }))
-    .into_response()
+    .into_response();
+    response
+        .extensions_mut()
+        .insert(Reported(prompt + completion));
+    response
 }
 
 fn limited(seconds: Option<u32>) -> Response {
@@ -233,8 +252,15 @@ async fn embed(
     Json(body): Json<Value>,
 ) -> Response {
     let flight = InFlight::begin(&state, "embeddings", &headers, &body);
-    let latency = lock(&state).script.latency;
+    let (latency, reply) = {
+        let mut locked = lock(&state);
+        let reply = locked.script.next.pop_front().unwrap_or(Reply::Answer);
+        (locked.script.latency, reply)
+    };
     tokio::time::sleep(latency).await;
+    if let Reply::Status(status) = reply {
+        return flight.end(error(status, "scripted", "scripted to fail"));
+    }
     let texts = body["input"].as_array().cloned().unwrap_or_default();
     let data: Vec<Value> = texts
         .iter()
@@ -245,7 +271,8 @@ async fn embed(
             json!({ "index": index, "embedding": [text.len() as f64, f64::from(sum), 1.0] })
         })
         .collect();
-    let tokens = body["input"].to_string().len() / 4;
+    let tokens = body["input"].to_string().len() as u64 / 4;
+    lock(&state).tokens += tokens;
     let answer = Json(json!({ "data": data, "usage": { "prompt_tokens": tokens } }));
     flight.end(answer.into_response())
 }

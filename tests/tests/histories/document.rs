@@ -184,6 +184,9 @@ impl Reference {
         }
         let stage = stage.map_or_else(|| "nowhere".to_owned(), |stage| stage.to_string());
         self.event(&format!("DocumentFailed {position} {stage} {will_retry}"));
+        if self.documents[position].status == DocumentStatus::Abandoned {
+            self.event(&format!("DocumentQuarantined {position}"));
+        }
         if self.request.policy == FailurePolicy::AbortAll {
             self.skip_unfinished();
             self.end(BatchStage::Failed, "BatchFailed");

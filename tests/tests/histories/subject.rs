@@ -364,6 +364,7 @@ impl Subject {
             extraction: origin.extraction(),
             entities: 2,
             relations: 0,
+            missing: 0,
             tokens: 7,
             output: serde_json::json!({}),
             trailing: trailing
@@ -398,6 +399,7 @@ impl Server {
             free,
             share: u32::MAX,
             recheck: true,
+            quarantine_after: 0,
             alone: false,
         }
     }

@@ -128,6 +128,8 @@ pub(crate) fn failed(stage: Option<WorkflowStage>, failure: Failure) -> FailedDo
         stage,
         error: "it failed".to_owned(),
         kind: kind(failure),
+        ends_batch: false,
+        quarantine_after: 0,
     }
 }
 

@@ -31,6 +31,9 @@ UPDATE batch_execution SET failed_documents = 9 WHERE id = {Running};
 --! counters/skipped-documents
 UPDATE batch_execution SET skipped_documents = 9 WHERE id = {Running};
 
+--! counters/partial-documents
+UPDATE batch_execution SET partial_documents = 1 WHERE id = {Running};
+
 --! counters/relations
 UPDATE batch_execution SET relation_count = 9 WHERE id = {Running};
 

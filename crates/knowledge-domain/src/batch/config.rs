@@ -84,6 +84,20 @@ pub enum ExtractionStrategy {
     Staged,
 }
 
+/// What a batch asks, as it was when it began: what else decides an answer is in [`BatchConfig`].
+///
+/// A batch that goes on after the environment has changed goes on with this.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PinnedModel {
+    /// The model.
+    pub model: String,
+    /// The versions of the prompts: `single@1`.
+    pub prompts: String,
+    /// The most tokens of one answer.
+    pub max_output_tokens: u32,
+}
+
 /// What a user may say about a batch; what is left out takes its default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BatchOptions {
@@ -133,6 +147,9 @@ pub struct BatchConfig {
     /// The least share of a stage's units, in percent, that must be extracted.
     #[serde(default = "all", skip_serializing_if = "is_all")]
     pub minimum_coverage: u32,
+    /// What it asks; absent where it asks no model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asks: Option<PinnedModel>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -163,6 +180,7 @@ impl Default for BatchConfig {
             strategy: ExtractionStrategy::default(),
             gleaning_rounds: 0,
             minimum_coverage: all(),
+            asks: None,
         }
     }
 }
@@ -210,6 +228,7 @@ impl BatchConfig {
                 "between 0 and 100",
             )?
             .unwrap_or(default.minimum_coverage),
+            asks: None,
         })
     }
 

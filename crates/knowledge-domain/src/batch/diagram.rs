@@ -82,6 +82,7 @@ fn totals(failed: u32) -> BatchTotals {
         skipped: 0,
         entities: 4,
         relations: 3,
+        partial: 0,
     }
 }
 

@@ -203,6 +203,18 @@ pub enum BatchEventKind {
         /// Whether another round will try it again.
         will_retry: bool,
     },
+    /// A document that keeps failing is left alone, so that it delays no other, until a user wants
+    /// it tried again.
+    DocumentQuarantined {
+        /// The document.
+        document_id: BatchDocumentId,
+        /// The stage that failed last, where one did.
+        stage: Option<WorkflowStage>,
+        /// Why, and what to do.
+        error: String,
+        /// Times that it was started.
+        attempts: u32,
+    },
     /// Abort or cancel left a document unfinished.
     DocumentSkipped {
         /// The document.
@@ -254,6 +266,7 @@ impl BatchEventKind {
             | Self::DocumentResumed { document_id }
             | Self::DocumentCompleted { document_id, .. }
             | Self::DocumentFailed { document_id, .. }
+            | Self::DocumentQuarantined { document_id, .. }
             | Self::DocumentSkipped { document_id } => Some(*document_id),
             Self::BatchCreated {}
             | Self::BatchStageEntered { .. }
@@ -341,6 +354,12 @@ mod tests {
                 stage: None,
                 error: "why".to_owned(),
                 will_retry: true,
+            },
+            BatchEventKind::DocumentQuarantined {
+                document_id,
+                stage: Some(WorkflowStage::Mentions),
+                error: "why".to_owned(),
+                attempts: 3,
             },
             BatchEventKind::DocumentSkipped { document_id },
             BatchEventKind::ResolutionStarted {},

@@ -9,6 +9,7 @@ mod state;
 
 pub use config::{
     BatchConfig, BatchOptions, ExtractionStrategy, Extractor, FailurePolicy, MAX_CONCURRENCY,
+    PinnedModel,
 };
 pub use diagram::state_diagram;
 pub use event::{Aggregate, BatchEvent, BatchEventKind, DocumentsByStage, StageReport};

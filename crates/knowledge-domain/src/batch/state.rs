@@ -89,6 +89,25 @@ pub struct BatchTotals {
     pub entities: u32,
     /// Relations.
     pub relations: u32,
+    /// Completed documents whose graphs are without some units.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub partial: u32,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature is serde's"
+)]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+impl BatchTotals {
+    /// Whether nothing is left to try again.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.failed + self.skipped + self.partial == 0
+    }
 }
 
 /// Why a batch failed.
@@ -260,9 +279,7 @@ impl BatchState {
             | Self::ExtractingRelations { .. }
             | Self::Assembling { .. }
             | Self::Resolving { .. } => self.apply_running(trigger, at),
-            Self::Completed { totals, .. } if totals.failed + totals.skipped > 0 => {
-                retry_only(&trigger)
-            }
+            Self::Completed { totals, .. } if !totals.is_clean() => retry_only(&trigger),
             Self::Failed { .. } => retry_only(&trigger),
             Self::Completed { .. } | Self::Cancelled { .. } => None,
         }

@@ -209,6 +209,12 @@ impl WorkflowError {
         }
     }
 
+    /// Whether no document of the batch can succeed.
+    #[must_use]
+    pub fn ends_batch(&self) -> bool {
+        matches!(self, Self::Activity { source, .. } if source.ends_batch())
+    }
+
     /// The stage that failed, where one did.
     #[must_use]
     pub fn stage(&self) -> Option<WorkflowStage> {

@@ -90,6 +90,12 @@ pub enum CallError {
         /// What the provider said, and what to do.
         message: String,
     },
+    /// There is no such endpoint or model.
+    #[error("the provider does not know what it is asked for: {message}")]
+    Unknown {
+        /// What the provider said, and what to do.
+        message: String,
+    },
     /// The provider cannot do what it is asked, and never will.
     #[error("the provider refuses the request: {message}")]
     Rejected {
@@ -133,6 +139,7 @@ impl CallError {
             Self::ContextOverflow
             | Self::Refused { .. }
             | Self::Authentication { .. }
+            | Self::Unknown { .. }
             | Self::Rejected { .. } => ErrorKind::Permanent,
             Self::Store { kind, .. } => *kind,
             Self::Cancelled => ErrorKind::Cancelled,

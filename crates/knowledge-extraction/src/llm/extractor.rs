@@ -21,8 +21,9 @@ use crate::{
     },
 };
 
-/// Changes whenever the same answers may give another result.
-const VERSION: &str = "1";
+/// Changes whenever the same answers may give another result, or what the stages leave to each other
+/// has another form.
+const VERSION: &str = "2";
 
 /// How chunks become questions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

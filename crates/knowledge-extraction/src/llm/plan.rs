@@ -8,8 +8,10 @@ use super::{
 };
 use crate::{PipelineConfig, chunks};
 
-/// Tokens of an answer for each token of the text that it is about.
-const ANSWER_SHARE: f64 = 1.5;
+/// Tokens of an answer for each token of the text that it is about: one that holds everything, and
+/// one of a stage.
+const SINGLE_SHARE: f64 = 2.5;
+const STAGE_SHARE: f64 = 1.5;
 /// Characters of a text for each mention that it can be expected to have.
 const CHARS_A_MENTION: u32 = 80;
 
@@ -70,7 +72,11 @@ impl Estimate {
         tokenizer: Tokenizer,
     ) {
         let first = chunk_question(text, ontology, options);
-        let answer = answer_tokens(tokenizer.count(text));
+        let share = match options.strategy {
+            ExtractionStrategy::Single => SINGLE_SHARE,
+            ExtractionStrategy::Staged => STAGE_SHARE,
+        };
+        let answer = answer_tokens(tokenizer.count(text), share);
         for _ in 0..=options.gleaning_rounds {
             self.call(tokenizer.of_call(&first), answer);
         }
@@ -112,6 +118,6 @@ impl Estimate {
     clippy::cast_sign_loss,
     reason = "a float to integer cast saturates"
 )]
-fn answer_tokens(text: u64) -> u64 {
-    (text as f64 * ANSWER_SHARE) as u64 + 30
+fn answer_tokens(text: u64, share: f64) -> u64 {
+    (text as f64 * share) as u64 + 30
 }

@@ -30,13 +30,15 @@ use crate::{
 /// What the first stage leaves to the stage of relations, in characters of the chunk.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Memo {
+    /// Every mention of each entity that relations name.
+    entities: Vec<Vec<CharSpan>>,
     relations: Vec<MemoRelation>,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct MemoRelation {
-    /// Every mention of the subject.
-    subject: Vec<CharSpan>,
+    /// A position in [`Memo::entities`].
+    subject: u32,
     predicate: String,
     object: MemoObject,
     evidence: CharSpan,
@@ -46,8 +48,8 @@ struct MemoRelation {
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum MemoObject {
-    /// Every mention of the object.
-    Entity(Vec<CharSpan>),
+    /// A position in [`Memo::entities`].
+    Entity(u32),
     Literal {
         value: String,
         literal_type: Option<String>,
@@ -131,10 +133,36 @@ fn piece<'a>(
 impl Piece {
     fn join(&mut self, other: Self) {
         self.mentions.extend(other.mentions);
-        self.memo.relations.extend(other.memo.relations);
+        self.memo.join(other.memo);
         self.tokens = self.tokens.saturating_add(other.tokens);
         self.rejections += other.rejections;
     }
+}
+
+impl Memo {
+    fn join(&mut self, other: Self) {
+        let before = count(self.entities.len());
+        self.entities.extend(other.entities);
+        let moved = |mut relation: MemoRelation| {
+            relation.subject = relation.subject.saturating_add(before);
+            if let MemoObject::Entity(object) = &mut relation.object {
+                *object = object.saturating_add(before);
+            }
+            relation
+        };
+        self.relations
+            .extend(other.relations.into_iter().map(moved));
+    }
+
+    fn mentions(&self, entity: u32) -> &[CharSpan] {
+        self.entities
+            .get(entity as usize)
+            .map_or(&[], Vec::as_slice)
+    }
+}
+
+fn count(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
 }
 
 /// Asks for what was missed, until nothing was.
@@ -199,6 +227,7 @@ fn placed(
         source,
         offset,
         by_name: BTreeMap::new(),
+        listed: BTreeMap::new(),
     };
     for entity in answer.entities {
         places.entity(entity, &mut piece);
@@ -216,6 +245,8 @@ struct Places {
     offset: u32,
     /// Mentions by the names and the texts of their entities, in lower case.
     by_name: BTreeMap<String, Vec<CharSpan>>,
+    /// The positions of those that relations have named, in [`Memo::entities`].
+    listed: BTreeMap<String, u32>,
 }
 
 impl Places {
@@ -268,19 +299,19 @@ impl Places {
         span.shifted(self.offset).ok()
     }
 
-    fn relation(&self, relation: &SingleRelation, piece: &mut Piece) {
+    fn relation(&mut self, relation: &SingleRelation, piece: &mut Piece) {
         let start = CharSpan::new(0, 1).ok();
         let evidence = start
             .and_then(|start| relocate(&self.source, start, relation.evidence.trim()))
             .and_then(|span| span.shifted(self.offset).ok());
-        let subject = self.by_name.get(&key(&relation.subject));
-        let object = self.object(relation);
+        let subject = self.listed(&relation.subject, &mut piece.memo);
+        let object = self.object(relation, &mut piece.memo);
         let (Some(evidence), Some(subject), Some(object)) = (evidence, subject, object) else {
             piece.rejections.unverified += 1;
             return;
         };
         piece.memo.relations.push(MemoRelation {
-            subject: subject.clone(),
+            subject,
             predicate: predicate(&relation.predicate),
             object,
             evidence,
@@ -288,20 +319,31 @@ impl Places {
         });
     }
 
-    fn object(&self, relation: &SingleRelation) -> Option<MemoObject> {
-        let known = self
-            .by_name
-            .get(&key(&relation.object))
-            .filter(|spans| !spans.is_empty());
-        match (known, &relation.literal_type) {
-            (Some(spans), None) => Some(MemoObject::Entity(spans.clone())),
-            (_, Some(literal_type)) => Some(MemoObject::Literal {
+    fn object(&mut self, relation: &SingleRelation, memo: &mut Memo) -> Option<MemoObject> {
+        match &relation.literal_type {
+            Some(literal_type) => Some(MemoObject::Literal {
                 value: relation.object.trim().to_owned(),
                 literal_type: Some(literal_type.clone()),
             }),
-            // It says that it is an entity, and names none.
-            (None, None) => None,
+            // It says that it is an entity; one that has no mention is none.
+            None => self.listed(&relation.object, memo).map(MemoObject::Entity),
         }
+    }
+
+    /// The position of a name's mentions, where it has some.
+    fn listed(&mut self, name: &str, memo: &mut Memo) -> Option<u32> {
+        let key = key(name);
+        if let Some(listed) = self.listed.get(&key) {
+            return Some(*listed);
+        }
+        let spans = self.by_name.get(&key).filter(|spans| !spans.is_empty())?;
+        let mut spans = spans.clone();
+        spans.sort_unstable();
+        spans.dedup();
+        let position = count(memo.entities.len());
+        memo.entities.push(spans);
+        self.listed.insert(key, position);
+        Some(position)
     }
 }
 
@@ -343,19 +385,20 @@ pub(super) fn relations(
         source: std::sync::Arc::new(error),
     })?;
     let mut found = Found::from(Vec::new());
-    for relation in memo.relations {
+    for relation in &memo.relations {
         let evidence = relation.evidence;
-        let subject = nearest(request.mentions, &relation.subject, evidence);
-        let object = match relation.object {
-            MemoObject::Entity(spans) => {
-                nearest(request.mentions, &spans, evidence).map(ObjectCandidate::Mention)
+        let subject = nearest(request.mentions, memo.mentions(relation.subject), evidence);
+        let object = match &relation.object {
+            MemoObject::Entity(entity) => {
+                let spans = memo.mentions(*entity);
+                nearest(request.mentions, spans, evidence).map(ObjectCandidate::Mention)
             }
             MemoObject::Literal {
                 value,
                 literal_type,
             } => Some(ObjectCandidate::Literal {
-                value,
-                literal_type,
+                value: value.clone(),
+                literal_type: literal_type.clone(),
             }),
         };
         let (Some(subject), Some(object)) = (subject, object) else {
@@ -364,7 +407,7 @@ pub(super) fn relations(
         };
         found.items.push(RelationCandidate {
             subject,
-            predicate: relation.predicate,
+            predicate: relation.predicate.clone(),
             object,
             evidence,
             confidence: relation.confidence,

@@ -105,6 +105,14 @@ pub struct ExtractionSummary {
     pub missing: Vec<MissingUnit>,
 }
 
+impl ExtractionSummary {
+    /// The names of the units that the graph is without.
+    #[must_use]
+    pub fn missing_names(&self) -> Vec<String> {
+        self.missing.iter().map(|unit| unit.unit.clone()).collect()
+    }
+}
+
 /// Names a document and how it is extracted; in every input, so that a change of either is a new
 /// activity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -233,6 +241,9 @@ pub(super) fn report(output: &[u8]) -> UnitReport {
 pub(super) struct AssembleInput {
     pub(super) document: DocumentRef,
     pub(super) assembly: Assembly,
+    /// Units that the graph is without: with others it is another graph.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) missing: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

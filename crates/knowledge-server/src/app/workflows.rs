@@ -74,19 +74,22 @@ impl ExtractionWorkflows {
             });
         }
         let gateway = self.models.as_ref().ok_or_else(no_models)?;
+        let asks = job.config.asks.clone();
+        let asks = asks.unwrap_or_else(|| gateway.asks(&job.config));
         let options = LlmOptions {
-            strategy: job.config.strategy,
-            gleaning_rounds: job.config.gleaning_rounds,
-            max_output_tokens: gateway.settings().max_output_tokens,
+            max_output_tokens: asks.max_output_tokens,
+            ..gateway.options(&job.config)
         };
-        let session = Session::new(gateway.clone(), job.run.organization).of_workflow(
-            job.run.batch,
-            job.run.execution,
-            job.config.token_budget,
-        );
+        let prompts = LlmExtractor::prompt_versions(&options);
+        if prompts != asks.prompts {
+            return Err(other_prompts(&asks.prompts, &prompts));
+        }
+        let session = Session::new(gateway.clone(), job.run.organization)
+            .asking(&asks.model)
+            .of_workflow(job.run.batch, job.run.execution, job.config.token_budget);
         Ok(Chosen {
-            model: Some(gateway.model().to_owned()),
-            prompts: Some(LlmExtractor::prompt_versions(&options)),
+            model: Some(asks.model),
+            prompts: Some(prompts),
             config: options.pipeline(self.config.clone()),
             extractor: Arc::new(LlmExtractor::new(Arc::new(session), options)),
         })
@@ -182,14 +185,16 @@ impl Workflow for ExtractionWorkflow {
     ) -> BoxFuture<'a, Result<DocumentOutcome, WorkflowError>> {
         Box::pin(async move {
             let summary = extract_document(durable, &self.input).await?;
+            let origin = self.document.origin.without(&summary.missing_names());
             Ok(DocumentOutcome {
-                extraction: self.document.origin.extraction(),
+                extraction: origin.extraction(),
                 entities: summary.entity_count,
                 relations: summary.relation_count,
+                missing: u32::try_from(summary.missing.len()).unwrap_or(u32::MAX),
                 tokens: summary.total_tokens,
                 output: serde_json::json!(summary),
                 trailing: Vec::new(),
-                graph: self.document.found(),
+                graph: self.document.found(origin),
             })
         })
     }
@@ -274,12 +279,9 @@ impl StoredDocument {
         self.graph.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn found(&self) -> Option<FoundGraph> {
+    fn found(&self, origin: ExtractionOrigin) -> Option<FoundGraph> {
         let graph = self.graph().take()?;
-        Some(FoundGraph {
-            origin: self.origin.clone(),
-            graph,
-        })
+        Some(FoundGraph { origin, graph })
     }
 }
 
@@ -310,9 +312,20 @@ impl GraphSink for StoredDocument {
 fn no_models() -> WorkflowError {
     WorkflowError::Activity {
         stage: WorkflowStage::Mentions,
-        source: ActivityError::permanent(
-            "there is no model to ask; set OPENAI_API_KEY or OPENAI_BASE_URL, start again, and retry",
+        source: ActivityError::of_batch(
+            "there is no model to ask; set OPENAI_API_KEY or OPENAI_BASE_URL and start again",
         ),
+    }
+}
+
+/// A batch whose documents were asked for in two ways would not be one.
+fn other_prompts(begun: &str, current: &str) -> WorkflowError {
+    WorkflowError::Activity {
+        stage: WorkflowStage::Mentions,
+        source: ActivityError::of_batch(format!(
+            "the batch began with the prompts {begun}, and this release has {current}; \
+             start a new batch, or go on with the release that it began with"
+        )),
     }
 }
 

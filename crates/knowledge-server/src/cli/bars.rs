@@ -98,6 +98,11 @@ impl Bars {
                 // A line that cannot be drawn is lost with the terminal that it was for.
                 let _ = self.all.println(format!("{document_id} failed: {error}"));
             }
+            BatchEventKind::DocumentQuarantined { .. } => {
+                if let Some(line) = line(event) {
+                    let _ = self.all.println(line);
+                }
+            }
             BatchEventKind::DocumentSuspended {
                 document_id,
                 message,
@@ -192,6 +197,11 @@ fn line(event: &BatchEvent) -> Option<String> {
         BatchEventKind::DocumentFailed {
             document_id, error, ..
         } => format!("{document_id} failed: {error}"),
+        BatchEventKind::DocumentQuarantined {
+            document_id,
+            attempts,
+            ..
+        } => format!("{document_id} quarantined after {attempts} attempts"),
         BatchEventKind::DocumentSkipped { document_id } => format!("{document_id} skipped"),
         BatchEventKind::DocumentSuspended {
             document_id,
@@ -256,6 +266,16 @@ mod tests {
         assert!(told.contains("waits until 1970-01-01"), "{told}");
         assert!(told.ends_with("the budget is spent"), "{told}");
         assert!(!shown(suspended(None)).contains("until"));
+        let quarantined = shown(BatchEventKind::DocumentQuarantined {
+            document_id,
+            stage: None,
+            error: "it fails".to_owned(),
+            attempts: 3,
+        });
+        assert!(
+            quarantined.contains("quarantined after 3 attempts"),
+            "{quarantined}"
+        );
         let resumed = shown(BatchEventKind::DocumentResumed { document_id });
         assert!(resumed.contains(&document_id.to_string()), "{resumed}");
     }

@@ -34,7 +34,7 @@ pub(super) async fn run(command: Extract, config: Config) -> anyhow::Result<Ende
         export::check(out)?;
     }
     let documents = inputs::read(&command.paths)?;
-    let start = request(&command, documents);
+    let start = request(&command, documents, &config);
     let mut signals = serve::Signals::catch()?;
     let app = App::open(&config).await?;
     if command.dry_run {
@@ -117,8 +117,9 @@ fn by_ending(path: &Path) -> anyhow::Result<Format> {
     }
 }
 
-/// The same arguments give the same request, so that running again resumes.
-fn request(command: &Extract, documents: Vec<NewDocument>) -> StartBatch {
+/// The same arguments give the same request, so that running again resumes. Another model is
+/// another request: what it would find is not what the first has found.
+fn request(command: &Extract, documents: Vec<NewDocument>, config: &Config) -> StartBatch {
     let options = BatchOptions {
         concurrency: command.concurrency,
         failure_policy: command.failure_policy.map(Into::into),
@@ -132,6 +133,10 @@ fn request(command: &Extract, documents: Vec<NewDocument>) -> StartBatch {
     };
     let mut hasher = Sha256::new();
     hasher.update(format!("{options:?}"));
+    if options.extractor.unwrap_or(config.default_extractor()) == Extractor::Llm {
+        let model = config.llm().map(|llm| llm.primary.model);
+        hasher.update(format!("{model:?}"));
+    }
     for document in &documents {
         for part in [&document.name, &document.text] {
             hasher.update((part.len() as u64).to_be_bytes());

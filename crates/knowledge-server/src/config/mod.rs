@@ -68,6 +68,9 @@ pub struct Config {
     pub max_body_bytes: usize,
     /// Documents of all batches that run at a time.
     pub max_documents: usize,
+    /// Times that a document may fail, or end the process that works on it, before it is
+    /// quarantined; 0 is never.
+    pub quarantine_after: u32,
     /// Milliseconds after which a client whose progress stream broke is to reconnect.
     pub stream_retry_ms: u64,
     /// Seconds that a GraphQL query may take.
@@ -125,6 +128,7 @@ impl Default for Config {
             activity_backoff_ms: 1000,
             max_body_bytes: 64 * 1024 * 1024,
             max_documents: 64,
+            quarantine_after: 5,
             stream_retry_ms: 2000,
             query_timeout_seconds: 30,
             lease_seconds: 10,
@@ -152,7 +156,7 @@ const OPENAI_KEYS: [&str; 2] = ["openai_base_url", "openai_api_key"];
 
 const SECRETS: [&str; 2] = ["openai_api_key", "llm_fallback_api_key"];
 
-const KEYS: [&str; 26] = [
+const KEYS: [&str; 27] = [
     "database_url",
     "listen",
     "workflow_mode",
@@ -161,6 +165,7 @@ const KEYS: [&str; 26] = [
     "activity_backoff_ms",
     "max_body_bytes",
     "max_documents",
+    "quarantine_after",
     "stream_retry_ms",
     "query_timeout_seconds",
     "lease_seconds",
@@ -274,6 +279,7 @@ impl Config {
             has_models: self.llm().is_some(),
             max_documents: self.max_documents,
             lease: Duration::from_secs(self.lease_seconds),
+            quarantine_after: self.quarantine_after,
         }
     }
 

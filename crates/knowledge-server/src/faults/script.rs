@@ -17,7 +17,7 @@ use std::{
 };
 
 use knowledge_domain::workflow::{
-    Activities, ActivityCall, ActivityContext, ActivityError, BoxFuture,
+    Activities, ActivityCall, ActivityContext, ActivityError, BoxFuture, UnitReport,
 };
 
 use super::{FailurePoint, hit};
@@ -150,5 +150,13 @@ impl Activities for Watched {
             hit(FailurePoint::ActivityAfterBody);
             result
         })
+    }
+
+    fn report(&self, output: &[u8]) -> UnitReport {
+        self.activities.report(output)
+    }
+
+    fn keeps_time(&self) -> bool {
+        self.activities.keeps_time()
     }
 }

@@ -115,6 +115,12 @@ impl Batch {
         int(self.0.skipped_documents)
     }
 
+    /// Completed documents whose graphs are without some units; `retryFailedDocuments` asks for
+    /// those units.
+    async fn partial_documents(&self) -> i32 {
+        int(self.0.partial_documents)
+    }
+
     /// Entities; after resolution where it ran.
     async fn entity_count(&self) -> i32 {
         int(self.0.entity_count)
@@ -157,6 +163,11 @@ impl Batch {
     /// How chunks become questions to a model.
     async fn strategy(&self) -> ExtractionStrategy {
         self.0.strategy.into()
+    }
+
+    /// The model that it asks, from its start to its end; `null` where it asks none.
+    async fn model(&self) -> Option<&str> {
+        self.0.model.as_deref()
     }
 
     /// The most tokens that model calls may use; `null` is no limit.

@@ -8,7 +8,7 @@ use super::{
     enums::{DocumentStatus, WorkflowStage},
     error::internal,
     execution::WorkflowExecution,
-    scalar::int,
+    scalar::{Long, int},
     viewer::Viewer,
 };
 use crate::store::read::DocumentView;
@@ -96,6 +96,16 @@ impl BatchDocument {
     /// Relations found in it.
     async fn relation_count(&self) -> i32 {
         int(self.0.relation_count)
+    }
+
+    /// Units of model calls that its graph is without; `retryFailedDocuments` asks for those.
+    async fn missing_units(&self) -> i32 {
+        int(self.0.missing_units)
+    }
+
+    /// Tokens of its model calls.
+    async fn tokens_used(&self) -> Long {
+        self.0.tokens_used.into()
     }
 
     /// Its workflow, once it has begun.

@@ -1,4 +1,4 @@
-//! `BatchEvent` and its twelve objects.
+//! `BatchEvent` and its objects.
 
 use async_graphql::{ID, Interface, SimpleObject};
 use chrono::{DateTime, Utc};
@@ -169,6 +169,18 @@ events! {
         /// Whether another round will try it again.
         will_retry: bool,
     }
+    /// A document that keeps failing is left alone, so that it delays no other, until a user wants
+    /// it tried again.
+    DocumentQuarantined {
+        /// The document.
+        document_id: ID,
+        /// The stage that failed last, where one did.
+        stage: Option<WorkflowStage>,
+        /// Why, and what to do.
+        error: String,
+        /// Times that it was started.
+        attempts: i32,
+    }
     /// Abort or cancel left a document unfinished.
     DocumentSkipped {
         /// The document.
@@ -265,6 +277,19 @@ impl From<batch::BatchEvent> for BatchEvent {
                 stage.map(Into::into),
                 error,
                 will_retry,
+            )
+            .into(),
+            BatchEventKind::DocumentQuarantined {
+                document_id,
+                stage,
+                error,
+                attempts,
+            } => DocumentQuarantined::new(
+                head,
+                document_id.into(),
+                stage.map(Into::into),
+                error,
+                int(attempts),
             )
             .into(),
             BatchEventKind::DocumentSkipped { document_id } => {

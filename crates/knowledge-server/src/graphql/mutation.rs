@@ -98,7 +98,8 @@ impl Mutation {
         }
     }
 
-    /// Tries the failed, abandoned and skipped documents of an ended batch again.
+    /// Tries the failed, abandoned and skipped documents of an ended batch again, and asks for the
+    /// units that completed documents are without. What was finished is not done again.
     async fn retry_failed_documents(&self, ctx: &Context<'_>, id: ID) -> Result<BatchPayload> {
         let Ok(id) = id.parse::<BatchId>() else {
             return Ok(no_batch());

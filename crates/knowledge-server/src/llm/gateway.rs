@@ -11,13 +11,12 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use knowledge_domain::{
     Clock,
+    batch::{BatchConfig, PinnedModel},
     workflow::{SuspendReason, Suspension},
 };
-use knowledge_extraction::{
-    llm::{Answer, Call, CallError, Tokenizer, Usage},
-    sha256_hex,
+use knowledge_extraction::llm::{
+    Answer, Call, CallError, LlmExtractor, LlmOptions, Tokenizer, Usage,
 };
-use serde_json::json;
 use tokio::sync::Notify;
 
 use super::{
@@ -25,7 +24,9 @@ use super::{
     flights::Flights,
     limiter::{Limiter, LimiterSnapshot, Permit},
     provider::{Provider, ProviderAnswer, ProviderError},
+    question::Question,
     route::{Route, verdict},
+    routes::Routes,
     session::Session,
     settings::LlmSettings,
 };
@@ -36,9 +37,6 @@ use crate::{
     },
     text::chain,
 };
-
-/// Part of every key: changes whenever the same question is to be asked anew.
-const KEY_VERSION: u32 = 1;
 
 /// How often a provider may ask for patience before the document is suspended.
 const WAITS: u32 = 20;
@@ -59,10 +57,9 @@ pub struct Gateway(Arc<Inner>);
 struct Inner {
     log: CallLog,
     limiter: Limiter,
-    /// Who is asked, the first that can answer.
-    routes: Vec<Route>,
+    routes: Routes,
     flights: Flights,
-    settings: LlmSettings,
+    settings: Arc<LlmSettings>,
     clock: Arc<dyn Clock>,
     tokenizer: OnceLock<Tokenizer>,
     /// When a key was last refused, and what was said: nobody tries it again for a moment.
@@ -116,26 +113,14 @@ impl Gateway {
         log: CallLog,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StoreError> {
-        let endpoints = std::iter::once(&settings.primary).chain(&settings.fallback);
-        let mut routes = Vec::new();
-        for (endpoint, client) in endpoints.zip(clients) {
-            let (name, model) = (endpoint.provider(), endpoint.model.clone());
-            let state = log
-                .breaker(&name, &model)
-                .await?
-                .unwrap_or(BreakerState::NEW);
-            let price = settings.price(&model);
-            let breaker = (settings.breaker, state);
-            let clock = Arc::clone(&clock);
-            routes.push(Route::new(
-                client,
-                (name, model),
-                price,
-                breaker,
-                log.clone(),
-                clock,
-            ));
-        }
+        let settings = Arc::new(settings);
+        let routes = Routes::open(
+            Arc::clone(&settings),
+            clients,
+            log.clone(),
+            Arc::clone(&clock),
+        )
+        .await?;
         Ok(Self(Arc::new(Inner {
             limiter: Limiter::new(settings.limits, Arc::clone(&clock)),
             log,
@@ -162,6 +147,27 @@ impl Gateway {
         &self.0.settings
     }
 
+    /// How the documents of a batch with these settings are asked about.
+    #[must_use]
+    pub fn options(&self, config: &BatchConfig) -> LlmOptions {
+        LlmOptions {
+            strategy: config.strategy,
+            gleaning_rounds: config.gleaning_rounds,
+            max_output_tokens: self.0.settings.max_output_tokens,
+        }
+    }
+
+    /// What a batch with these settings asks, if it begins now.
+    #[must_use]
+    pub fn asks(&self, config: &BatchConfig) -> PinnedModel {
+        let options = self.options(config);
+        PinnedModel {
+            model: self.model().to_owned(),
+            prompts: LlmExtractor::prompt_versions(&options),
+            max_output_tokens: options.max_output_tokens,
+        }
+    }
+
     /// How tokens are counted.
     #[must_use]
     pub fn tokenizer(&self) -> Tokenizer {
@@ -174,7 +180,7 @@ impl Gateway {
     /// How the calls fare.
     #[must_use]
     pub fn health(&self) -> GatewayHealth {
-        let routes = self.0.routes.iter().map(|route| RouteHealth {
+        let routes = self.0.routes.all().into_iter().map(|route| RouteHealth {
             provider: route.name.clone(),
             model: route.model.clone(),
             breaker: route.state(),
@@ -186,39 +192,53 @@ impl Gateway {
     }
 
     pub(super) async fn ask(&self, session: &Session, call: &Call) -> Result<Answer, CallError> {
-        let key = self.key(session, call);
-        if let Some(answer) = self.remembered(session, call, &key).await? {
+        let question = Question::Chat(call.clone());
+        self.answer(session, session.model(), question).await
+    }
+
+    /// The vector of a text, by the model of vectors.
+    pub(super) async fn vector(
+        &self,
+        session: &Session,
+        unit: &str,
+        text: &str,
+    ) -> Result<(Vec<f32>, Usage), CallError> {
+        let question = Question::Vector {
+            text: text.to_owned(),
+            unit: unit.to_owned(),
+        };
+        let model = &self.0.settings.embedding_model;
+        let answer = self.answer(session, model, question).await?;
+        let vector = serde_json::from_str(&answer.text).map_err(|_| CallError::Protocol {
+            message: "the vector that was kept is none".to_owned(),
+        })?;
+        Ok((vector, answer.usage))
+    }
+
+    /// Answers from memory, else by one call for all who ask the same.
+    async fn answer(
+        &self,
+        session: &Session,
+        model: &str,
+        question: Question,
+    ) -> Result<Answer, CallError> {
+        let key = key(session, model, &question);
+        if let Some(answer) = self.remembered(session, &question, &key).await? {
             return Ok(answer);
         }
         let run = || {
-            let (gateway, session, call) = (self.clone(), session.clone(), call.clone());
-            let key = key.clone();
-            async move { gateway.run(&session, &call, &key).await }
+            let (gateway, session, key) = (self.clone(), session.clone(), key.clone());
+            let model = model.to_owned();
+            async move { gateway.run(&session, (&model, &question), &key).await }
         };
         self.0.flights.join(&key, run).await
     }
 
     pub(super) async fn forget(&self, session: &Session, call: &Call) -> Result<(), CallError> {
-        let forgotten = self.0.log.forget(self.key(session, call)).await;
+        let question = Question::Chat(call.clone());
+        let key = key(session, session.model(), &question);
+        let forgotten = self.0.log.forget(key).await;
         forgotten.map_err(|error| not_recorded(&error))
-    }
-
-    /// Everything that decides the answer, as one name.
-    fn key(&self, session: &Session, call: &Call) -> CallKey {
-        let parts = json!([
-            KEY_VERSION,
-            self.model(),
-            call.prompt,
-            call.system,
-            call.user,
-            call.format.name,
-            call.format.schema,
-            call.max_output_tokens,
-        ]);
-        CallKey {
-            organization: session.organization,
-            hash: sha256_hex(parts.to_string().as_bytes()),
-        }
     }
 
     /// The answer from memory. A unit that asks again has not recorded what it paid for the answer,
@@ -226,7 +246,7 @@ impl Gateway {
     async fn remembered(
         &self,
         session: &Session,
-        call: &Call,
+        question: &Question,
         key: &CallKey,
     ) -> Result<Option<Answer>, CallError> {
         let recorded = self
@@ -238,8 +258,8 @@ impl Gateway {
         Ok(recorded.map(|recorded| {
             let paid_here = recorded.execution.is_some()
                 && recorded.execution == session.execution
-                && recorded.unit.as_deref() == Some(call.unit.as_str());
-            answer(recorded, paid_here)
+                && recorded.unit.as_deref() == Some(question.unit());
+            answer_of(recorded, paid_here)
         }))
     }
 
@@ -247,15 +267,17 @@ impl Gateway {
     async fn run(
         &self,
         session: &Session,
-        call: &Call,
+        (model, question): (&str, &Question),
         key: &CallKey,
     ) -> Result<Answer, CallError> {
-        let tokens = self.estimate(session, call);
+        let routes = self.0.routes.of(question, model).await;
+        let routes = routes.map_err(|error| not_recorded(&error))?;
+        let tokens = self.estimate(session, question);
         let mut waits = 0;
         loop {
             let mut permit = self.0.limiter.acquire(session.caller(), tokens).await;
             let step = self
-                .attempt(session, call, (key, tokens), &mut permit)
+                .attempt(session, (question, &routes), (key, tokens), &mut permit)
                 .await?;
             drop(permit);
             match step {
@@ -267,7 +289,7 @@ impl Gateway {
                 }
                 Step::Elsewhere => {
                     tokio::time::sleep(ELSEWHERE).await;
-                    if let Some(answer) = self.remembered(session, call, key).await? {
+                    if let Some(answer) = self.remembered(session, question, key).await? {
                         return Ok(answer);
                     }
                 }
@@ -280,14 +302,14 @@ impl Gateway {
     }
 
     /// What a call may take.
-    fn estimate(&self, session: &Session, call: &Call) -> u64 {
+    fn estimate(&self, session: &Session, question: &Question) -> u64 {
         let limited = self.0.settings.limits.tokens_per_minute > 0;
         let prompt = if limited || session.budget.is_some() {
-            self.tokenizer().of_call(call)
+            question.prompt_tokens(self.tokenizer())
         } else {
             0
         };
-        prompt.saturating_add(u64::from(call.max_output_tokens))
+        prompt.saturating_add(question.answer_tokens())
     }
 
     /// Whether a wait is short enough to be made here; a longer one suspends the document.
@@ -304,14 +326,14 @@ impl Gateway {
     async fn attempt(
         &self,
         session: &Session,
-        call: &Call,
+        (question, routes): (&Question, &[Arc<Route>]),
         (key, tokens): (&CallKey, u64),
         permit: &mut Permit,
     ) -> Result<Step, CallError> {
         self.key_is_good()?;
         let mut closed: Option<DateTime<Utc>> = None;
         let mut first: Option<ProviderError> = None;
-        for route in &self.0.routes {
+        for route in routes {
             if let Err(until) = route.admit().await {
                 closed = Some(closed.map_or(until, |other| other.min(until)));
                 continue;
@@ -320,14 +342,14 @@ impl Gateway {
             let intended = self
                 .0
                 .log
-                .intend(intent(session, call, (key, tokens), route))
+                .intend(intent(session, question, (key, tokens), route))
                 .await;
             let intended = intended.map_err(|error| not_recorded(&error))?;
             if intended != Intended::Recorded {
-                return self.not_sent(session, call, key, intended).await;
+                return self.not_sent(session, question, key, intended).await;
             }
             sent.recorded = true;
-            let result = route.provider.chat(call).await;
+            let result = question.ask(route).await;
             sent.done();
             self.settle(session, key, route, &result).await?;
             match result {
@@ -397,14 +419,14 @@ impl Gateway {
     async fn not_sent(
         &self,
         session: &Session,
-        call: &Call,
+        question: &Question,
         key: &CallKey,
         intended: Intended,
     ) -> Result<Step, CallError> {
         match intended {
             Intended::Recorded | Intended::Elsewhere => Ok(Step::Elsewhere),
             Intended::Reserved => Ok(Step::Reserved),
-            Intended::Answered => match self.remembered(session, call, key).await? {
+            Intended::Answered => match self.remembered(session, question, key).await? {
                 Some(answer) => Ok(Step::Answered(answer)),
                 None => Ok(Step::Elsewhere),
             },
@@ -523,6 +545,13 @@ impl Drop for Sent<'_> {
     }
 }
 
+fn key(session: &Session, model: &str, question: &Question) -> CallKey {
+    CallKey {
+        organization: session.organization,
+        hash: question.hash(model),
+    }
+}
+
 /// Whether another provider, or the same one later, may answer.
 fn may_pass(error: &ProviderError) -> bool {
     error.is_outage() || matches!(error, ProviderError::RateLimited { .. })
@@ -530,25 +559,25 @@ fn may_pass(error: &ProviderError) -> bool {
 
 fn intent(
     session: &Session,
-    call: &Call,
+    question: &Question,
     (key, tokens): (&CallKey, u64),
     route: &Route,
 ) -> CallIntent {
     CallIntent {
         key: key.clone(),
-        kind: "chat",
+        kind: question.kind(),
         provider: route.name.clone(),
         model: route.model.clone(),
-        prompt: call.prompt.clone(),
+        prompt: question.prompt().to_owned(),
         batch: session.batch,
         execution: session.execution,
-        unit: Some(call.unit.clone()),
+        unit: Some(question.unit().to_owned()),
         tokens,
         budget: session.budget,
     }
 }
 
-fn answer(recorded: RecordedAnswer, paid_here: bool) -> Answer {
+fn answer_of(recorded: RecordedAnswer, paid_here: bool) -> Answer {
     let usage = Usage {
         prompt_tokens: recorded.prompt_tokens,
         completion_tokens: recorded.completion_tokens,

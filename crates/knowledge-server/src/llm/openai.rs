@@ -25,11 +25,10 @@ const MOST_BYTES: usize = 32 * 1024 * 1024;
 /// Times that a question is put differently before the endpoint's complaint is believed.
 const DIALECTS: usize = 5;
 
-/// A client of one endpoint and model.
+/// A client of one endpoint.
 pub struct OpenAi {
     http: reqwest::Client,
     endpoint: Endpoint,
-    embedding_model: String,
     dialect: Mutex<Dialect>,
     clock: std::sync::Arc<dyn Clock>,
 }
@@ -43,7 +42,6 @@ impl OpenAi {
     /// A client whose requests take at most `timeout`; it honours the proxies of the environment.
     pub fn new(
         endpoint: Endpoint,
-        embedding_model: String,
         timeout: Duration,
         clock: std::sync::Arc<dyn Clock>,
     ) -> Result<Self, ClientError> {
@@ -58,7 +56,6 @@ impl OpenAi {
         Ok(Self {
             http,
             endpoint,
-            embedding_model,
             dialect: Mutex::new(Dialect::default()),
             clock,
         })
@@ -69,11 +66,11 @@ impl OpenAi {
     }
 
     /// Asks as the endpoint understands; what it complains of is asked differently from then on.
-    async fn ask(&self, call: &Call) -> Result<ProviderAnswer, ProviderError> {
+    async fn ask(&self, model: &str, call: &Call) -> Result<ProviderAnswer, ProviderError> {
         let mut complaint = wire::Complaint::default();
         for _ in 0..DIALECTS {
             let dialect = self.dialect();
-            let body = dialect.body(&self.endpoint.model, call);
+            let body = dialect.body(model, call);
             match self.post("chat/completions", &body).await? {
                 Ok(body) => return wire::answer(&body),
                 Err(refused) => {
@@ -81,7 +78,7 @@ impl OpenAi {
                         return Err(rejected(refused));
                     };
                     tracing::info!(
-                        model = self.endpoint.model,
+                        model,
                         "the endpoint is asked differently: {}",
                         refused.message
                     );
@@ -93,9 +90,9 @@ impl OpenAi {
         Err(rejected(complaint))
     }
 
-    async fn vectors(&self, texts: &[String]) -> Result<Embeddings, ProviderError> {
+    async fn vectors(&self, model: &str, texts: &[String]) -> Result<Embeddings, ProviderError> {
         let request = EmbeddingRequest {
-            model: &self.embedding_model,
+            model,
             input: texts,
             encoding_format: "float",
         };
@@ -150,15 +147,20 @@ impl OpenAi {
 }
 
 impl Provider for OpenAi {
-    fn chat<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Result<ProviderAnswer, ProviderError>> {
-        Box::pin(self.ask(call))
+    fn chat<'a>(
+        &'a self,
+        model: &'a str,
+        call: &'a Call,
+    ) -> BoxFuture<'a, Result<ProviderAnswer, ProviderError>> {
+        Box::pin(self.ask(model, call))
     }
 
     fn embed<'a>(
         &'a self,
+        model: &'a str,
         texts: &'a [String],
     ) -> BoxFuture<'a, Result<Embeddings, ProviderError>> {
-        Box::pin(self.vectors(texts))
+        Box::pin(self.vectors(model, texts))
     }
 }
 
@@ -189,7 +191,7 @@ fn failed(
             message: said,
             ..complaint
         }),
-        404 => Err(ProviderError::Rejected {
+        404 => Err(ProviderError::Unknown {
             message: format!("{said}; check OPENAI_BASE_URL and KNOWLEDGE_LLM_MODEL"),
         }),
         _ => Err(ProviderError::Rejected { message: said }),

@@ -51,6 +51,12 @@ pub enum ProviderError {
         /// What the provider said, and what to do.
         message: String,
     },
+    /// There is no such endpoint or model.
+    #[error("the provider does not know what it is asked for: {message}")]
+    Unknown {
+        /// What the provider said, and what to do.
+        message: String,
+    },
     /// The provider cannot do what it is asked, and never will.
     #[error("the provider refuses the request: {message}")]
     Rejected {
@@ -112,6 +118,7 @@ impl From<ProviderError> for CallError {
             ProviderError::ContextOverflow => Self::ContextOverflow,
             ProviderError::Refused { reason, .. } => Self::Refused { reason },
             ProviderError::Authentication { message } => Self::Authentication { message },
+            ProviderError::Unknown { message } => Self::Unknown { message },
             ProviderError::Rejected { message } => Self::Rejected { message },
             ProviderError::Failed { message } | ProviderError::Lost { message } => {
                 Self::Unavailable { message }
@@ -127,9 +134,16 @@ impl From<ProviderError> for CallError {
 /// Dropping a returned future drops the call; it may be paid for.
 pub trait Provider: Send + Sync {
     /// Asks a model.
-    fn chat<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Result<ProviderAnswer, ProviderError>>;
+    fn chat<'a>(
+        &'a self,
+        model: &'a str,
+        call: &'a Call,
+    ) -> BoxFuture<'a, Result<ProviderAnswer, ProviderError>>;
 
-    /// Vectors of some texts.
-    fn embed<'a>(&'a self, texts: &'a [String])
-    -> BoxFuture<'a, Result<Embeddings, ProviderError>>;
+    /// Vectors of some texts, by a model of vectors.
+    fn embed<'a>(
+        &'a self,
+        model: &'a str,
+        texts: &'a [String],
+    ) -> BoxFuture<'a, Result<Embeddings, ProviderError>>;
 }

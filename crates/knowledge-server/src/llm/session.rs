@@ -1,10 +1,12 @@
 //! The gateway as one workflow sees it.
 
+use std::sync::Arc;
+
 use knowledge_domain::{
     ids::{BatchId, ExecutionId, OrganizationId},
     workflow::BoxFuture,
 };
-use knowledge_extraction::llm::{Answer, Call, CallError, Models};
+use knowledge_extraction::llm::{Answer, Call, CallError, Models, Usage};
 
 use super::{gateway::Gateway, queue::Caller};
 
@@ -12,6 +14,7 @@ use super::{gateway::Gateway, queue::Caller};
 #[derive(Clone)]
 pub struct Session {
     gateway: Gateway,
+    model: Arc<str>,
     pub(super) organization: OrganizationId,
     pub(super) batch: Option<BatchId>,
     pub(super) execution: Option<ExecutionId>,
@@ -23,6 +26,7 @@ impl Session {
     #[must_use]
     pub fn new(gateway: Gateway, organization: OrganizationId) -> Self {
         Self {
+            model: gateway.model().into(),
             gateway,
             organization,
             batch: None,
@@ -42,6 +46,28 @@ impl Session {
         }
     }
 
+    /// The same, to another model of the first endpoint: a batch goes on with what it began with.
+    #[must_use]
+    pub fn asking(self, model: &str) -> Self {
+        Self {
+            model: model.into(),
+            ..self
+        }
+    }
+
+    /// The vector of a text and what it cost, cached, limited and accounted for as every other
+    /// call. `unit` names what asks over all its attempts.
+    ///
+    /// # Errors
+    /// [`CallError`], as [`Models::ask`].
+    pub async fn vector(&self, unit: &str, text: &str) -> Result<(Vec<f32>, Usage), CallError> {
+        self.gateway.vector(self, unit, text).await
+    }
+
+    pub(super) fn model(&self) -> &str {
+        &self.model
+    }
+
     pub(super) fn caller(&self) -> Caller {
         Caller {
             organization: self.organization,
@@ -52,7 +78,7 @@ impl Session {
 
 impl Models for Session {
     fn model(&self) -> &str {
-        self.gateway.model()
+        &self.model
     }
 
     fn ask<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Result<Answer, CallError>> {

@@ -33,11 +33,7 @@ impl Orchestrator {
             return Ok((nothing, None));
         };
         let model = models.model().to_owned();
-        let options = LlmOptions {
-            strategy: batch.config.strategy,
-            gleaning_rounds: batch.config.gleaning_rounds,
-            max_output_tokens: models.settings().max_output_tokens,
-        };
+        let options = models.options(&batch.config);
         let texts = batch.documents.into_iter().map(|document| document.text);
         let texts: Vec<String> = texts.collect();
         let counted = tokio::task::spawn_blocking(move || counted(&models, &texts, &options));

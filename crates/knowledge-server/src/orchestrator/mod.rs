@@ -22,6 +22,7 @@ use std::{
 
 pub use command::{NewDocument, StartBatch, StartBatchError, SteerError};
 use knowledge_domain::{
+    batch::Extractor,
     ids::{BatchId, ExecutionId, OrganizationId},
     workflow::WorkflowSignal,
 };
@@ -113,8 +114,11 @@ impl Orchestrator {
             return Err(StartBatchError::Draining);
         }
         let mode = self.shared.executor.mode();
-        let batch = prepare::prepare(organization, command, mode, &self.shared.settings)?;
+        let mut batch = prepare::prepare(organization, command, mode, &self.shared.settings)?;
         self.require_ontology(&batch).await?;
+        if batch.config.extractor == Extractor::Llm {
+            batch.config.asks = self.models.as_ref().map(|it| it.asks(&batch.config));
+        }
         let created = self
             .shared
             .ledger

@@ -342,6 +342,7 @@ impl Runner {
             },
             recheck: pass.recheck(),
             alone: self.alone,
+            quarantine_after: self.shared.settings.quarantine_after,
         };
         let runner = Arc::clone(self);
         pass.tasks
@@ -457,7 +458,11 @@ impl Runner {
                     interrupted += 1;
                     job.run.fresh = false;
                 }
-                Err(error) => return self.hand_in_failure(run, failed(&error)).await,
+                Err(error) => {
+                    let quarantine_after = self.shared.settings.quarantine_after;
+                    let failure = failed(&error, quarantine_after);
+                    return self.hand_in_failure(run, failure).await;
+                }
             }
         }
     }
@@ -610,10 +615,12 @@ fn store_backoff(failures: usize) -> Duration {
     STORE_BACKOFF[failures.min(STORE_BACKOFF.len() - 1)]
 }
 
-fn failed(error: &WorkflowError) -> FailedDocument {
+fn failed(error: &WorkflowError, quarantine_after: u32) -> FailedDocument {
     FailedDocument {
         stage: error.stage(),
         error: chain(error),
         kind: error.kind(),
+        ends_batch: error.ends_batch(),
+        quarantine_after,
     }
 }

@@ -15,6 +15,9 @@ pub struct OrchestratorSettings {
     pub has_models: bool,
     /// Documents of all batches that run at a time in this process.
     pub max_documents: usize,
+    /// Times that a document may fail, or end the process that works on it, before it is
+    /// quarantined; 0 is never.
+    pub quarantine_after: u32,
 }
 
 impl Default for OrchestratorSettings {
@@ -25,6 +28,7 @@ impl Default for OrchestratorSettings {
             default_extractor: Extractor::Offline,
             has_models: false,
             max_documents: 64,
+            quarantine_after: 5,
         }
     }
 }

@@ -10,6 +10,7 @@ use knowledge_domain::{
         OntologyId, OrganizationId, RelationId,
     },
 };
+use knowledge_extraction::sha256_hex;
 use knowledge_tables::{chunk, entity, extraction, mention_record, relation, relation_evidence};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait, sea_query::OnConflict,
@@ -41,6 +42,20 @@ pub struct ExtractionOrigin {
 }
 
 impl ExtractionOrigin {
+    /// The origin of a graph that is without these units: not the same as the whole one, nor as one
+    /// that is without others.
+    #[must_use]
+    pub fn without(&self, units: &[String]) -> Self {
+        if units.is_empty() {
+            return self.clone();
+        }
+        let parts = serde_json::json!([self.fingerprint, units]);
+        Self {
+            fingerprint: sha256_hex(parts.to_string().as_bytes()),
+            ..self.clone()
+        }
+    }
+
     /// The id of the extraction, and with it of all its rows.
     #[must_use]
     pub fn extraction(&self) -> ExtractionId {

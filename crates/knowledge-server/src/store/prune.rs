@@ -169,6 +169,8 @@ fn settled_for_good() -> SelectStatement {
         .column(batch_document::Column::Id)
         .from(batch_document::Entity)
         .and_where(batch_document::Column::Status.eq(DocumentStatus::Completed.to_string()))
+        // A retry asks for what these are without.
+        .and_where(batch_document::Column::MissingUnits.eq(0))
         .and_where(batch_document::Column::BatchId.in_subquery(batches))
         .take()
 }

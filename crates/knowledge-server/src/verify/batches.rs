@@ -70,6 +70,7 @@ fn counted(batch: &Batch<'_>) -> BatchTotals {
         skipped: count(batch.row.skipped_documents),
         entities: count(batch.row.entity_count),
         relations: count(batch.row.relation_count),
+        partial: count(batch.row.partial_documents),
     }
 }
 
@@ -78,6 +79,7 @@ pub(super) const COUNTER_CODES: &[&str] = &[
     "counters/completed-documents",
     "counters/failed-documents",
     "counters/skipped-documents",
+    "counters/partial-documents",
     "counters/progress-units",
     "counters/relations",
     "counters/entities",
@@ -88,6 +90,7 @@ pub(super) const COUNTER_CODES: &[&str] = &[
 #[derive(Debug, Default, Clone, Copy, FromQueryResult)]
 struct Sums {
     documents: i64,
+    partial: i64,
     progress: i64,
     entities: i64,
     relations: i64,
@@ -127,6 +130,8 @@ pub(super) async fn counters(batch: &Batch<'_>, findings: &mut Findings) -> Resu
         i64::from(row.skipped_documents),
         skipped,
     );
+    let said = i64::from(row.partial_documents);
+    compare("partial-documents", said, completed.partial);
     compare(
         "progress-units",
         row.progress_units,
@@ -151,10 +156,13 @@ async fn sums(batch: &Batch<'_>) -> Result<HashMap<String, Sums>, StoreError> {
         let sum = Expr::expr(Func::sum(Expr::col(column)));
         sum.cast_as("bigint")
     };
+    let is_partial = Expr::case(Expr::col(Column::MissingUnits).gt(0), 1).finally(0);
+    let partial = Expr::expr(Func::sum(is_partial));
     let rows = Entity::find()
         .select_only()
         .column(Column::Status)
         .column_as(Expr::cust("COUNT(*)").cast_as("bigint"), "documents")
+        .column_as(partial.cast_as("bigint"), "partial")
         .column_as(sum(Column::ProgressUnits), "progress")
         .column_as(sum(Column::EntityCount), "entities")
         .column_as(sum(Column::RelationCount), "relations")

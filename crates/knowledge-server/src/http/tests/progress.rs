@@ -262,10 +262,17 @@ async fn stalls_are_told_with_their_reason_and_expected_time() {
     let resumed = BatchEventKind::DocumentResumed {
         document_id: place.document,
     };
+    let quarantined = BatchEventKind::DocumentQuarantined {
+        document_id: place.document,
+        stage: None,
+        error: "it fails again and again".to_owned(),
+        attempts: 3,
+    };
     fixture.event(batch, 1, suspended).await;
     fixture.event(batch, 2, resumed).await;
+    fixture.event(batch, 3, quarantined).await;
     fixture
-        .event(batch, 3, BatchEventKind::BatchCancelled {})
+        .event(batch, 4, BatchEventKind::BatchCancelled {})
         .await;
     let app = app(&fixture);
 
@@ -276,11 +283,14 @@ async fn stalls_are_told_with_their_reason_and_expected_time() {
     assert!(plain[0].2["reason"].is_string());
     assert_eq!(plain[1].1, "DocumentResumed");
     assert_eq!(plain[1].2["documentId"], place.document.to_string());
+    assert_eq!(plain[2].1, "DocumentQuarantined");
+    assert_eq!(plain[2].2["attempts"], 3);
 
     let query = format!(
         "subscription {{ batchProgress(batchId: \"{batch}\") {{ __typename sequence \
          ... on DocumentSuspended {{ documentId reason message until }} \
-         ... on DocumentResumed {{ documentId }} }} }}"
+         ... on DocumentResumed {{ documentId }} \
+         ... on DocumentQuarantined {{ documentId error attempts }} }} }}"
     );
     let request = Request::post("/graphql")
         .header(header::CONTENT_TYPE, "application/json")
@@ -292,6 +302,7 @@ async fn stalls_are_told_with_their_reason_and_expected_time() {
         "\"reason\":\"BREAKER_OPEN\"",
         "\"until\":\"1970-01-01T00:00:00",
         "\"__typename\":\"DocumentResumed\"",
+        "\"error\":\"it fails again and again\",\"attempts\":3",
         "event: complete",
     ] {
         assert!(body.contains(part), "{part} in {body}");

@@ -65,6 +65,7 @@ async fn begin(change: &BatchChange) -> Result<Uuid, LedgerError> {
         checkpoint: Set(None),
         retry_owner: Set(RetryOwner::Orchestrator.to_string()),
         retry_count: Set(0),
+        lost_runs: Set(0),
         lease_owner: Set(None),
         lease_token: Set(change.row.lease_token),
         lease_expires_at: Set(None),

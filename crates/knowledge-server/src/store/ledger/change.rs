@@ -401,6 +401,7 @@ impl BatchChange {
             skipped: count(self.row.skipped_documents),
             entities: count(self.row.entity_count),
             relations: count(self.row.relation_count),
+            partial: count(self.row.partial_documents),
         }
     }
 
@@ -574,6 +575,7 @@ fn changed_row(
         completed_documents: Set(row.completed_documents),
         failed_documents: Set(row.failed_documents),
         skipped_documents: Set(row.skipped_documents),
+        partial_documents: Set(row.partial_documents),
         entity_count: Set(row.entity_count),
         relation_count: Set(row.relation_count),
         tokens_used: Set(row.tokens_used),

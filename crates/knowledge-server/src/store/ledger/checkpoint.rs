@@ -16,7 +16,7 @@ use sea_orm::{
 
 use super::{
     DocumentRun, FailedUnit, Ledger, LedgerError, Pending, StagedUnit, UnitKey,
-    change::BatchChange, document::running, writer::Scope,
+    change::BatchChange, document::running, journal::kind_name, writer::Scope,
 };
 use crate::{
     faults::{FailurePoint, hit},
@@ -104,7 +104,10 @@ fn record(
     checkpoint: &Checkpoint,
 ) -> Result<Advice, LedgerError> {
     let stage = checkpoint.stage;
-    let (mut row, execution) = running(change, run)?;
+    let (mut row, mut execution) = running(change, run)?;
+    if !checkpoint.completed.is_empty() {
+        execution.lost_runs = 0;
+    }
     for unit in &checkpoint.completed {
         require_entered(&row, unit.0, run)?;
         complete_unit(change, &mut row, run, unit.clone());
@@ -121,6 +124,7 @@ fn record(
             change.journal.begin(run.execution, stage, unit.clone());
         }
     }
+    change.executions.put(execution);
     change.documents.put(row);
     Ok(advice)
 }
@@ -253,7 +257,7 @@ async fn fail_unit(
         .col_expr(Column::Status, Expr::value(failed))
         .col_expr(Column::FailureCount, Expr::col(Column::FailureCount).add(1))
         .col_expr(Column::Error, Expr::value(unit.error.to_string()))
-        .col_expr(Column::ErrorKind, Expr::value(unit.error.kind().name()))
+        .col_expr(Column::ErrorKind, Expr::value(kind_name(&unit.error)))
         .col_expr(Column::NextAttemptAt, Expr::value(unit.next_attempt_at))
         .col_expr(Column::DurationMs, Expr::value(unit.duration_ms))
         .col_expr(Column::CompletedAt, Expr::value(ended))

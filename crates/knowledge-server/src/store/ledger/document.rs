@@ -15,7 +15,7 @@ use super::{
     DocumentRun, Ledger, LedgerError, Pending, StagedUnit, batch_workflow,
     change::BatchChange,
     checkpoint::{charge, complete_unit, report, require_entered},
-    execution,
+    execution, partial, quarantine,
     rows::{is_running, move_to, status},
     writer::{Scope, commit_alone},
 };
@@ -36,6 +36,8 @@ pub struct DocumentOutcome {
     pub entities: u32,
     /// Relations found.
     pub relations: u32,
+    /// Units that the graph is without.
+    pub missing: u32,
     /// Tokens of model calls.
     pub tokens: u64,
     /// The workflow's output.
@@ -58,6 +60,10 @@ pub struct FailedDocument {
     pub error: String,
     /// What a policy may do about it.
     pub kind: ErrorKind,
+    /// Every other document of the batch would fail for the same reason.
+    pub ends_batch: bool,
+    /// Times that a document may fail before it is quarantined; 0 is never.
+    pub quarantine_after: u32,
 }
 
 impl Ledger {
@@ -155,23 +161,31 @@ async fn complete(
     row.extraction_id = Some(outcome.extraction.uuid());
     row.entity_count = convert::count(outcome.entities);
     row.relation_count = convert::count(outcome.relations);
+    row.missing_units = convert::count(outcome.missing);
     row.error = None;
     row.error_kind = None;
     row.completed_at = Some(change.at);
     change.raise_progress(&mut row, PROGRESS_UNITS);
-    change.row.completed_documents += 1;
-    change.row.entity_count += row.entity_count;
-    change.row.relation_count += row.relation_count;
-    change.record(BatchEventKind::DocumentCompleted {
-        document_id: run.document,
-        entity_count: outcome.entities,
-        relation_count: outcome.relations,
-    });
+    count_completed(change, &row);
     change.documents.put(row);
     let completed = WorkflowExecutionStatus::Completed;
     execution::end(change, execution, completed, Some(outcome.output), None);
     hit(FailurePoint::CompletionBeforeCommit);
     Ok(())
+}
+
+/// Counts a document that has completed, and says so.
+pub(super) fn count_completed(change: &mut BatchChange, row: &batch_document::Model) {
+    change.row.completed_documents += 1;
+    change.row.partial_documents += i32::from(row.missing_units > 0);
+    change.row.entity_count += row.entity_count;
+    change.row.relation_count += row.relation_count;
+    let count = |number: i32| u32::try_from(number).unwrap_or_default();
+    change.record(BatchEventKind::DocumentCompleted {
+        document_id: BatchDocumentId::from_uuid(row.id),
+        entity_count: count(row.entity_count),
+        relation_count: count(row.relation_count),
+    });
 }
 
 /// A document and its workflow, which this process runs.
@@ -204,10 +218,34 @@ async fn fail(
     run: DocumentRun,
     failure: &FailedDocument,
 ) -> Result<(), LedgerError> {
-    let (mut row, execution) = rows(change, run)?;
+    let (row, execution) = rows(change, run)?;
     if status(&row)?.is_settled() {
         return Ok(());
     }
+    if partial::had_a_graph(&row) {
+        tracing::warn!(
+            document = %run.document,
+            "another attempt at its missing units failed, and it keeps the graph that it had: {}",
+            failure.error
+        );
+        partial::keep(change, row).await?;
+        if failure.ends_batch {
+            end_batch(change, failure).await?;
+        }
+    } else {
+        fail_running(change, run, (row, execution), failure).await?;
+    }
+    hit(FailurePoint::DocumentFailureBeforeCommit);
+    Ok(())
+}
+
+/// Ends a document's attempt as failed, and does what the policy says.
+pub(super) async fn fail_running(
+    change: &mut BatchChange,
+    run: DocumentRun,
+    (mut row, execution): (batch_document::Model, workflow_execution::Model),
+    failure: &FailedDocument,
+) -> Result<(), LedgerError> {
     let will_retry = failure.kind.is_retryable()
         && change.row.retry_round < convert::count(change.config().retry_rounds());
     record_failure(change, &mut row, run, failure, will_retry)?;
@@ -217,10 +255,11 @@ async fn fail(
     let error = Some(failure.error.clone());
     execution::end(change, execution, failed, None, error);
     execution::skip_unfinished(change, &[run.execution.uuid()]).await?;
-    if change.config().failure_policy == FailurePolicy::AbortAll {
+    if failure.ends_batch {
+        end_batch(change, failure).await?;
+    } else if change.config().failure_policy == FailurePolicy::AbortAll {
         abort(change, run, &name, failure).await?;
     }
-    hit(FailurePoint::DocumentFailureBeforeCommit);
     Ok(())
 }
 
@@ -251,10 +290,11 @@ fn record_failure(
     will_retry: bool,
 ) -> Result<(), LedgerError> {
     move_to(row, DocumentTrigger::Fail)?;
+    let quarantined = !will_retry && quarantine::is_due(change, row, failure);
+    if quarantined {
+        move_to(row, DocumentTrigger::Abandon)?;
+    }
     if !will_retry {
-        if change.config().failure_policy == FailurePolicy::RetryFailed {
-            move_to(row, DocumentTrigger::Abandon)?;
-        }
         change.raise_progress(row, PROGRESS_UNITS);
     }
     row.error = Some(failure.error.clone());
@@ -271,7 +311,21 @@ fn record_failure(
         error: failure.error.clone(),
         will_retry,
     });
+    if quarantined {
+        quarantine::tell(change, row, failure);
+    }
     Ok(())
+}
+
+/// Ends a batch of which no document can succeed: what has not completed is skipped.
+async fn end_batch(change: &mut BatchChange, failure: &FailedDocument) -> Result<(), LedgerError> {
+    skip_unfinished(change).await?;
+    let error = format!(
+        "no document of the batch can succeed: {}; then retry the failed documents",
+        failure.error
+    );
+    let totals = change.totals();
+    change.apply(BatchTrigger::Fail(BatchFailure { error, totals }))
 }
 
 /// Ends the batch at its first failure: what has not completed is skipped.
@@ -303,6 +357,10 @@ pub(super) async fn skip_unfinished(change: &mut BatchChange) -> Result<(), Ledg
         .await?;
     let mut cancelled = Vec::new();
     for mut row in rows {
+        if partial::had_a_graph(&row) {
+            partial::keep(change, row).await?;
+            continue;
+        }
         let running = status(&row)? == DocumentStatus::Processing;
         move_to(&mut row, DocumentTrigger::Skip)?;
         row.completed_at = Some(change.at);

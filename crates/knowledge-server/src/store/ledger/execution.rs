@@ -40,6 +40,7 @@ pub(super) fn begin(
         checkpoint: None,
         retry_owner: retries.to_string(),
         retry_count: 0,
+        lost_runs: 0,
         lease_owner: Some(owner.name.clone()),
         lease_token: 1,
         lease_expires_at: None,
@@ -76,6 +77,7 @@ pub(super) async fn restart(
     lease(row, owner);
     row.retry_owner = retries.to_string();
     row.retry_count += 1;
+    row.lost_runs = 0;
     row.error = None;
     row.completed_at = None;
     row.requested = None;

@@ -27,6 +27,18 @@ use super::{
 };
 use crate::store::{StoreError, portions::portions};
 
+/// What the journal calls the kind of a failure that every document of the batch would meet.
+const OF_BATCH: &str = "batch";
+
+/// What the journal calls the kind of a failure.
+pub(super) fn kind_name(error: &ActivityError) -> &'static str {
+    if error.ends_batch() {
+        OF_BATCH
+    } else {
+        error.kind().name()
+    }
+}
+
 /// Names a unit within an execution: the same name with another input is another unit.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnitKey {
@@ -133,8 +145,12 @@ fn failure(row: &workflow_activity::Model) -> Option<ActivityError> {
     if !failed || row.failure_count == 0 || row.next_attempt_at.is_some() {
         return None;
     }
-    let kind = ErrorKind::from_name(row.error_kind.as_deref().unwrap_or_default());
+    let kind = row.error_kind.as_deref().unwrap_or_default();
     let message = row.error.clone().unwrap_or_default();
+    if kind == OF_BATCH {
+        return Some(ActivityError::of_batch(message));
+    }
+    let kind = ErrorKind::from_name(kind);
     Some(ActivityError::new(kind, message))
 }
 

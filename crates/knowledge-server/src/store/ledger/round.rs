@@ -15,6 +15,7 @@ use super::{
     Lease, Ledger, LedgerError,
     change::BatchChange,
     document::{in_order, of_status},
+    partial,
     rows::move_to,
     writer::{Scope, commit_alone},
 };
@@ -103,7 +104,8 @@ async fn retryable(change: &BatchChange) -> Result<Vec<batch_document::Model>, L
         .await?)
 }
 
-/// Puts documents that ended without a graph back in the queue, as a new run.
+/// Puts documents that ended without a graph, or with one that is without some units, back in the
+/// queue, as a new run.
 pub(super) async fn requeue_unfinished(change: &mut BatchChange) -> Result<(), LedgerError> {
     let statuses = [
         DocumentStatus::Failed,
@@ -119,6 +121,7 @@ pub(super) async fn requeue_unfinished(change: &mut BatchChange) -> Result<(), L
         row.progress_units = 0;
         change.documents.put(row);
     }
+    partial::requeue(change).await?;
     change.row.failed_documents = 0;
     change.row.skipped_documents = 0;
     change.row.retry_round = 0;

@@ -165,8 +165,8 @@ impl Kept for batch_document::Entity {
     const CHANGING: &'static [Self::Column] = {
         use batch_document::Column::{
             Attempt, CompletedAt, EntityCount, Error, ErrorKind, ExecutionId, ExtractionId,
-            ProgressUnits, RelationCount, RetryRound, Stage, StageCurrent, StageTotal, StartedAt,
-            Status, TokensUsed, UpdatedAt, Version,
+            MissingUnits, ProgressUnits, RelationCount, RetryRound, Stage, StageCurrent,
+            StageTotal, StartedAt, Status, TokensUsed, UpdatedAt, Version,
         };
         &[
             Status,
@@ -182,6 +182,7 @@ impl Kept for batch_document::Entity {
             ExtractionId,
             EntityCount,
             RelationCount,
+            MissingUnits,
             TokensUsed,
             StartedAt,
             CompletedAt,
@@ -205,8 +206,9 @@ impl Kept for workflow_execution::Entity {
 
     const CHANGING: &'static [Self::Column] = {
         use workflow_execution::Column::{
-            CompletedAt, CurrentActivity, Error, LeaseOwner, LeaseToken, Output, Requested,
-            ResumeAt, RetryCount, RetryOwner, StartedAt, Status, SuspendReason, UpdatedAt, Version,
+            CompletedAt, CurrentActivity, Error, LeaseOwner, LeaseToken, LostRuns, Output,
+            Requested, ResumeAt, RetryCount, RetryOwner, StartedAt, Status, SuspendReason,
+            UpdatedAt, Version,
         };
         &[
             Status,
@@ -215,6 +217,7 @@ impl Kept for workflow_execution::Entity {
             Error,
             RetryOwner,
             RetryCount,
+            LostRuns,
             LeaseOwner,
             LeaseToken,
             SuspendReason,

@@ -16,6 +16,7 @@ use super::{
     Ledger, LedgerError,
     change::BatchChange,
     document::cancel_executions,
+    partial,
     rows::{is_running, move_to, status},
     writer::{Scope, commit_alone},
 };
@@ -192,6 +193,10 @@ async fn cancel(
         let mut row = change.documents.get(document)?;
         if status(&row)? != DocumentStatus::Processing {
             continue;
+        }
+        if partial::had_a_graph(&row) {
+            partial::keep(change, row).await?;
+            return Ok(());
         }
         move_to(&mut row, DocumentTrigger::Skip)?;
         row.completed_at = Some(change.at);

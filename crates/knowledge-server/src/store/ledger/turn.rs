@@ -23,6 +23,7 @@ use super::{
     document::{in_order, of_status},
     execution,
     lease::{alive, register},
+    quarantine,
     rows::{is_running, move_to},
     writer::Scope,
 };
@@ -74,6 +75,9 @@ pub struct StartRequest {
     pub recheck: bool,
     /// No other process can be alive.
     pub alone: bool,
+    /// Processes that may die with a document, one after another, before it is quarantined; 0 is
+    /// never.
+    pub quarantine_after: u32,
 }
 
 /// What a process was given, and what remains.
@@ -164,6 +168,10 @@ impl Ledger {
 
 async fn give(change: &mut BatchChange, request: &StartRequest) -> Result<Started, LedgerError> {
     let (mut runs, others) = take_over(change, request).await?;
+    if change.stage().is_terminal() {
+        // A document that ended its processes has ended the batch.
+        return Ok(Started::default());
+    }
     let concurrency = change.config().concurrency;
     let given = u32::try_from(runs.len()).unwrap_or(u32::MAX);
     let running = request.running.saturating_add(given);
@@ -201,6 +209,7 @@ async fn take_over(
     change.flush().await?;
     let rows = begun(change).await?;
     let owners = owners_alive(change, request, &rows).await?;
+    let died = quarantine::died(change, &rows).await?;
     let mut others = Others::default();
     let mut runs = Vec::new();
     let held: HashSet<Uuid> = request.held.iter().map(|id| id.uuid()).collect();
@@ -213,7 +222,11 @@ async fn take_over(
         };
         let has_room = runs.len() < request.free as usize;
         if !held && has_room {
-            runs.push(resume(change, row, &request.owner).await?);
+            let lost = row.lease_owner.as_ref().is_some_and(|it| died.contains(it));
+            runs.extend(resume(change, row, request, lost).await?);
+            if change.stage().is_terminal() {
+                return Ok((Vec::new(), others));
+            }
             continue;
         }
         others.more |= !held;
@@ -347,12 +360,14 @@ async fn start(
     Ok(run)
 }
 
-/// A document that was begun goes on where it was.
+/// A document that was begun goes on where it was; one with which processes die again and again is
+/// quarantined instead.
 async fn resume(
     change: &mut BatchChange,
     mut execution: workflow_execution::Model,
-    owner: &Owner,
-) -> Result<DocumentRun, LedgerError> {
+    request: &StartRequest,
+    lost: bool,
+) -> Result<Option<DocumentRun>, LedgerError> {
     let document = execution.batch_document_id.ok_or_else(|| {
         StoreError::corrupt(format!("execution {} without document", execution.id))
     })?;
@@ -360,15 +375,20 @@ async fn resume(
     let row = change.documents.get(document)?;
     let suspended = !is_running(&execution);
     change.executions.know(execution.clone());
-    execution::lease(&mut execution, owner);
+    execution::lease(&mut execution, &request.owner);
+    execution.lost_runs += i32::from(lost);
     let run = run_of(change, &row, &execution, false);
+    if quarantine::ends_processes(&execution, request.quarantine_after) {
+        quarantine::isolate(change, run, row, execution).await?;
+        return Ok(None);
+    }
     if suspended {
         change.record(BatchEventKind::DocumentResumed {
             document_id: run.document,
         });
     }
     change.executions.put(execution);
-    Ok(run)
+    Ok(Some(run))
 }
 
 fn run_of(

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use knowledge_domain::{
     batch::{
         BatchStage, DocumentsByStage, ExtractionStrategy, Extractor, FailurePolicy, Pace,
-        Remaining, Rest, batch_progress,
+        PinnedModel, Remaining, Rest, batch_progress,
     },
     ids::BatchId,
     workflow::{PROGRESS_UNITS, WorkflowMode},
@@ -35,6 +35,8 @@ pub struct BatchView {
     pub extractor: Extractor,
     /// How chunks become questions to a model.
     pub strategy: ExtractionStrategy,
+    /// The model that it asks.
+    pub model: Option<String>,
     /// The most tokens that model calls may use.
     pub token_budget: Option<u64>,
     /// What runs its workflows.
@@ -49,6 +51,8 @@ pub struct BatchView {
     pub failed_documents: u32,
     /// Documents left unfinished by abort or cancel.
     pub skipped_documents: u32,
+    /// Completed documents whose graphs are without some units.
+    pub partial_documents: u32,
     /// Entities.
     pub entity_count: u32,
     /// Relations.
@@ -141,6 +145,7 @@ impl Reads {
 struct Asking {
     strategy: ExtractionStrategy,
     token_budget: Option<u64>,
+    asks: Option<PinnedModel>,
 }
 
 impl TryFrom<Model> for BatchView {
@@ -166,6 +171,7 @@ impl TryFrom<Model> for BatchView {
             enable_entity_resolution: row.enable_entity_resolution,
             extractor: parse::name("extractor", &row.extractor)?,
             strategy: asking.strategy,
+            model: asking.asks.map(|asks| asks.model),
             token_budget: asking.token_budget,
             mode: parse::name("workflow mode", &row.mode)?,
             progress: batch_progress(
@@ -178,6 +184,7 @@ impl TryFrom<Model> for BatchView {
             completed_documents: parse::count("document count", row.completed_documents)?,
             failed_documents: parse::count("document count", row.failed_documents)?,
             skipped_documents: parse::count("document count", row.skipped_documents)?,
+            partial_documents: parse::count("document count", row.partial_documents)?,
             entity_count: parse::count("entity count", row.entity_count)?,
             relation_count: parse::count("relation count", row.relation_count)?,
             tokens_used: parse::long_count("token count", row.tokens_used)?,

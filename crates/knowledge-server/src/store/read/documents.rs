@@ -48,6 +48,10 @@ pub struct DocumentView {
     pub entity_count: u32,
     /// Relations.
     pub relation_count: u32,
+    /// Units that its graph is without.
+    pub missing_units: u32,
+    /// Tokens of model calls.
+    pub tokens_used: u64,
 }
 
 impl Reads {
@@ -178,6 +182,8 @@ impl TryFrom<Model> for DocumentView {
             extraction_id: row.extraction_id.map(ExtractionId::from_uuid),
             entity_count: parse::count("entity count", row.entity_count)?,
             relation_count: parse::count("relation count", row.relation_count)?,
+            missing_units: parse::count("unit count", row.missing_units)?,
+            tokens_used: parse::long_count("token count", row.tokens_used)?,
         })
     }
 }

@@ -123,7 +123,9 @@ impl Life {
         let later = run > self.run;
         let fits = match (self.phase, kind) {
             (Phase::Waiting | Phase::Failed, "DocumentStarted" | "DocumentSkipped") => true,
-            (Phase::Skipped, "DocumentStarted" | "DocumentSkipped") => later,
+            (Phase::Skipped, "DocumentStarted" | "DocumentSkipped")
+            | (Phase::Completed, "DocumentStarted") => later,
+            (Phase::Failed, "DocumentQuarantined") => !later,
             (Phase::Started, kind) => {
                 !later && !matches!(kind, "DocumentStarted" | "DocumentResumed")
             }
@@ -158,7 +160,10 @@ impl Life {
             "processing" => matches!(self.phase, Phase::Started | Phase::Suspended),
             "completed" => self.phase == Phase::Completed,
             "failed" | "abandoned" => self.phase == Phase::Failed,
-            "retry" => matches!(self.phase, Phase::Failed | Phase::Skipped),
+            "retry" => matches!(
+                self.phase,
+                Phase::Failed | Phase::Skipped | Phase::Completed
+            ),
             "skipped" => self.phase == Phase::Skipped,
             // Another invariant knows the statuses.
             _ => true,

@@ -137,8 +137,8 @@ impl<'a> Log<'a> {
         }
         if retry {
             self.run = Run {
-                // A new run keeps what has completed.
-                completed: self.run.completed,
+                // A new run keeps what has completed, but for what is without some units.
+                completed: self.run.completed.min(event.aggregate.completed_documents),
                 ..Run::default()
             };
         }

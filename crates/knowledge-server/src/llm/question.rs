@@ -1,0 +1,106 @@
+//! What a provider is asked: a chat, or the vector of a text.
+
+use knowledge_extraction::{
+    llm::{Call, Tokenizer},
+    sha256_hex,
+};
+use serde_json::json;
+
+use super::{
+    provider::{ProviderAnswer, ProviderError},
+    route::Route,
+};
+
+/// Part of every key: changes whenever the same question is to be asked anew.
+const KEY_VERSION: u32 = 1;
+
+/// One question to a model.
+#[derive(Debug, Clone)]
+pub(super) enum Question {
+    /// A prompt.
+    Chat(Call),
+    /// A text whose vector is wanted.
+    Vector {
+        /// The text.
+        text: String,
+        /// Names what asks.
+        unit: String,
+    },
+}
+
+impl Question {
+    /// Everything that decides the answer, as one name.
+    pub(super) fn hash(&self, model: &str) -> String {
+        let parts = match self {
+            Self::Chat(call) => json!([
+                KEY_VERSION,
+                model,
+                call.prompt,
+                call.system,
+                call.user,
+                call.format.name,
+                call.format.schema,
+                call.max_output_tokens,
+            ]),
+            Self::Vector { text, .. } => json!([KEY_VERSION, model, "embedding", text]),
+        };
+        sha256_hex(parts.to_string().as_bytes())
+    }
+
+    /// What it is recorded as.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Chat(_) => "chat",
+            Self::Vector { .. } => "embedding",
+        }
+    }
+
+    /// The prompt and its version.
+    pub(super) fn prompt(&self) -> &str {
+        match self {
+            Self::Chat(call) => &call.prompt,
+            Self::Vector { .. } => "embedding",
+        }
+    }
+
+    /// Names the unit that asks.
+    pub(super) fn unit(&self) -> &str {
+        match self {
+            Self::Chat(call) => &call.unit,
+            Self::Vector { unit, .. } => unit,
+        }
+    }
+
+    /// Tokens of the question, where somebody counts them.
+    pub(super) fn prompt_tokens(&self, tokenizer: Tokenizer) -> u64 {
+        match self {
+            Self::Chat(call) => tokenizer.of_call(call),
+            Self::Vector { text, .. } => tokenizer.count(text),
+        }
+    }
+
+    /// The most tokens that the answer may have.
+    pub(super) fn answer_tokens(&self) -> u64 {
+        match self {
+            Self::Chat(call) => u64::from(call.max_output_tokens),
+            Self::Vector { .. } => 0,
+        }
+    }
+
+    /// Asks a provider.
+    pub(super) async fn ask(&self, route: &Route) -> Result<ProviderAnswer, ProviderError> {
+        match self {
+            Self::Chat(call) => route.provider.chat(&route.model, call).await,
+            Self::Vector { text, .. } => {
+                let texts = std::slice::from_ref(text);
+                let found = route.provider.embed(&route.model, texts).await?;
+                let vector = found.vectors.into_iter().next().unwrap_or_default();
+                Ok(ProviderAnswer {
+                    text: json!(vector).to_string(),
+                    usage: found.usage,
+                    truncated: false,
+                })
+            }
+        }
+    }
+}
