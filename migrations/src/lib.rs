@@ -14,6 +14,7 @@ mod m20261121_034000_add_model_calls;
 mod m20261121_034500_add_resolution;
 mod m20261121_041000_add_tally;
 mod m20261121_063000_add_partial_documents;
+mod m20261121_064828_add_resolution_questions;
 mod m20261121_065000_leave_room_for_updates;
 
 /// The migrations in their order.
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_034500_add_resolution::Migration),
             Box::new(m20261121_041000_add_tally::Migration),
             Box::new(m20261121_063000_add_partial_documents::Migration),
+            Box::new(m20261121_064828_add_resolution_questions::Migration),
             Box::new(m20261121_065000_leave_room_for_updates::Migration),
         ]
     }

@@ -6,6 +6,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     os::unix::process::ExitStatusExt,
+    process::Output,
     time::Duration,
 };
 
@@ -22,8 +23,8 @@ use knowledge_server::{
     store::{Decider, DecisionError, Store},
 };
 use knowledge_tables::{
-    cluster_member, entity, entity_cluster, merge_history, same_as_link, workflow_activity,
-    workflow_execution,
+    batch_execution, cluster_member, entity, entity_cluster, merge_history, resolution_form,
+    same_as_link, workflow_activity, workflow_execution,
 };
 use knowledge_tests::{
     TestDatabase, each_database,
@@ -117,6 +118,29 @@ fn in_five(documents: &[NewDocument]) -> Vec<Vec<NewDocument>> {
     documents.chunks(5).map(<[NewDocument]>::to_vec).collect()
 }
 
+/// Runs the binary on documents, until it ends or dies at a point.
+fn extract(db: &TestDatabase, documents: &[NewDocument], point: Option<&str>) -> Output {
+    let input = db.folder().join("harbour.jsonl");
+    let lines = documents.iter().map(|document| {
+        let line = serde_json::json!({ "id": document.name, "text": document.text });
+        format!("{line}\n")
+    });
+    fs::write(&input, lines.collect::<String>()).unwrap();
+    let out = db.folder().join("graph.json");
+    let (input, out) = (input.to_str().unwrap(), out.to_str().unwrap());
+    let arguments = ["extract", input, "--database", db.url(), "--out", out];
+    match point {
+        Some(point) => server::run_with(&arguments, &armed(point)),
+        None => server::run(&arguments),
+    }
+}
+
+async fn dirty_forms(store: &Store) -> usize {
+    let dirty = resolution_form::Column::Dirty.eq(true);
+    let forms = resolution_form::Entity::find().filter(dirty);
+    forms.all(store.read()).await.unwrap().len()
+}
+
 each_database! {
     async fn order_split_and_concurrency_change_nothing(db: TestDatabase) {
         let expected = resolved(&db, vec![documents()], 1, false).await;
@@ -184,21 +208,8 @@ each_database! {
     }
 
     async fn a_process_that_dies_in_between_changes_nothing(db: TestDatabase) {
-        let input = db.folder().join("harbour.jsonl");
-        let lines = documents().into_iter().map(|document| {
-            format!("{}\n", serde_json::json!({ "id": document.name, "text": document.text }))
-        });
-        fs::write(&input, lines.collect::<String>()).unwrap();
-        let input = input.to_str().unwrap();
-        let extract = |db: &TestDatabase, point: Option<&str>| {
-            let out = db.folder().join("graph.json");
-            let arguments = ["extract", input, "--database", db.url(), "--out", out.to_str().unwrap()];
-            match point {
-                Some(point) => server::run_with(&arguments, &armed(point)),
-                None => server::run(&arguments),
-            }
-        };
-        assert_eq!(extract(&db, None).status.code(), Some(0));
+        let all = documents();
+        assert_eq!(extract(&db, &all, None).status.code(), Some(0));
         let expected = clusters(&db.open().await).await;
         let crashed = db.another();
         for point in [
@@ -208,12 +219,35 @@ each_database! {
             "resolution_before_commit",
             "resolution_after_commit",
         ] {
-            let died = extract(&crashed, Some(point));
+            let died = extract(&crashed, &all, Some(point));
             assert_eq!(died.status.signal(), Some(9), "{point}: {died:?}");
         }
-        assert_eq!(extract(&crashed, None).status.code(), Some(0));
+        assert_eq!(extract(&crashed, &all, None).status.code(), Some(0));
         assert_eq!(clusters(&crashed.open().await).await, expected);
         knowledge_tests::verify(&crashed).await;
+    }
+
+    async fn what_a_cancelled_batch_leaves_the_next_one_takes_along(db: TestDatabase) {
+        let mut first = documents();
+        let second = first.split_off(harbour::DOCUMENTS / 2);
+        let expected = resolved(&db, vec![first.clone(), second.clone()], 3, false).await;
+        for point in ["resolution_half_written", "settle_after_commit"] {
+            let left = db.another();
+            let died = extract(&left, &first, Some(point));
+            assert_eq!(died.status.signal(), Some(9), "{point}: {died:?}");
+            let store = left.open().await;
+            let orchestrator = running(&store);
+            let batch = batch_execution::Entity::find().one(store.read()).await.unwrap().unwrap();
+            orchestrator.cancel(ORG, BatchId::from_uuid(batch.id)).await.unwrap();
+            let dirty = dirty_forms(&store).await;
+            assert_eq!(dirty > 0, point == "resolution_half_written", "{point}: {dirty}");
+            store.close().await.unwrap();
+            knowledge_tests::verify(&left).await;
+            assert_eq!(resolved(&left, vec![second.clone()], 3, false).await, expected, "{point}");
+            let store = left.open().await;
+            assert_eq!(dirty_forms(&store).await, 0);
+            store.close().await.unwrap();
+        }
     }
 
     async fn what_a_person_decides_stays(db: TestDatabase) {

@@ -27,6 +27,7 @@ macro_rules! with_entities {
             server, workflow_execution, workflow_activity, workflow_signal, extraction, chunk,
             mention_record, entity, relation, relation_evidence, entity_cluster, cluster_member,
             same_as_link, merge_history, resolution_form, resolution_block, resolution_decision,
+            resolution_question,
             llm_call, token_account, circuit_breaker);
         all
     }};
@@ -151,6 +152,10 @@ const UNIQUE: &[(&str, &[&str])] = &[
     (
         "resolution_block",
         &["organization_id", "block_key", "form_id"],
+    ),
+    (
+        "resolution_question",
+        &["organization_id", "left_form_id", "right_form_id"],
     ),
     ("llm_call", &["organization_id", "key"]),
     ("token_account", &["batch_id"]),

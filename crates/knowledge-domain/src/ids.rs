@@ -128,6 +128,8 @@ id!(/// Entities that mean the same thing.
     ClusterId, "clus");
 id!(/// What entities with one name, class and identity have in common.
     FormId, "form");
+id!(/// Two forms that may be one, which takes a person to tell.
+    QuestionId, "ques");
 
 impl OrganizationId {
     /// The organisation of a server without API keys; the same in every database, so that derived
@@ -216,6 +218,15 @@ impl FormId {
     #[must_use]
     pub fn derive(organization: OrganizationId, key: &str) -> Self {
         Self(derive(organization.uuid(), &["form", key]))
+    }
+}
+
+impl QuestionId {
+    /// The id of the question about two forms, in whatever order they come.
+    #[must_use]
+    pub fn derive(one: FormId, other: FormId) -> Self {
+        let other_id = one.max(other).uuid().simple().to_string();
+        Self(derive(one.min(other).uuid(), &["question", &other_id]))
     }
 }
 

@@ -26,9 +26,10 @@ fn main() {
     let (candidates, truth) = Town::new(7).entities(entities + ADDED);
     let settings = Settings::default();
 
-    let start = Instant::now();
+    let before_mb = peak_memory_mb();
+    let (start, cpu) = (Instant::now(), processor_seconds());
     let clusters = resolve(&candidates[..entities], &Decisions::default(), &settings);
-    let seconds = start.elapsed().as_secs_f64();
+    let (seconds, cpu) = (start.elapsed().as_secs_f64(), processor_seconds() - cpu);
     let found: Vec<Vec<EntityId>> = clusters
         .iter()
         .map(|cluster| cluster.members.iter().map(|member| member.id).collect())
@@ -41,7 +42,8 @@ fn main() {
     let reached = stored.add(&candidates[entities..]);
     let adding = start.elapsed().as_secs_f64();
     println!(
-        "{{\"entities\":{entities},\"clusters\":{},\"seconds\":{seconds:.3},\"peakMb\":{peak_mb},\
+        "{{\"entities\":{entities},\"clusters\":{},\"seconds\":{seconds:.3},\
+         \"processorSeconds\":{cpu:.3},\"entitiesMb\":{before_mb},\"peakMb\":{peak_mb},\
          \"precision\":{precision:.4},\"recall\":{recall:.4},\"f1\":{:.4},\
          \"addingSeconds\":{adding:.3},\"addingReached\":{reached}}}",
         clusters.len(),
@@ -78,6 +80,14 @@ fn peak_memory_mb() -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
     kilobytes.unwrap_or(0) / 1024
+}
+
+/// What the thread has cost the processor so far; 0 where the system does not say.
+fn processor_seconds() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let first = text.split_whitespace().next();
+    let nanoseconds = first.and_then(|it| it.parse::<f64>().ok());
+    nanoseconds.unwrap_or_default() / 1e9
 }
 
 /// Forms and blocks, as a store keeps them.

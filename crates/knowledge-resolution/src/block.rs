@@ -34,7 +34,7 @@ pub(crate) fn keys(form: &Prepared<'_>) -> Vec<u64> {
     if !matches!(form.kind, Kind::Person | Kind::Place) {
         keys.shortened(&form.name);
     }
-    keys.misspelt(&form.name.core);
+    keys.misspelt(form.name.core());
     keys.0.sort_unstable();
     keys.0.dedup();
     keys.0
@@ -49,7 +49,7 @@ impl Keys {
 
     /// The words that count in any order: same words, aliases.
     fn whole(&mut self, name: &Name) {
-        let mut core: Vec<&str> = name.core.iter().map(String::as_str).collect();
+        let mut core: Vec<&str> = name.core().iter().map(String::as_str).collect();
         core.sort_unstable();
         self.add(&["n", &core.join(" ")]);
     }
@@ -66,7 +66,7 @@ impl Keys {
 
     /// Beginning, ends and initials: words left out, acronyms.
     fn shortened(&mut self, name: &Name) {
-        match name.core.as_slice() {
+        match name.core() {
             [] => {}
             [only] => {
                 self.add(&["p", only]);
@@ -77,7 +77,7 @@ impl Keys {
             [first, second, ..] => {
                 self.add(&["p", first]);
                 self.add(&["p", first, second]);
-                if let Some(last) = name.core.last().filter(|last| *last != second) {
+                if let Some(last) = name.core().last().filter(|last| *last != second) {
                     self.add(&["p", first, last]);
                 }
             }

@@ -56,11 +56,47 @@ pub struct FormCluster {
     pub forms: Vec<usize>,
     /// The edges that brought them together: a tree over the forms.
     pub links: Vec<Edge>,
-    /// Whether more forms would have joined, were it not full.
-    pub review: bool,
+}
+
+/// Why two forms that are linked were left apart, for a person to decide.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::Display, strum::EnumString,
+)]
+#[strum(serialize_all = "snake_case")]
+pub enum Doubt {
+    /// The cluster would have more names than it may without review.
+    Full,
+    /// The short one can mean several.
+    Ambiguous,
+}
+
+/// Two forms that may be one, which takes a person to tell.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Question {
+    /// The link between the two, by their places in the list that was clustered.
+    pub edge: Edge,
+    /// Why they were left apart.
+    pub doubt: Doubt,
+}
+
+/// What clustering gives.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Clustered {
+    /// The clusters, in the order of their first forms.
+    pub clusters: Vec<FormCluster>,
+    /// What a person may decide, in the order of the forms.
+    pub questions: Vec<Question>,
 }
 
 impl FormCluster {
+    /// The only form of its component.
+    pub(crate) fn alone() -> Self {
+        Self {
+            forms: vec![0],
+            links: Vec::new(),
+        }
+    }
+
     /// The mean score of its links; 1 for a single form.
     #[must_use]
     pub fn cohesion(&self) -> f64 {
@@ -111,36 +147,51 @@ impl FormCluster {
     }
 }
 
-/// Clusters forms, which are sorted by key; clusters come in the order of their first forms.
+/// Meanings of a short form that a person is asked about at most.
+const MEANINGS: usize = 3;
+
+/// Clusters forms, which are sorted by key.
 #[must_use]
 pub fn cluster(
     forms: &[&Form],
     edges: &[Edge],
     decisions: &Decisions,
     settings: &Settings,
-) -> Vec<FormCluster> {
-    let prepared = forms.iter().map(|form| Prepared::new(form)).collect();
-    let mut clustering = Clustering::new(prepared, decisions, settings);
+) -> Clustered {
+    let prepared: Vec<Prepared<'_>> = forms.iter().map(|form| Prepared::new(form)).collect();
+    cluster_prepared(prepared.iter().collect(), edges, decisions, settings)
+}
+
+pub(crate) fn cluster_prepared(
+    forms: Vec<&Prepared<'_>>,
+    edges: &[Edge],
+    decisions: &Decisions,
+    settings: &Settings,
+) -> Clustered {
+    let mut clustering = Clustering::new(forms, decisions, settings);
     clustering.decided();
     clustering.same(edges);
     clustering.short(edges);
-    clustering.clusters()
+    Clustered {
+        questions: clustering.questions(),
+        clusters: clustering.clusters(),
+    }
 }
 
 struct Clustering<'a> {
-    forms: Vec<Prepared<'a>>,
+    forms: Vec<&'a Prepared<'a>>,
     /// The cluster of each form, named by its smallest form.
     of: Vec<usize>,
     members: BTreeMap<usize, Vec<usize>>,
     links: BTreeMap<usize, Vec<Edge>>,
-    review: BTreeSet<usize>,
+    doubts: Vec<Question>,
     together: Vec<(usize, usize)>,
     apart: BTreeSet<(usize, usize)>,
     settings: &'a Settings,
 }
 
 impl<'a> Clustering<'a> {
-    fn new(forms: Vec<Prepared<'a>>, decisions: &Decisions, settings: &'a Settings) -> Self {
+    fn new(forms: Vec<&'a Prepared<'a>>, decisions: &Decisions, settings: &'a Settings) -> Self {
         let place = |key: &String| {
             let found = forms.binary_search_by(|form| form.form.key.cmp(key));
             found.ok()
@@ -155,7 +206,7 @@ impl<'a> Clustering<'a> {
             of: (0..forms.len()).collect(),
             members: (0..forms.len()).map(|index| (index, vec![index])).collect(),
             links: BTreeMap::new(),
-            review: BTreeSet::new(),
+            doubts: Vec::new(),
             together: places(&decisions.together),
             apart: places(&decisions.apart).into_iter().collect(),
             forms,
@@ -210,7 +261,7 @@ impl<'a> Clustering<'a> {
         order.sort_by_cached_key(|index| {
             let form = &self.forms[*index];
             let known = (form.form.is_untyped(), form.form.identity.is_empty());
-            (Reverse(form.name.fullness()), known, *index)
+            (Reverse(form.fullness), known, *index)
         });
         for short in order {
             if let Some(edge) = self.meant(short, &by_short[&short]) {
@@ -219,8 +270,9 @@ impl<'a> Clustering<'a> {
         }
     }
 
-    /// The edge to the one cluster that a short form can mean.
-    fn meant(&self, short: usize, edges: &[Edge]) -> Option<Edge> {
+    /// The edge to the one cluster that a short form can mean; where there are several, a person is
+    /// asked about the best.
+    fn meant(&mut self, short: usize, edges: &[Edge]) -> Option<Edge> {
         let mut best: BTreeMap<usize, Edge> = BTreeMap::new();
         for edge in edges {
             let full = if edge.left == short {
@@ -238,15 +290,38 @@ impl<'a> Clustering<'a> {
                 *kept = *edge;
             }
         }
-        let mut best: Vec<Edge> = best.into_values().collect();
+        let possible = |(cluster, edge): (usize, Edge)| {
+            let forbidden = self.forbidden(cluster, self.of[short], edge.rule);
+            (!forbidden).then_some(edge)
+        };
+        let mut best: Vec<Edge> = best.into_iter().filter_map(possible).collect();
         best.sort_by(|one, other| other.score.total_cmp(&one.score));
         match best.as_slice() {
             [only] => Some(*only),
             [first, second, ..] if first.score - second.score >= self.settings.margin => {
                 Some(*first)
             }
-            _ => None,
+            several => {
+                let asked = several.iter().take(MEANINGS).map(|edge| Question {
+                    edge: *edge,
+                    doubt: Doubt::Ambiguous,
+                });
+                self.doubts.extend(asked);
+                None
+            }
         }
+    }
+
+    /// Doubts that are left when all is clustered: about two clusters that may still be one.
+    fn questions(&mut self) -> Vec<Question> {
+        let mut doubts = std::mem::take(&mut self.doubts);
+        doubts.retain(|question| {
+            let (left, right) = (self.of[question.edge.left], self.of[question.edge.right]);
+            left != right && !self.forbidden(left, right, question.edge.rule)
+        });
+        doubts.sort_by_key(|question| (question.edge.left, question.edge.right, question.doubt));
+        doubts.dedup_by_key(|question| (question.edge.left, question.edge.right));
+        doubts
     }
 
     /// Unites the clusters of an edge's forms, unless something forbids it.
@@ -258,7 +333,10 @@ impl<'a> Clustering<'a> {
         if self.members[&left].len() + self.members[&right].len() > self.settings.max_forms
             && edge.rule != Rule::Manual
         {
-            self.review.extend([left, right]);
+            self.doubts.push(Question {
+                edge,
+                doubt: Doubt::Full,
+            });
             return;
         }
         let (kept, gone) = (left.min(right), left.max(right));
@@ -270,9 +348,6 @@ impl<'a> Clustering<'a> {
         let mut links = self.links.remove(&gone).unwrap_or_default();
         links.push(edge);
         self.links.entry(kept).or_default().extend(links);
-        if self.review.remove(&gone) {
-            self.review.insert(kept);
-        }
     }
 
     fn forbidden(&self, left: usize, right: usize, rule: Rule) -> bool {
@@ -290,13 +365,13 @@ impl<'a> Clustering<'a> {
         if rule == Rule::Manual {
             return None;
         }
-        let (left, right) = (&self.forms[left], &self.forms[right]);
+        let (left, right) = (self.forms[left], self.forms[right]);
         let found = conflict(left, right);
         if found.is_some() || rule != Rule::SimilarName {
             return found;
         }
         // A chain of slips ends where its ends are too far apart.
-        let comparable = left.name.core.len() == right.name.core.len();
+        let comparable = left.name.core().len() == right.name.core().len();
         let compared = comparable.then(|| compare_prepared(left, right, self.settings));
         let far = compared.is_some_and(|compared| !compared.accepted(self.settings));
         far.then_some(Conflict::Words)
@@ -309,7 +384,6 @@ impl<'a> Clustering<'a> {
             FormCluster {
                 forms,
                 links: self.links.remove(&name).unwrap_or_default(),
-                review: self.review.contains(&name),
             }
         });
         clusters.collect()

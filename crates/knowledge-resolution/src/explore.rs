@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    Decisions, Edge, Form, FormCluster, Settings, cluster, compare::compare_prepared,
-    form::Prepared,
+    Clustered, Decisions, Edge, Form, FormCluster, Question, Settings, cluster,
+    compare::compare_related, form::Prepared,
 };
 
 /// Forms that are connected with the ones that it began with, as far as they are known.
@@ -33,6 +33,8 @@ pub struct Explored {
     pub forms: Vec<Form>,
     /// Their clusters, by places in `forms`.
     pub clusters: Vec<FormCluster>,
+    /// What a person may decide of them.
+    pub questions: Vec<Question>,
 }
 
 impl Exploration {
@@ -136,8 +138,15 @@ impl Exploration {
             })
             .collect();
         let refs: Vec<&Form> = forms.iter().collect();
-        let clusters = cluster(&refs, &edges, decisions, &self.settings);
-        Explored { forms, clusters }
+        let Clustered {
+            clusters,
+            questions,
+        } = cluster(&refs, &edges, decisions, &self.settings);
+        Explored {
+            forms,
+            clusters,
+            questions,
+        }
     }
 }
 
@@ -149,7 +158,7 @@ pub(crate) fn edge(
     right_form: &Prepared<'_>,
     settings: &Settings,
 ) -> Option<Edge> {
-    let compared = compare_prepared(left_form, right_form, settings);
+    let compared = compare_related(left_form, right_form, settings)?;
     let rule = compared.rule.filter(|_| compared.accepted(settings))?;
     Some(Edge {
         left,

@@ -11,7 +11,13 @@ use knowledge_domain::{
     ids::{DocumentId, EntityId, FormId, OrganizationId},
 };
 
-use crate::{Kind, Sketch, kind, lexicon::Sex, name::Name};
+use crate::{
+    Kind, Sketch,
+    hash::stable_hash,
+    kind,
+    lexicon::{self, Sex, is_generation},
+    name::Name,
+};
 
 /// What resolution knows of an entity.
 #[derive(Debug, Clone, PartialEq)]
@@ -187,14 +193,42 @@ pub(crate) struct Prepared<'a> {
     pub(crate) form: &'a Form,
     pub(crate) kind: Kind,
     pub(crate) name: Name,
+    /// Words of the name that count or number, sorted.
+    pub(crate) numbers: Vec<String>,
+    /// Whether a word of the name may tell it from a like name.
+    pub(crate) tells: bool,
+    /// How much the name says.
+    pub(crate) fullness: (usize, usize, usize),
+    /// Hashes of the words that count, in their order and sorted.
+    ordered: u64,
+    sorted: u64,
 }
 
 impl<'a> Prepared<'a> {
     pub(crate) fn new(form: &'a Form) -> Self {
+        let (kind, name) = (form.kind(), form.parsed());
+        let tells = |word: &String| lexicon::is_distinguishing(word) || is_generation(word);
+        let mut core: Vec<&str> = name.core().iter().map(String::as_str).collect();
+        let ordered = stable_hash(&core);
+        core.sort_unstable();
         Self {
             form,
-            kind: form.kind(),
-            name: form.parsed(),
+            kind,
+            numbers: name.numbers().into_iter().map(str::to_owned).collect(),
+            tells: name.words.iter().any(tells),
+            fullness: name.fullness(),
+            ordered,
+            sorted: stable_hash(&core),
+            name,
         }
+    }
+
+    /// Whether the words that count are the same for names of this kind.
+    pub(crate) fn same_words(&self, other: &Self, kind: Kind) -> bool {
+        let same = match kind {
+            Kind::Person | Kind::Place => self.ordered == other.ordered,
+            _ => self.sorted == other.sorted,
+        };
+        same && self.name.core_key(kind) == other.name.core_key(kind)
     }
 }

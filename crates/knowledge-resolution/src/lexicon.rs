@@ -291,6 +291,11 @@ pub(crate) fn is_distinguishing(word: &str) -> bool {
     DISTINGUISHING.binary_search(&word).is_ok() || is_number(word)
 }
 
+/// Whether a word tells persons of one name apart.
+pub(crate) fn is_generation(word: &str) -> bool {
+    matches!(word, "jr" | "sr" | "elder" | "younger")
+}
+
 /// The one spelling of a word that has several.
 pub(crate) fn spelling(word: &str) -> &str {
     let found = SPELLINGS.iter().find(|(variant, _)| *variant == word);

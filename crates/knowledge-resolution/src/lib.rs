@@ -18,12 +18,13 @@ mod hash;
 mod kind;
 mod lexicon;
 mod name;
+mod pairs;
 mod resolve;
 mod sketch;
 mod table;
 
 pub use canonical::{Face, FaceStrategy, select_face};
-pub use cluster::{Decisions, Edge, FormCluster, cluster};
+pub use cluster::{Clustered, Decisions, Doubt, Edge, FormCluster, Question, cluster};
 pub use compare::{Comparison, Conflict, Feature, Rule, Settings, Side, Weights, compare};
 pub use explore::{Exploration, Explored};
 pub use form::{Candidate, Form};

@@ -1,12 +1,10 @@
 //! Everything at once: entities in memory to clusters.
 
-use std::collections::{BTreeMap, HashMap};
-
 use knowledge_domain::ids::EntityId;
 
 use crate::{
-    Candidate, Decisions, Edge, Face, FaceStrategy, Form, FormCluster, Rule, Settings, block,
-    cluster, explore::edge, form::Prepared, select_face,
+    Candidate, Decisions, Edge, Face, FaceStrategy, Form, FormCluster, Rule, Settings,
+    cluster::cluster_prepared, explore::edge, form::Prepared, pairs::Blocks, select_face,
 };
 
 /// A cluster after resolution.
@@ -22,8 +20,6 @@ pub struct Cluster {
     pub shared_types: Vec<String>,
     /// The mean score of the links between its forms.
     pub cohesion: f64,
-    /// Whether more would have joined, were it not full.
-    pub review: bool,
 }
 
 /// A member of a cluster, and why it is one.
@@ -44,31 +40,129 @@ pub fn resolve(
     decisions: &Decisions,
     settings: &Settings,
 ) -> Vec<Cluster> {
-    let mut groups: BTreeMap<String, (Form, Vec<&Candidate>)> = BTreeMap::new();
-    for candidate in candidates {
-        let form = Form::of(candidate);
-        let group = groups
-            .entry(form.key.clone())
-            .or_insert_with(|| (form.clone(), Vec::new()));
-        group.0.absorb(&form);
-        group.1.push(candidate);
-    }
-    let (forms, members): (Vec<Form>, Vec<Vec<&Candidate>>) = groups.into_values().unzip();
-    let mut clusters: Vec<Cluster> = cluster_forms(&forms, decisions, settings)
-        .iter()
-        .filter_map(|(refs, cluster)| described(refs, cluster, &forms, &members))
-        .collect();
+    let groups = Groups::new(candidates);
+    let mut clusters = Vec::new();
+    each_cluster(&groups.forms, decisions, settings, |places, cluster| {
+        clusters.extend(groups.described(places, cluster));
+    });
     clusters.sort_by(|one, other| one.key.cmp(&other.key));
     clusters
 }
 
+/// Entities by their forms.
+struct Groups<'a> {
+    /// The forms, sorted by key.
+    forms: Vec<Form>,
+    /// All entities, form by form.
+    members: Vec<&'a Candidate>,
+    /// Where each form's entities begin in `members`, and where the last one's end.
+    starts: Vec<usize>,
+}
+
+impl<'a> Groups<'a> {
+    fn new(candidates: &'a [Candidate]) -> Self {
+        let mut forms: Vec<Option<Form>> = candidates.iter().map(Form::of).map(Some).collect();
+        let order = by_key(&forms);
+        let mut groups = Self {
+            forms: Vec::new(),
+            members: Vec::with_capacity(forms.len()),
+            starts: Vec::new(),
+        };
+        for at in order {
+            let (Some(form), candidate) = (forms[at].take(), &candidates[at]) else {
+                continue;
+            };
+            let last = groups.forms.last_mut();
+            if let Some(last) = last.filter(|last| last.key == form.key) {
+                last.absorb(&form);
+            } else {
+                groups.starts.push(groups.members.len());
+                groups.forms.push(form);
+            }
+            groups.members.push(candidate);
+        }
+        groups.starts.push(groups.members.len());
+        groups
+    }
+
+    fn members(&self, form: usize) -> &[&'a Candidate] {
+        &self.members[self.starts[form]..self.starts[form + 1]]
+    }
+
+    /// A cluster of forms as one of their entities; `places` are those of its component's forms.
+    fn described(&self, places: &[usize], cluster: &FormCluster) -> Option<Cluster> {
+        let strategy = FaceStrategy::default();
+        let best = |form: usize| {
+            let members = self.members(places[form]).iter();
+            let faces: Vec<Face> = members.map(|member| Face::of(member)).collect();
+            select_face(&faces, strategy).cloned()
+        };
+        let faces: Vec<(usize, Face)> = cluster
+            .full_forms()
+            .into_iter()
+            .filter_map(|form| Some((form, best(form)?)))
+            .collect();
+        let face = select_face(faces.iter().map(|(_, face)| face), strategy)?;
+        let (face_form, face) = faces.iter().find(|(_, other)| other == face)?;
+        let mut listed = Vec::new();
+        for form in &cluster.forms {
+            let link = cluster.weakest(*face_form, *form);
+            let members = self.members(places[*form]).iter();
+            listed.extend(members.map(|candidate| Member {
+                id: candidate.id,
+                confidence: link.map_or(1.0, |link| link.score),
+                reason: link.map_or(Rule::ExactName, |link| link.rule),
+            }));
+        }
+        listed.sort_by_key(|member| member.id);
+        listed.dedup_by_key(|member| member.id);
+        let mut types = self.forms[places[*face_form]].types.clone();
+        let all = || cluster.forms.iter().map(|form| &self.forms[places[*form]]);
+        types.retain(|class| all().all(|form| form.types.contains(class)));
+        Some(Cluster {
+            key: all().map(|form| &form.key).min()?.clone(),
+            canonical: face.entity,
+            members: listed,
+            shared_types: types,
+            cohesion: cluster.cohesion(),
+        })
+    }
+}
+
+/// The places of forms in the order of their keys.
+///
+/// Sorts by what a key begins with, which lies beside the place, and only looks at the key itself
+/// where that is the same: keys lie all over the memory.
+fn by_key(forms: &[Option<Form>]) -> impl Iterator<Item = usize> + use<> {
+    let key = |at: usize| forms[at].as_ref().map_or("", |form| &form.key);
+    let mut order: Vec<([u8; 24], usize)> = (0..forms.len())
+        .map(|at| (beginning(key(at)), at))
+        .collect();
+    order.sort_unstable_by(|(one, at), (other, there)| {
+        one.cmp(other)
+            .then_with(|| key(*at).cmp(key(*there)))
+            .then(at.cmp(there))
+    });
+    order.into_iter().map(|(_, at)| at)
+}
+
+fn beginning(key: &str) -> [u8; 24] {
+    let mut beginning = [0; 24];
+    for (to, from) in beginning.iter_mut().zip(key.bytes()) {
+        *to = from;
+    }
+    beginning
+}
+
 /// Clusters forms that are sorted by key; each with the places of its component's forms.
-fn cluster_forms(
+fn each_cluster(
     forms: &[Form],
     decisions: &Decisions,
     settings: &Settings,
-) -> Vec<(Vec<usize>, FormCluster)> {
-    let edges = edges(forms, settings);
+    mut found: impl FnMut(&[usize], &FormCluster),
+) {
+    let prepared: Vec<Prepared<'_>> = forms.iter().map(Prepared::new).collect();
+    let mut edges = edges(&prepared, settings);
     let mut sets = Sets::new(forms.len());
     for edge in &edges {
         sets.unite(edge.left, edge.right);
@@ -79,109 +173,55 @@ fn cluster_forms(
             sets.unite(left, right);
         }
     }
-    let mut components: BTreeMap<usize, (Vec<usize>, Vec<Edge>)> = BTreeMap::new();
-    for index in 0..forms.len() {
-        components
-            .entry(sets.root(index))
-            .or_default()
-            .0
-            .push(index);
+    // The root of a component is its first form, so both lists follow the components.
+    let mut rooted: Vec<(usize, usize)> = (0..forms.len())
+        .map(|form| (sets.root(form), form))
+        .collect();
+    rooted.sort_unstable();
+    edges.sort_by_cached_key(|edge| (sets.root(edge.left), edge.left, edge.right));
+    let mut rest = edges.as_slice();
+    for component in rooted.chunk_by(|one, other| one.0 == other.0) {
+        let places: Vec<usize> = component.iter().map(|(_, form)| *form).collect();
+        let [alone] = places.as_slice() else {
+            let within = rest.partition_point(|edge| sets.peek(edge.left) <= places[0]);
+            let (edges, after) = rest.split_at(within);
+            rest = after;
+            let of: Vec<&Prepared<'_>> = places.iter().map(|place| &prepared[*place]).collect();
+            let edges = local(edges, &places);
+            for cluster in &cluster_prepared(of, &edges, decisions, settings).clusters {
+                found(&places, cluster);
+            }
+            continue;
+        };
+        found(&[*alone], &FormCluster::alone());
     }
-    for edge in edges {
-        let component = components.entry(sets.root(edge.left)).or_default();
-        component.1.push(edge);
-    }
-    let clustered = components.into_values().flat_map(|(places, edges)| {
-        let refs: Vec<&Form> = places.iter().map(|place| &forms[*place]).collect();
-        let local = |place: usize| places.binary_search(&place).unwrap_or_default();
-        let edges: Vec<Edge> = edges
-            .iter()
-            .map(|edge| Edge {
-                left: local(edge.left),
-                right: local(edge.right),
-                ..*edge
-            })
-            .collect();
-        let clusters = cluster(&refs, &edges, decisions, settings);
-        clusters
-            .into_iter()
-            .map(move |cluster| (places.clone(), cluster))
+}
+
+/// Edges by the places of their forms in their component.
+fn local(edges: &[Edge], places: &[usize]) -> Vec<Edge> {
+    let local = |place: usize| places.binary_search(&place).unwrap_or_default();
+    let edges = edges.iter().map(|edge| Edge {
+        left: local(edge.left),
+        right: local(edge.right),
+        ..*edge
     });
-    clustered.collect()
+    edges.collect()
 }
 
 /// The linked pairs of all forms, by their places.
-fn edges(forms: &[Form], settings: &Settings) -> Vec<Edge> {
-    let prepared: Vec<Prepared<'_>> = forms.iter().map(Prepared::new).collect();
-    let mut blocks: HashMap<u64, Vec<u32>> = HashMap::new();
-    let keys: Vec<Vec<u64>> = prepared.iter().map(block::keys).collect();
-    for (keys, index) in keys.iter().zip(0_u32..) {
-        for key in keys {
-            let block = blocks.entry(*key).or_default();
-            if block.len() <= settings.max_block {
-                block.push(index);
-            }
-        }
-    }
-    blocks.retain(|_, block| (2..=settings.max_block).contains(&block.len()));
+fn edges(prepared: &[Prepared<'_>], settings: &Settings) -> Vec<Edge> {
+    let blocks = Blocks::new(prepared, settings.max_block);
     let mut edges = Vec::new();
     let mut others: Vec<u32> = Vec::new();
-    for (keys, index) in keys.iter().zip(0_usize..) {
-        others.clear();
-        for block in keys.iter().filter_map(|key| blocks.get(key)) {
-            others.extend(block.iter().filter(|other| **other as usize > index));
-        }
-        others.sort_unstable();
-        others.dedup();
-        let linked = others.iter().filter_map(|other| {
-            let other = *other as usize;
-            edge(index, &prepared[index], other, &prepared[other], settings)
+    for (left, form) in prepared.iter().enumerate() {
+        blocks.after(left, &mut others);
+        let linked = others.iter().filter_map(|right| {
+            let right = *right as usize;
+            edge(left, form, right, &prepared[right], settings)
         });
         edges.extend(linked);
     }
     edges
-}
-
-fn described(
-    places: &[usize],
-    cluster: &FormCluster,
-    forms: &[Form],
-    members: &[Vec<&Candidate>],
-) -> Option<Cluster> {
-    let strategy = FaceStrategy::default();
-    let best = |form: usize| {
-        let faces: Vec<Face> = members[places[form]].iter().map(|c| Face::of(c)).collect();
-        select_face(&faces, strategy).cloned()
-    };
-    let faces: Vec<(usize, Face)> = cluster
-        .full_forms()
-        .into_iter()
-        .filter_map(|form| Some((form, best(form)?)))
-        .collect();
-    let face = select_face(faces.iter().map(|(_, face)| face), strategy)?;
-    let (face_form, face) = faces.iter().find(|(_, other)| other == face)?;
-    let mut listed = Vec::new();
-    for form in &cluster.forms {
-        let link = cluster.weakest(*face_form, *form);
-        listed.extend(members[places[*form]].iter().map(|candidate| Member {
-            id: candidate.id,
-            confidence: link.map_or(1.0, |link| link.score),
-            reason: link.map_or(Rule::ExactName, |link| link.rule),
-        }));
-    }
-    listed.sort_by_key(|member| member.id);
-    listed.dedup_by_key(|member| member.id);
-    let mut types = forms[places[*face_form]].types.clone();
-    let all = || cluster.forms.iter().map(|form| &forms[places[*form]]);
-    types.retain(|class| all().all(|form| form.types.contains(class)));
-    Some(Cluster {
-        key: all().map(|form| &form.key).min()?.clone(),
-        canonical: face.entity,
-        members: listed,
-        shared_types: types,
-        cohesion: cluster.cohesion(),
-        review: cluster.review,
-    })
 }
 
 /// Disjoint sets whose root is the smallest member.
@@ -195,6 +235,14 @@ impl Sets {
     fn root(&mut self, mut index: usize) -> usize {
         while self.0[index] != index {
             self.0[index] = self.0[self.0[index]];
+            index = self.0[index];
+        }
+        index
+    }
+
+    /// The root of a member whose path is short already.
+    fn peek(&self, mut index: usize) -> usize {
+        while self.0[index] != index {
             index = self.0[index];
         }
         index

@@ -1,7 +1,5 @@
 //! Bounded sets that do not depend on the order in which they were filled.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 
 use crate::hash::stable_hash;
@@ -11,8 +9,8 @@ use crate::hash::stable_hash;
 /// Of a set that fits it holds everything; of a larger one, the same sample in whatever order the
 /// items came. Sketches unite to the sketch of the union.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Sketch(BTreeSet<String>);
+#[serde(from = "Vec<String>", into = "Vec<String>")]
+pub struct Sketch(Vec<String>);
 
 impl Sketch {
     /// Items that are kept at most.
@@ -20,16 +18,27 @@ impl Sketch {
 
     /// Adds an item; whether the sketch has changed.
     pub fn add(&mut self, item: &str) -> bool {
-        if self.0.contains(item) {
+        let Err(place) = self.place(item) else {
             return false;
-        }
-        self.0.insert(item.to_owned());
-        if self.0.len() <= Self::SIZE {
+        };
+        if self.0.len() < Self::SIZE {
+            self.0.reserve_exact(1);
+            self.0.insert(place, item.to_owned());
             return true;
         }
-        let order = |item: &String| (stable_hash(&[item]), item.clone());
+        let order = |item: &str| (stable_hash(&[item]), item.to_owned());
         let last = self.0.iter().max_by_key(|item| order(item)).cloned();
-        last.is_none_or(|last| self.0.remove(&last) && last != item)
+        let Some(last) = last.filter(|last| order(item) < order(last)) else {
+            return false;
+        };
+        self.0.retain(|kept| *kept != last);
+        let place = self.place(item).unwrap_or_else(|place| place);
+        self.0.insert(place, item.to_owned());
+        true
+    }
+
+    fn place(&self, item: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|kept| kept.as_str().cmp(item))
     }
 
     /// Adds what another holds; whether this one has changed.
@@ -46,13 +55,13 @@ impl Sketch {
     /// Whether an item is held.
     #[must_use]
     pub fn contains(&self, item: &str) -> bool {
-        self.0.contains(item)
+        self.place(item).is_ok()
     }
 
     /// Items that both hold.
     #[must_use]
     pub fn shared(&self, other: &Self) -> usize {
-        self.0.intersection(&other.0).count()
+        self.iter().filter(|item| other.contains(item)).count()
     }
 
     /// Items held.
@@ -65,6 +74,18 @@ impl Sketch {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+impl From<Vec<String>> for Sketch {
+    fn from(items: Vec<String>) -> Self {
+        items.iter().map(String::as_str).collect()
+    }
+}
+
+impl From<Sketch> for Vec<String> {
+    fn from(sketch: Sketch) -> Self {
+        sketch.0
     }
 }
 

@@ -16,14 +16,16 @@ pub struct Model {
     pub source_entity_id: Uuid,
     /// The entity that faces the cluster.
     pub target_entity_id: Uuid,
-    /// `exact_name`, `similarity` or `manual`.
+    /// `exact_name`, `similarity`, `manual`, or `separated` when it was taken out of a cluster.
     #[sea_orm(column_type = "Text")]
     pub reason: String,
     /// 0..1.
     pub confidence: f64,
-    /// Who merged: a batch or a user.
+    /// Who decided: a batch, a user, or `resolution` for what follows from a user's decision.
     #[sea_orm(column_type = "Text")]
     pub merged_by: String,
+    /// The batch that carried it out.
+    pub batch_id: Option<Uuid>,
     /// When.
     pub merged_at: DateTimeUtc,
     /// When the row was written.

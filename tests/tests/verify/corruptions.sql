@@ -346,7 +346,7 @@ UPDATE resolution_form SET face_id = {unclustered} WHERE id = {one resolution_fo
 --! resolution/canonical
 UPDATE resolution_form SET canonical_id = {unclustered} WHERE id = {one resolution_form};
 
---! resolution/cluster resolution/canonical
+--! resolution/cluster orphans/resolution_form.cluster_id resolution/canonical
 UPDATE resolution_form SET cluster_id = {nobody} WHERE id = {one resolution_form};
 
 --! resolution/unplaced
@@ -373,7 +373,8 @@ WHERE id = {other};
 UPDATE ontology SET organization_id = {nobody} WHERE id = {one ontology};
 
 --! orphans/batch_execution.organization_id organizations/batch_document.batch_id
---! organizations/batch_event.batch_id
+--! organizations/batch_event.batch_id organizations/merge_history.batch_id
+--! organizations/workflow_execution.batch_id
 UPDATE batch_execution SET organization_id = {nobody} WHERE id = {one batch_execution};
 
 --! orphans/document.organization_id organizations/batch_document.document_id
@@ -422,10 +423,12 @@ UPDATE mention_record SET organization_id = {nobody} WHERE id = {one mention_rec
 
 --! orphans/entity.organization_id organizations/cluster_member.entity_id
 --! organizations/entity.canonical_id organizations/entity.document_id
---! organizations/entity.extraction_id organizations/entity_cluster.canonical_entity_id
---! organizations/mention_record.entity_id organizations/mention_record.resolved_entity_id
---! organizations/merge_history.target_entity_id organizations/relation.object_id
---! organizations/relation.subject_id organizations/same_as_link.canonical_id
+--! organizations/entity.extraction_id organizations/entity.form_id
+--! organizations/entity_cluster.canonical_entity_id organizations/mention_record.entity_id
+--! organizations/mention_record.resolved_entity_id organizations/merge_history.target_entity_id
+--! organizations/relation.object_id organizations/relation.subject_id
+--! organizations/resolution_form.canonical_id organizations/resolution_form.face_id
+--! organizations/same_as_link.canonical_id
 UPDATE entity SET organization_id = {nobody} WHERE id = {one entity};
 
 --! orphans/relation.organization_id organizations/relation.extraction_id
@@ -438,7 +441,7 @@ UPDATE relation SET organization_id = {nobody} WHERE id = {one relation};
 UPDATE relation_evidence SET organization_id = {nobody} WHERE id = {one relation_evidence};
 
 --! orphans/entity_cluster.organization_id organizations/cluster_member.cluster_id
---! organizations/entity_cluster.canonical_entity_id
+--! organizations/entity_cluster.canonical_entity_id organizations/resolution_form.cluster_id
 UPDATE entity_cluster SET organization_id = {nobody} WHERE id = {one entity_cluster};
 
 --! orphans/cluster_member.organization_id organizations/cluster_member.cluster_id
@@ -449,8 +452,8 @@ UPDATE cluster_member SET organization_id = {nobody} WHERE id = {one cluster_mem
 --! organizations/same_as_link.member_id
 UPDATE same_as_link SET organization_id = {nobody} WHERE id = {one same_as_link};
 
---! orphans/merge_history.organization_id organizations/merge_history.source_entity_id
---! organizations/merge_history.target_entity_id
+--! orphans/merge_history.organization_id organizations/merge_history.batch_id
+--! organizations/merge_history.source_entity_id organizations/merge_history.target_entity_id
 UPDATE merge_history SET organization_id = {nobody} WHERE id = {one merge_history};
 
 --! orphans/batch_execution.ontology_id
@@ -631,10 +634,11 @@ UPDATE mention_record SET organization_id = {other}
 WHERE id = {one mention_record.resolved_entity_id};
 
 --! organizations/entity.extraction_id organizations/cluster_member.entity_id
---! organizations/entity.canonical_id organizations/entity.document_id
+--! organizations/entity.canonical_id organizations/entity.document_id organizations/entity.form_id
 --! organizations/entity_cluster.canonical_entity_id organizations/mention_record.entity_id
 --! organizations/mention_record.resolved_entity_id organizations/merge_history.target_entity_id
 --! organizations/relation.object_id organizations/relation.subject_id
+--! organizations/resolution_form.canonical_id organizations/resolution_form.face_id
 --! organizations/same_as_link.canonical_id
 UPDATE entity SET organization_id = {other} WHERE id = {one entity};
 
@@ -646,6 +650,7 @@ UPDATE relation SET organization_id = {other} WHERE id = {one relation.object_id
 UPDATE relation_evidence SET organization_id = {other} WHERE id = {one relation_evidence};
 
 --! organizations/entity_cluster.canonical_entity_id organizations/cluster_member.cluster_id
+--! organizations/resolution_form.cluster_id
 UPDATE entity_cluster SET organization_id = {other} WHERE id = {one entity_cluster};
 
 --! organizations/cluster_member.cluster_id organizations/cluster_member.entity_id
@@ -654,7 +659,8 @@ UPDATE cluster_member SET organization_id = {other} WHERE id = {one cluster_memb
 --! organizations/same_as_link.canonical_id organizations/same_as_link.member_id
 UPDATE same_as_link SET organization_id = {other} WHERE id = {one same_as_link};
 
---! organizations/merge_history.source_entity_id organizations/merge_history.target_entity_id
+--! organizations/merge_history.source_entity_id organizations/merge_history.batch_id
+--! organizations/merge_history.target_entity_id
 UPDATE merge_history SET organization_id = {other} WHERE id = {one merge_history};
 
 --! calls/answer
@@ -677,3 +683,97 @@ FROM organization WHERE id = {default};
 INSERT INTO token_account (id, organization_id, batch_id, used, cost_micro_usd, created_at,
     updated_at)
 SELECT id, {nobody}, id, 0, 0, created_at, updated_at FROM organization WHERE id = {default};
+
+
+-- Forms, their blocks, and what persons decided and are asked.
+
+--! resolution/question
+INSERT INTO resolution_question (id, organization_id, left_form_id, right_form_id, doubt, reason,
+    confidence, created_at, updated_at) SELECT id, organization_id, id, id, 'full', 'initials', 0.9,
+    created_at, updated_at FROM resolution_form
+WHERE id = {one resolution_form};
+
+--! orphans/resolution_form.organization_id organizations/entity.form_id
+--! organizations/resolution_block.form_id organizations/resolution_form.canonical_id
+--! organizations/resolution_form.cluster_id organizations/resolution_form.face_id
+UPDATE resolution_form SET organization_id = {nobody} WHERE id = {one resolution_form};
+
+--! orphans/resolution_block.organization_id organizations/resolution_block.form_id
+UPDATE resolution_block SET organization_id = {nobody} WHERE id = {one resolution_block};
+
+--! orphans/resolution_decision.organization_id organizations/resolution_decision.left_form_id
+--! organizations/resolution_decision.right_form_id
+INSERT INTO resolution_decision (id, organization_id, kind, left_form_id, right_form_id, decided_by,
+    created_at, updated_at) SELECT id, {nobody}, 'together', id, id, 'user', created_at,
+    updated_at FROM resolution_form
+WHERE id = {one resolution_form};
+
+--! orphans/resolution_question.organization_id organizations/resolution_question.left_form_id
+--! organizations/resolution_question.right_form_id resolution/question
+INSERT INTO resolution_question (id, organization_id, left_form_id, right_form_id, doubt, reason,
+    confidence, created_at, updated_at) SELECT id, {nobody}, id, id, 'full', 'initials', 0.9,
+    created_at, updated_at FROM resolution_form
+WHERE id = {one resolution_form};
+
+--! orphans/workflow_execution.batch_id
+UPDATE workflow_execution SET batch_id = {nobody} WHERE id = {one workflow_execution.batch_id};
+
+--! orphans/entity.form_id resolution/cluster resolution/entity-count resolution/face
+UPDATE entity SET form_id = {nobody} WHERE id = {one entity.form_id};
+
+--! orphans/merge_history.batch_id
+UPDATE merge_history SET batch_id = {nobody} WHERE id = {one merge_history};
+
+--! orphans/resolution_form.face_id resolution/face
+UPDATE resolution_form SET face_id = {nobody} WHERE id = {one resolution_form};
+
+--! orphans/resolution_form.canonical_id resolution/canonical
+UPDATE resolution_form SET canonical_id = {nobody} WHERE id = {one resolution_form};
+
+--! orphans/resolution_block.form_id
+UPDATE resolution_block SET form_id = {nobody} WHERE id = {one resolution_block};
+
+--! orphans/resolution_decision.left_form_id
+INSERT INTO resolution_decision (id, organization_id, kind, left_form_id, right_form_id, decided_by,
+    created_at, updated_at) SELECT id, organization_id, 'together', {nobody}, id, 'user',
+    created_at, updated_at FROM resolution_form
+WHERE id = {one resolution_form};
+
+--! orphans/resolution_decision.right_form_id
+INSERT INTO resolution_decision (id, organization_id, kind, left_form_id, right_form_id, decided_by,
+    created_at, updated_at) SELECT id, organization_id, 'together', id, {nobody}, 'user',
+    created_at, updated_at FROM resolution_form
+WHERE id = {one resolution_form};
+
+--! orphans/resolution_question.left_form_id
+INSERT INTO resolution_question (id, organization_id, left_form_id, right_form_id, doubt, reason,
+    confidence, created_at, updated_at) SELECT id, organization_id, {nobody}, id, 'full',
+    'initials', 0.9, created_at, updated_at FROM resolution_form
+WHERE id = {one resolution_form};
+
+--! orphans/resolution_question.right_form_id
+INSERT INTO resolution_question (id, organization_id, left_form_id, right_form_id, doubt, reason,
+    confidence, created_at, updated_at) SELECT id, organization_id, id, {nobody}, 'full',
+    'initials', 0.9, created_at, updated_at FROM resolution_form
+WHERE id = {one resolution_form};
+
+--! organizations/workflow_execution.batch_id organizations/workflow_activity.execution_id
+UPDATE workflow_execution SET organization_id = {other} WHERE id = {one workflow_execution.batch_id};
+
+--! organizations/entity.form_id organizations/resolution_form.face_id
+--! organizations/resolution_form.canonical_id organizations/resolution_form.cluster_id
+--! organizations/resolution_block.form_id
+UPDATE resolution_form SET organization_id = {other} WHERE id = {one resolution_form};
+
+--! organizations/resolution_decision.left_form_id organizations/resolution_decision.right_form_id
+INSERT INTO resolution_decision (id, organization_id, kind, left_form_id, right_form_id, decided_by,
+    created_at, updated_at) SELECT id, {other}, 'together', id, id, 'user', created_at,
+    updated_at FROM resolution_form
+WHERE id = {one resolution_form};
+
+--! organizations/resolution_question.left_form_id organizations/resolution_question.right_form_id
+--! resolution/question
+INSERT INTO resolution_question (id, organization_id, left_form_id, right_form_id, doubt, reason,
+    confidence, created_at, updated_at) SELECT id, {other}, id, id, 'full', 'initials', 0.9,
+    created_at, updated_at FROM resolution_form
+WHERE id = {one resolution_form};

@@ -41,7 +41,7 @@ pub(crate) fn conflict(left: &Prepared<'_>, right: &Prepared<'_>) -> Option<Conf
         return Some(Conflict::Identity);
     }
     let several = left.name.words.len() > 1 && right.name.words.len() > 1;
-    if several && left.name.numbers() != right.name.numbers() {
+    if several && left.numbers != right.numbers {
         return Some(Conflict::Numbers);
     }
     if told_apart(left, right) {
@@ -69,6 +69,9 @@ pub(super) fn contradict(left: &str, right: &str) -> bool {
 
 /// Whether a word that only one of them has tells them apart, where they share others.
 fn told_apart(left: &Prepared<'_>, right: &Prepared<'_>) -> bool {
+    if !left.tells && !right.tells {
+        return false;
+    }
     let (left, right, person) = (
         &left.name.words,
         &right.name.words,
@@ -76,7 +79,7 @@ fn told_apart(left: &Prepared<'_>, right: &Prepared<'_>) -> bool {
     );
     let tells = |word: &&String| {
         if person {
-            matches!(word.as_str(), "jr" | "sr" | "elder" | "younger") || lexicon::is_number(word)
+            lexicon::is_generation(word) || lexicon::is_number(word)
         } else {
             lexicon::is_distinguishing(word)
         }

@@ -156,6 +156,25 @@ pub(crate) fn compare_prepared(
             short: None,
         };
     };
+    compare_found(left, right, found, settings)
+}
+
+/// As [`compare_prepared`]; nothing where the names follow no rule, as is so of most pairs.
+pub(crate) fn compare_related(
+    left: &Prepared<'_>,
+    right: &Prepared<'_>,
+    settings: &Settings,
+) -> Option<Comparison> {
+    let found = names::rule(left, right)?;
+    Some(compare_found(left, right, found, settings))
+}
+
+fn compare_found(
+    left: &Prepared<'_>,
+    right: &Prepared<'_>,
+    found: names::Found,
+    settings: &Settings,
+) -> Comparison {
     let features = features(left, right, found.value, &settings.weights);
     let together = conflict::together(left, right).filter(|_| found.rule == Rule::SimilarName);
     Comparison {

@@ -31,7 +31,7 @@ pub(super) fn rule(left: &Prepared<'_>, right: &Prepared<'_>) -> Option<Found> {
         });
     }
     let kind = left.kind.min(right.kind);
-    if left.name.core_key(kind) == right.name.core_key(kind) {
+    if left.same_words(right, kind) {
         return Some(Found {
             rule: Rule::SameWords,
             value: 0.97,
@@ -79,7 +79,7 @@ fn short_for(short: &Prepared<'_>, full: &Prepared<'_>, kind: Kind) -> Option<(R
     if full.form.aliases.contains(&short.form.name) {
         return Some((Rule::Alias, 0.95));
     }
-    if short.name.fullness() >= full.name.fullness() {
+    if short.fullness >= full.fullness {
         return None;
     }
     match kind {
@@ -125,25 +125,29 @@ pub(super) fn fits_given(left: &str, right: &str) -> bool {
 /// A name with words left out, at its end, its start or in between. Words that only say what kind
 /// of thing it is are readily left out.
 fn left_out(short: &Name, full: &Name) -> Option<(Rule, f64)> {
-    let (short, full) = (short.core.as_slice(), full.core.as_slice());
+    let (short, full) = (short.core(), full.core());
     let gone = full
         .len()
         .checked_sub(short.len())
         .filter(|gone| *gone > 0)?;
-    let descriptive = full
-        .iter()
-        .filter(|word| !short.contains(word))
-        .all(|word| lexicon::is_descriptor(word));
+    let descriptive = || {
+        let mut left_out = full.iter().filter(|word| !short.contains(word));
+        left_out.all(|word| lexicon::is_descriptor(word))
+    };
     let value = match short {
-        [only] if full.first() == Some(only) && descriptive => 0.82,
+        [only] if full.first() == Some(only) && descriptive() => 0.82,
         [_] => return None,
-        _ if full.starts_with(short) => match (descriptive, gone) {
+        _ if full.starts_with(short) => match (descriptive(), gone) {
             (true, 1..=3) => 0.93,
             (false, 1) => 0.87,
             _ => 0.80,
         },
         [first, last] if full.first() == Some(first) && full.last() == Some(last) => {
-            if descriptive && gone <= 2 { 0.90 } else { 0.80 }
+            if descriptive() && gone <= 2 {
+                0.90
+            } else {
+                0.80
+            }
         }
         _ if full.ends_with(short) => 0.80,
         _ => return None,
@@ -156,32 +160,30 @@ fn acronym(short: &Name, full: &Name) -> Option<(Rule, f64)> {
         return None;
     };
     let letters = only.chars().count();
-    let fits = (2..=8).contains(&letters) && full.acronyms().contains(only);
+    let plausible = (2..=8).contains(&letters) && full.words.len() > 1;
+    let fits = plausible && full.acronyms().contains(only);
     let value = if letters > 2 { 0.88 } else { 0.78 };
     fits.then_some((Rule::Acronym, value))
 }
 
 /// How alike two names are that differ by a slip of the pen, or by where a word is split.
 fn similar(left: &Name, right: &Name) -> Option<f64> {
-    let (one, other) = (&left.core, &right.core);
+    let (one, other) = (left.core(), right.core());
     if one.len() != other.len() {
-        let long = one.iter().map(String::len).sum::<usize>() > 7;
+        let letters = |words: &[String]| words.iter().map(String::len).sum::<usize>();
+        let long = letters(one) > 7 && letters(one) == letters(other);
         return (long && one.concat() == other.concat()).then_some(0.95);
     }
     let mut differing = one.iter().zip(other).filter(|(one, other)| one != other);
     let (Some((one, other)), None) = (differing.next(), differing.next()) else {
         return None;
     };
-    is_typo(one, other, left.core.len() > 1).then_some(0.92)
+    is_typo(one, other, left.core().len() > 1).then_some(0.92)
 }
 
 /// Whether two words differ by a slip: one letter of five, or seven where nothing else helps; two
 /// of ten. Neither the first letter nor the last, which tell names apart (`Mario`, `Maria`).
 pub(super) fn is_typo(left: &str, right: &str, others: bool) -> bool {
-    let tells = |word: &str| lexicon::is_distinguishing(word);
-    if left == right || tells(left) || tells(right) {
-        return false;
-    }
     let (short, long) = {
         let (left, right) = (left.chars().count(), right.chars().count());
         (left.min(right), left.max(right))
@@ -194,7 +196,13 @@ pub(super) fn is_typo(left: &str, right: &str, others: bool) -> bool {
     };
     let ends = |word: &str| (word.chars().next(), word.chars().next_back());
     let same_ends = ends(left).0 == ends(right).0 && (short > 8 || ends(left).1 == ends(right).1);
-    long - short <= allowed && same_ends && osa::distance(left.chars(), right.chars()) <= allowed
+    let tells = |word: &str| lexicon::is_distinguishing(word);
+    left != right
+        && long - short <= allowed
+        && same_ends
+        && !tells(left)
+        && !tells(right)
+        && osa::distance(left.chars(), right.chars()) <= allowed
 }
 
 #[cfg(test)]

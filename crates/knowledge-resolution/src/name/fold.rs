@@ -20,10 +20,20 @@ pub fn normalise(name: &str) -> String {
 
 /// The folded words of a text: lower case, no accents, one spelling for words that have several.
 pub(crate) fn words(text: &str) -> Vec<String> {
+    // Most names are ASCII, and of those nothing decomposes.
+    if text.is_ascii() {
+        return words_of(text.chars());
+    }
+    words_of(text.nfkd().filter(|char| !is_combining_mark(*char)))
+}
+
+fn words_of(text: impl Iterator<Item = char>) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut word = String::new();
-    for char in text.nfkd().filter(|char| !is_combining_mark(*char)) {
-        if char.is_alphanumeric() {
+    for char in text {
+        if char.is_ascii_alphanumeric() {
+            word.push(char.to_ascii_lowercase());
+        } else if char.is_alphanumeric() {
             fold_into(&mut word, char);
         } else if char == '&' || char == '+' {
             push(&mut words, &mut word);

@@ -15,8 +15,8 @@ use crate::{
 pub(crate) struct Name {
     /// Folded words in their order, without article, honorifics and degrees.
     pub(crate) words: Vec<String>,
-    /// The words that say which one is meant: no fillers, no legal forms.
-    pub(crate) core: Vec<String>,
+    /// The words that say which one is meant, where others are among them.
+    core: Option<Vec<String>>,
     /// What an honorific tells of a person's sex.
     pub(crate) sex: Option<Sex>,
 }
@@ -54,10 +54,15 @@ impl Name {
             words.pop();
         }
         Self {
-            core: words.clone(),
+            core: None,
             words,
             sex,
         }
+    }
+
+    /// The words that say which one is meant: no fillers, no legal forms.
+    pub(crate) fn core(&self) -> &[String] {
+        self.core.as_deref().unwrap_or(&self.words)
     }
 
     /// The words with single spaces.
@@ -68,7 +73,7 @@ impl Name {
     /// What names that differ in order and dress only have in common; the order counts in names of
     /// persons and places.
     pub(crate) fn core_key(&self, kind: Kind) -> String {
-        let mut core: Vec<&str> = self.core.iter().map(String::as_str).collect();
+        let mut core: Vec<&str> = self.core().iter().map(String::as_str).collect();
         if !matches!(kind, Kind::Person | Kind::Place) {
             core.sort_unstable();
         }
@@ -85,9 +90,9 @@ impl Name {
 
     /// How much a name says: words that are no initials, words, characters.
     pub(crate) fn fullness(&self) -> (usize, usize, usize) {
-        let full = self.core.iter().filter(|word| !is_initial(word)).count();
+        let full = self.core().iter().filter(|word| !is_initial(word)).count();
         let chars = self.words.iter().map(|word| word.chars().count()).sum();
-        (full, self.core.len(), chars)
+        (full, self.core().len(), chars)
     }
 
     /// The initials of the name with and without fillers and legal forms, each of two letters at
@@ -119,8 +124,8 @@ pub(crate) fn is_initial(word: &str) -> bool {
     chars.next().is_some_and(char::is_alphabetic) && chars.next().is_none()
 }
 
-/// Falls back to the words where nothing else is left: `The Company Ltd`.
-fn core(words: &[String], kind: Kind) -> Vec<String> {
+/// The words that count, where not all do; all do where nothing else is left: `The Company Ltd`.
+fn core(words: &[String], kind: Kind) -> Option<Vec<String>> {
     let kept = |word: &&String| match kind {
         Kind::Person | Kind::Place => true,
         Kind::Organization | Kind::Thing => {
@@ -128,11 +133,9 @@ fn core(words: &[String], kind: Kind) -> Vec<String> {
         }
         Kind::Work | Kind::Other => !lexicon::is_filler(word),
     };
-    let mut core: Vec<String> = words.iter().filter(kept).cloned().collect();
-    if core.is_empty() {
-        core = words.to_vec();
-    }
-    core
+    let count = words.iter().filter(kept).count();
+    let some = count > 0 && count < words.len();
+    some.then(|| words.iter().filter(kept).cloned().collect())
 }
 
 #[cfg(test)]

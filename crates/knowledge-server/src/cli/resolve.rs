@@ -60,10 +60,14 @@ impl Table {
             None
         };
         let rows = rows.filter(|row| !row.trim().is_empty());
-        Ok(Self {
-            names,
-            records: rows.map(record).collect(),
-        })
+        let records: Vec<Record> = rows.map(record).collect();
+        if !records.is_empty() && records.iter().all(|record| record.values.is_empty()) {
+            bail!(
+                "{} has one column only; separate columns by tabs",
+                path.display()
+            );
+        }
+        Ok(Self { names, records })
     }
 
     /// The values in the order of the other table's columns, where both name them.

@@ -7,6 +7,7 @@ use knowledge_domain::ids::BatchId;
 
 use super::{
     document::BatchDocument,
+    duplicates::PossibleDuplicate,
     error::internal,
     loaders::{MentionsOf, PlaceOf},
     resolution::{Merge, SameAs},
@@ -89,6 +90,14 @@ impl Entity {
         let links = Viewer::of(ctx)?.reads.same_as(&self.view.members).await;
         let links = links.map_err(|error| internal(&error))?;
         Ok(links.into_iter().map(SameAs::from).collect())
+    }
+
+    /// Other entities that may be the same and were left apart, for a person to decide.
+    #[graphql(complexity = "10 + 4 * child_complexity")]
+    async fn possible_duplicates(&self, ctx: &Context<'_>) -> Result<Vec<PossibleDuplicate>> {
+        let found = Viewer::of(ctx)?.reads.questions_about(self.view.id).await;
+        let found = found.map_err(|error| internal(&error))?;
+        Ok(found.into_iter().map(PossibleDuplicate::from).collect())
     }
 
     /// The merges that it came about by, and those that members were taken out by, the oldest

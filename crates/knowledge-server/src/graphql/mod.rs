@@ -5,6 +5,7 @@
 
 mod batch;
 mod document;
+mod duplicates;
 mod entity;
 mod enums;
 mod error;

@@ -138,6 +138,15 @@ impl Mutation {
         decide(ctx, Decision::Unmerge(id)).await
     }
 
+    /// Keeps entities apart that are not one now. No later batch makes them one.
+    async fn keep_apart(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Two or more entities.")] ids: Vec<ID>,
+    ) -> Result<EntitiesPayload> {
+        decide(ctx, Decision::KeepApart(ids)).await
+    }
+
     /// Tells the workflow of one document to pause, to go on, or to drop what it does for good.
     async fn signal_workflow(
         &self,

@@ -1,11 +1,12 @@
 //! Connections: arguments, cursors and the objects around nodes.
 
 use async_graphql::{Result, SimpleObject};
-use knowledge_domain::ids::{BatchId, EntityId, RelationId};
+use knowledge_domain::ids::{BatchId, EntityId, QuestionId, RelationId};
 use uuid::Uuid;
 
 use super::{
-    batch::Batch, document::BatchDocument, entity::Entity, error::bad_input, relation::Relation,
+    batch::Batch, document::BatchDocument, duplicates::PossibleDuplicate, entity::Entity,
+    error::bad_input, relation::Relation,
 };
 use crate::store::read::{Page, PageRequest};
 
@@ -41,6 +42,7 @@ macro_rules! uuid_key {
 uuid_key!(BatchId, "batch");
 uuid_key!(EntityId, "entity");
 uuid_key!(RelationId, "relation");
+uuid_key!(QuestionId, "question");
 
 /// A document's position.
 impl Key for u32 {
@@ -186,6 +188,11 @@ connection!(BatchConnection, BatchEdge, Batch);
 connection!(BatchDocumentConnection, BatchDocumentEdge, BatchDocument);
 connection!(EntityConnection, EntityEdge, Entity);
 connection!(RelationConnection, RelationEdge, Relation);
+connection!(
+    PossibleDuplicateConnection,
+    PossibleDuplicateEdge,
+    PossibleDuplicate
+);
 
 #[cfg(test)]
 mod tests {

@@ -6,13 +6,14 @@ use knowledge_domain::ids::{BatchDocumentId, BatchId, EntityId, ExecutionId, Rel
 use super::{
     batch::{self, Batch},
     document::BatchDocument,
+    duplicates,
     entity::Entity,
     enums::BatchStage,
     error::{bad_input, internal},
     execution::WorkflowExecution,
     input::StartBatchInput,
     models::{ModelEstimate, ModelHealth, ModelUsage},
-    page::{BatchConnection, EntityConnection, cost, request},
+    page::{BatchConnection, EntityConnection, PossibleDuplicateConnection, cost, request},
     relation::Relation,
     resolution::{LinkExplanation, Resolution},
     viewer::Viewer,
@@ -154,6 +155,17 @@ impl Query {
         let explained = Viewer::of(ctx)?.reads.explain_link(left, right).await;
         let explained = explained.map_err(|error| internal(&error))?;
         Ok(explained.map(LinkExplanation::from))
+    }
+
+    /// Entities that may be one and were left apart, for a person to decide.
+    #[graphql(complexity = "cost(first, child_complexity)")]
+    async fn possible_duplicates(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "At most 500; 50 when left out.")] first: Option<i32>,
+        #[graphql(desc = "The `endCursor` of the page before.")] after: Option<String>,
+    ) -> Result<PossibleDuplicateConnection> {
+        duplicates::page(ctx, first, after.as_deref()).await
     }
 
     /// What resolution amounts to in the organisation.

@@ -41,8 +41,11 @@ pub(crate) struct Merge {
     reason: String,
     /// How sure resolution was, from 0 to 1.
     confidence: f64,
-    /// A batch, or a person.
+    /// Who decided: a batch by its id, a person, or `resolution` for what followed from a person's
+    /// decision.
     merged_by: String,
+    /// The batch that carried it out; none when a person's decision did.
+    batch_id: Option<ID>,
     /// When.
     merged_at: DateTime<Utc>,
 }
@@ -119,6 +122,7 @@ pub(super) enum Decision {
     Merge(Vec<ID>),
     Split(Vec<ID>),
     Unmerge(ID),
+    KeepApart(Vec<ID>),
 }
 
 /// Carries a decision out.
@@ -132,6 +136,10 @@ pub(super) async fn decide(ctx: &Context<'_>, decision: Decision) -> Result<Enti
         },
         Decision::Split(ids) => match parsed(ids) {
             Ok(ids) => orchestrator.split_entity(organization, &ids).await,
+            Err(missing) => return Ok(missing),
+        },
+        Decision::KeepApart(ids) => match parsed(ids) {
+            Ok(ids) => orchestrator.keep_apart(organization, &ids).await,
             Err(missing) => return Ok(missing),
         },
         Decision::Unmerge(id) => match parsed(std::slice::from_ref(id)) {
@@ -196,6 +204,7 @@ impl From<MergeView> for Merge {
             reason: view.reason,
             confidence: view.confidence.value(),
             merged_by: view.merged_by,
+            batch_id: view.batch.map(Into::into),
             merged_at: view.merged_at,
         }
     }

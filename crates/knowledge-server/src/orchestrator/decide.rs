@@ -45,6 +45,18 @@ impl Orchestrator {
             .await
     }
 
+    /// Keeps entities apart; they themselves.
+    pub async fn keep_apart(
+        &self,
+        organization: OrganizationId,
+        entities: &[EntityId],
+    ) -> Result<Vec<EntityId>, DecisionError> {
+        let store = self.shared.ledger.store();
+        store
+            .keep_apart(&self.decider(organization), entities)
+            .await
+    }
+
     fn decider(&self, organization: OrganizationId) -> Decider<'_> {
         Decider {
             organization,

@@ -24,6 +24,10 @@ const OWNED: &[&str] = &[
     "cluster_member",
     "same_as_link",
     "merge_history",
+    "resolution_form",
+    "resolution_block",
+    "resolution_decision",
+    "resolution_question",
     "llm_call",
     "token_account",
 ];
@@ -38,6 +42,7 @@ const REFERENCES: &[(&str, &str, &str)] = &[
     ("batch_event", "batch_id", "batch_execution"),
     ("batch_event", "batch_document_id", "batch_document"),
     ("workflow_execution", "batch_document_id", "batch_document"),
+    ("workflow_execution", "batch_id", "batch_execution"),
     ("workflow_activity", "execution_id", "workflow_execution"),
     ("workflow_signal", "execution_id", "workflow_execution"),
     ("extraction", "document_id", "document"),
@@ -53,6 +58,7 @@ const REFERENCES: &[(&str, &str, &str)] = &[
     ("entity", "extraction_id", "extraction"),
     ("entity", "document_id", "document"),
     ("entity", "canonical_id", "entity"),
+    ("entity", "form_id", "resolution_form"),
     ("relation", "extraction_id", "extraction"),
     ("relation", "subject_id", "entity"),
     ("relation", "object_id", "entity"),
@@ -65,6 +71,15 @@ const REFERENCES: &[(&str, &str, &str)] = &[
     ("same_as_link", "member_id", "entity"),
     ("merge_history", "source_entity_id", "entity"),
     ("merge_history", "target_entity_id", "entity"),
+    ("merge_history", "batch_id", "batch_execution"),
+    ("resolution_form", "face_id", "entity"),
+    ("resolution_form", "cluster_id", "entity_cluster"),
+    ("resolution_form", "canonical_id", "entity"),
+    ("resolution_block", "form_id", "resolution_form"),
+    ("resolution_decision", "left_form_id", "resolution_form"),
+    ("resolution_decision", "right_form_id", "resolution_form"),
+    ("resolution_question", "left_form_id", "resolution_form"),
+    ("resolution_question", "right_form_id", "resolution_form"),
 ];
 
 const ORGANIZATION: &str = "organization";

@@ -5,9 +5,9 @@ use knowledge_domain::{
 };
 use knowledge_tables::{
     batch_document, batch_execution, cluster_member, entity, entity_cluster, resolution_decision,
-    resolution_form, workflow_execution,
+    resolution_form, resolution_question, workflow_execution,
 };
-use sea_orm::sea_query::{Alias, Expr, ExprTrait, JoinType, Query};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, JoinType, Query, SelectStatement};
 
 use super::rule::{DatabaseRule, any, ids, miscounted, number_of};
 
@@ -121,28 +121,23 @@ pub(super) const RULES: &[DatabaseRule] = &[
         broken: || {
             use resolution_decision::{Column, Entity};
             let column = |column: Column| Expr::col((Entity, column));
-            let side = |name: &'static str, column: resolution_form::Column| {
-                Expr::col((Alias::new(name), column))
-            };
-            let right = side("other", resolution_form::Column::ClusterId)
-                .eq(side("one", resolution_form::Column::ClusterId));
-            let together = Query::select()
-                .expr(Expr::value(1))
-                .from_as(resolution_form::Entity, Alias::new("one"))
-                .join_as(
-                    JoinType::InnerJoin,
-                    resolution_form::Entity,
-                    Alias::new("other"),
-                    right,
-                )
-                .and_where(side("one", resolution_form::Column::Id).eq(column(Column::LeftFormId)))
-                .and_where(
-                    side("other", resolution_form::Column::Id).eq(column(Column::RightFormId)),
-                )
-                .take();
+            let ends = (column(Column::LeftFormId), column(Column::RightFormId));
             ids(Entity)
                 .and_where(column(Column::Kind).eq("apart"))
-                .and_where(Expr::exists(together))
+                .and_where(Expr::exists(in_one_cluster(ends)))
+                .take()
+        },
+    },
+    DatabaseRule {
+        code: "resolution/question",
+        table: "resolution_question",
+        says: "it asks about forms that are one",
+        broken: || {
+            use resolution_question::{Column, Entity};
+            let column = |column: Column| Expr::col((Entity, column));
+            let ends = (column(Column::LeftFormId), column(Column::RightFormId));
+            ids(Entity)
+                .and_where(Expr::exists(in_one_cluster(ends)))
                 .take()
         },
     },
@@ -176,6 +171,26 @@ pub(super) const RULES: &[DatabaseRule] = &[
         },
     },
 ];
+
+/// Whether two forms are in one cluster.
+fn in_one_cluster((left, right): (Expr, Expr)) -> SelectStatement {
+    let side =
+        |name: &'static str, column: resolution_form::Column| Expr::col((Alias::new(name), column));
+    let same = side("other", resolution_form::Column::ClusterId)
+        .eq(side("one", resolution_form::Column::ClusterId));
+    Query::select()
+        .expr(Expr::value(1))
+        .from_as(resolution_form::Entity, Alias::new("one"))
+        .join_as(
+            JoinType::InnerJoin,
+            resolution_form::Entity,
+            Alias::new("other"),
+            same,
+        )
+        .and_where(side("one", resolution_form::Column::Id).eq(left))
+        .and_where(side("other", resolution_form::Column::Id).eq(right))
+        .take()
+}
 
 fn is_of_form() -> Expr {
     of_entity(entity::Column::FormId).eq(form(resolution_form::Column::Id))

@@ -8,13 +8,15 @@
 use std::collections::{HashMap, HashSet};
 
 use knowledge_domain::{
-    batch::{BatchEventKind, BatchTrigger},
+    batch::{BatchEventKind, BatchStage, BatchTrigger},
     document::DocumentStatus,
     ids::OrganizationId,
 };
-use knowledge_tables::{batch_document, entity, merge_history, relation, same_as_link};
+use knowledge_tables::{
+    batch_document, batch_execution, entity, merge_history, relation, same_as_link,
+};
 use sea_orm::{
-    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait, Select,
     sea_query::SelectStatement,
 };
 use uuid::Uuid;
@@ -28,7 +30,10 @@ use super::{
 };
 use crate::{
     faults::{FailurePoint, hit},
-    store::{convert, resolution::Resolution},
+    store::{
+        convert,
+        resolution::{Author, Resolution},
+    },
 };
 
 /// Ids that one statement names at most; SQLite binds at most 32,766 values.
@@ -70,12 +75,15 @@ async fn step(change: &mut BatchChange) -> Result<Step, LedgerError> {
     change.env.store.be_patient(&change.tx).await?;
     let tx = std::sync::Arc::clone(&change.tx);
     let env = std::sync::Arc::clone(&change.env);
-    let author = change.batch_id().to_string();
+    let author = Author::Batch(change.batch_id());
     let organization = OrganizationId::from_uuid(change.row.organization_id);
     let resolution =
         Resolution::begin(&tx, organization, env.entropy.as_ref(), change.at, author).await?;
     let execution = batch_workflow::execution(change).await?;
-    let new = unindexed(change).await?;
+    let mut new = unindexed(change).await?;
+    if new.is_empty() {
+        new = left_behind(change).await?;
+    }
     if !new.is_empty() {
         let forms = resolution.index(&new).await?;
         let done = serde_json::json!({ "entities": new.len(), "forms": forms });
@@ -117,17 +125,42 @@ async fn complete(change: &mut BatchChange, execution: Uuid) -> Result<(), Ledge
     change.apply(BatchTrigger::Complete { totals })
 }
 
-/// Some entities of the batch's completed documents that have no form yet, in the order of ids.
+/// Some entities of the batch's completed documents that have no form yet.
 async fn unindexed(change: &BatchChange) -> Result<Vec<entity::Model>, LedgerError> {
-    let completed: SelectStatement = of_status(change, &[DocumentStatus::Completed])
+    let completed = of_status(change, &[DocumentStatus::Completed]);
+    without_form(change, completed).await
+}
+
+/// Some entities without a form of what batches completed that were cancelled, or failed, before
+/// they were resolved: what a batch leaves behind, the next one takes along.
+async fn left_behind(change: &BatchChange) -> Result<Vec<entity::Model>, LedgerError> {
+    use batch_execution::{Column, Entity};
+    let ended = [BatchStage::Cancelled, BatchStage::Failed];
+    let ended: SelectStatement = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::OrganizationId.eq(change.row.organization_id))
+        .filter(Column::State.is_in(ended.map(|state| state.to_string())))
+        .filter(Column::EnableEntityResolution.eq(true))
+        .into_query();
+    let completed = batch_document::Entity::find()
+        .filter(batch_document::Column::BatchId.in_subquery(ended))
+        .filter(batch_document::Column::Status.eq(DocumentStatus::Completed.to_string()));
+    without_form(change, completed).await
+}
+
+async fn without_form(
+    change: &BatchChange,
+    documents: Select<batch_document::Entity>,
+) -> Result<Vec<entity::Model>, LedgerError> {
+    let extractions: SelectStatement = documents
         .select_only()
         .column(batch_document::Column::ExtractionId)
         .filter(batch_document::Column::ExtractionId.is_not_null())
         .into_query();
     Ok(entity::Entity::find()
-        .filter(entity::Column::ExtractionId.in_subquery(completed))
         .filter(entity::Column::FormId.is_null())
-        .order_by_asc(entity::Column::Id)
+        .filter(entity::Column::ExtractionId.in_subquery(extractions))
         .limit(ENTITIES_A_UNIT)
         .all(change.tx.as_ref())
         .await?)
@@ -154,8 +187,7 @@ async fn merges(change: &BatchChange) -> Result<usize, LedgerError> {
     use merge_history::Column;
     use sea_orm::sea_query::{Expr, ExprTrait};
     let count = merge_history::Entity::find()
-        .filter(Column::OrganizationId.eq(change.row.organization_id))
-        .filter(Column::MergedBy.eq(change.batch_id().to_string()))
+        .filter(Column::BatchId.eq(change.row.id))
         .filter(Expr::col(Column::SourceEntityId).ne(Expr::col(Column::TargetEntityId)))
         .count(change.tx.as_ref())
         .await?;

@@ -119,7 +119,9 @@ impl Reads {
         predicate: Option<&str>,
         page: PageRequest<RelationId>,
     ) -> SelectStatement {
-        let mut query = self.resolved();
+        // The batch's extractions are the organisation's; naming it too would have SQLite go
+        // through all of its relations.
+        let mut query = Self::resolved();
         query
             .expr_as(self.smallest_id(), "id")
             .expr_as(self.folded_literal(), "literal")
@@ -189,8 +191,9 @@ impl Reads {
         self.relation_rows(&query).await
     }
 
-    /// Statements with the canonical ids of both ends and the predicate.
-    fn resolved(&self) -> SelectStatement {
+    /// Statements with the canonical ids of both ends and the predicate, of whichever
+    /// organisation.
+    fn resolved() -> SelectStatement {
         let end = |alias: DynIden, column: Column| {
             Expr::col((Entity, column)).equals((alias, entity::Column::Id))
         };
@@ -214,13 +217,13 @@ impl Reads {
                 object(),
                 end(object(), Column::ObjectId),
             )
-            .and_where(Expr::col((Entity, Column::OrganizationId)).eq(self.organization.uuid()))
             .take()
     }
 
     fn statements_resolved(&self) -> SelectStatement {
-        let mut query = self.resolved();
+        let mut query = Self::resolved();
         query
+            .and_where(Expr::col((Entity, Column::OrganizationId)).eq(self.organization.uuid()))
             .column((Entity, Column::Id))
             .expr_as(Expr::col((Entity, Column::LiteralValue)), "literal")
             .column((Entity, Column::Confidence));

@@ -41,8 +41,10 @@ pub struct MergeView {
     pub reason: String,
     /// How sure resolution was.
     pub confidence: Confidence,
-    /// A batch, or a person.
+    /// A batch, a person, or `resolution` for what followed from a person's decision.
     pub merged_by: String,
+    /// The batch that carried it out.
+    pub batch: Option<BatchId>,
     /// When.
     pub merged_at: DateTime<Utc>,
 }
@@ -197,6 +199,7 @@ impl From<merge_history::Model> for MergeView {
             reason: row.reason,
             confidence: Confidence::new(row.confidence),
             merged_by: row.merged_by,
+            batch: row.batch_id.map(BatchId::from_uuid),
             merged_at: row.merged_at,
         }
     }

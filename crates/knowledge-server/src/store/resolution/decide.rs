@@ -16,7 +16,7 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter
 use uuid::Uuid;
 
 use super::{
-    Resolution,
+    Author, Resolution,
     explore::{APART, TOGETHER},
     forms::Stored,
 };
@@ -49,6 +49,7 @@ enum Decision {
     Merge(Vec<EntityId>),
     Split(Vec<EntityId>),
     Unmerge(EntityId),
+    KeepApart(Vec<EntityId>),
 }
 
 impl Store {
@@ -85,20 +86,33 @@ impl Store {
         self.decide(who, Decision::Unmerge(member)).await
     }
 
+    /// Keeps entities apart that are not one: no later batch makes them one; the canonical entities.
+    pub async fn keep_apart(
+        &self,
+        who: &Decider<'_>,
+        entities: &[EntityId],
+    ) -> Result<Vec<EntityId>, DecisionError> {
+        let decision = Decision::KeepApart(entities.to_vec());
+        self.decide(who, decision).await
+    }
+
     async fn decide(
         &self,
         who: &Decider<'_>,
         decision: Decision,
     ) -> Result<Vec<EntityId>, DecisionError> {
         let tx = self.begin().await?;
-        let author = who.name.to_owned();
+        let author = Author::Person {
+            name: who.name.to_owned(),
+            decided: BTreeSet::new(),
+        };
         let at = who.clock.now();
         let mut resolution =
             Resolution::begin(&tx, who.organization, who.entropy, at, author).await?;
-        resolution.manual = true;
         let canonical = match decision {
             Decision::Merge(entities) => resolution.merge_by_hand(&entities).await?,
             Decision::Split(members) => resolution.split(&members).await?,
+            Decision::KeepApart(entities) => resolution.keep_apart(&entities).await?,
             Decision::Unmerge(member) => {
                 let members = resolution.merged_with(member).await?;
                 resolution.split(&members).await?
@@ -123,7 +137,7 @@ pub struct Decider<'a> {
 }
 
 impl Resolution<'_> {
-    async fn merge_by_hand(&self, ids: &[EntityId]) -> Result<Vec<EntityId>, DecisionError> {
+    async fn merge_by_hand(&mut self, ids: &[EntityId]) -> Result<Vec<EntityId>, DecisionError> {
         let rows = self.resolved(ids).await?;
         let forms: BTreeSet<Uuid> = rows.iter().filter_map(|row| row.form_id).collect();
         let forms: Vec<Uuid> = forms.into_iter().collect();
@@ -137,10 +151,10 @@ impl Resolution<'_> {
         for pair in forms.windows(2) {
             self.record(TOGETHER, pair[0], pair[1]).await?;
         }
-        self.carry_out(forms, ids).await
+        self.carry_out(all, ids).await
     }
 
-    async fn split(&self, ids: &[EntityId]) -> Result<Vec<EntityId>, DecisionError> {
+    async fn split(&mut self, ids: &[EntityId]) -> Result<Vec<EntityId>, DecisionError> {
         let rows = self.resolved(ids).await?;
         let canonical: BTreeSet<Uuid> = rows.iter().map(|row| row.canonical_id).collect();
         if canonical.len() > 1 {
@@ -189,6 +203,33 @@ impl Resolution<'_> {
         let rest = rest.map(|stored| EntityId::from_uuid(stored.row.face_id));
         let shown: Vec<EntityId> = rest.into_iter().chain(ids.first().copied()).collect();
         self.carry_out([left, stay].concat(), &shown).await
+    }
+
+    /// Every form of the one is apart from every form of the other.
+    async fn keep_apart(&mut self, ids: &[EntityId]) -> Result<Vec<EntityId>, DecisionError> {
+        let rows = self.resolved(ids).await?;
+        let canonical: BTreeSet<Uuid> = rows.iter().map(|row| row.canonical_id).collect();
+        if rows.len() < 2 || canonical.len() < rows.len() {
+            let message = "name two entities or more that are not one; `splitEntity` takes apart";
+            return Err(DecisionError::Pointless(message));
+        }
+        let forms: Vec<Uuid> = rows.iter().filter_map(|row| row.form_id).collect();
+        let mut clusters: BTreeMap<Option<Uuid>, Vec<Uuid>> = BTreeMap::new();
+        for stored in self.clusters_of(&forms).await?.into_values() {
+            let cluster = clusters.entry(stored.row.cluster_id).or_default();
+            cluster.push(stored.row.id);
+        }
+        let clusters: Vec<Vec<Uuid>> = clusters.into_values().collect();
+        for (at, one) in clusters.iter().enumerate() {
+            for other in &clusters[at + 1..] {
+                for form in one {
+                    for other in other {
+                        self.record(APART, *form, *other).await?;
+                    }
+                }
+            }
+        }
+        self.carry_out(clusters.concat(), ids).await
     }
 
     /// What was merged by its name: the entities of the form, or the one where the form faces.
@@ -288,10 +329,13 @@ impl Resolution<'_> {
 
     /// Settles what was decided about; the canonical entities of `shown`.
     async fn carry_out(
-        &self,
+        &mut self,
         forms: Vec<Uuid>,
         shown: &[EntityId],
     ) -> Result<Vec<EntityId>, DecisionError> {
+        if let Author::Person { decided, .. } = &mut self.author {
+            decided.extend(&forms);
+        }
         self.settle(forms).await?;
         let ids: Vec<Uuid> = shown.iter().map(|id| id.uuid()).collect();
         let rows = self.entities(&ids).await?;
@@ -332,7 +376,7 @@ impl Resolution<'_> {
             kind: Set(kind.to_owned()),
             left_form_id: Set(left),
             right_form_id: Set(right),
-            decided_by: Set(self.author.clone()),
+            decided_by: Set(self.author.to_string()),
             created_at: Set(self.at),
             updated_at: Set(self.at),
         };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use knowledge_resolution::{Decisions, Exploration, Explored};
 use knowledge_tables::resolution_decision::{Column, Entity, Model};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 use super::{PER_STATEMENT, Resolution, blocks::Blocks, forms::Stored};
@@ -18,6 +18,8 @@ pub(super) const APART: &str = "apart";
 pub(super) struct Component {
     pub(super) explored: Explored,
     pub(super) rows: BTreeMap<String, Stored>,
+    /// Who decided that forms are one, by their ids, the smaller first.
+    pub(super) deciders: BTreeMap<(Uuid, Uuid), String>,
 }
 
 /// What an exploration has read.
@@ -49,14 +51,22 @@ impl Resolution<'_> {
             self.read_decisions(&mut exploration, &mut known).await?;
         }
         let explored = exploration.finish(&known.decisions());
-        let mut rows: BTreeMap<String, Stored> = known
-            .forms
+        let mut rows: BTreeMap<String, Stored> = std::mem::take(&mut known.forms)
             .into_values()
             .map(|stored| (stored.form.key.clone(), stored))
             .collect();
         let reached: BTreeSet<&String> = explored.forms.iter().map(|form| &form.key).collect();
         rows.retain(|key, _| reached.contains(key));
-        Ok(Component { explored, rows })
+        let deciders = known.decisions.values();
+        let deciders = deciders.filter(|row| row.kind == TOGETHER).map(|row| {
+            let pair = (row.left_form_id, row.right_form_id);
+            (pair, row.decided_by.clone())
+        });
+        Ok(Component {
+            explored,
+            rows,
+            deciders: deciders.collect(),
+        })
     }
 
     /// Compares the forms of the frontier with those that share a block with them.
@@ -145,19 +155,19 @@ impl Resolution<'_> {
     }
 
     pub(super) async fn decisions_of(&self, forms: &[Uuid]) -> Result<Vec<Model>, StoreError> {
-        let mut decisions = Vec::new();
+        // A query a side: of an alternative SQLite would go through all of the organisation.
+        let mut decisions: BTreeMap<Uuid, Model> = BTreeMap::new();
         for ids in forms.chunks(PER_STATEMENT) {
-            let either = Condition::any()
-                .add(Column::LeftFormId.is_in(ids.iter().copied()))
-                .add(Column::RightFormId.is_in(ids.iter().copied()));
-            decisions.extend(
-                Entity::find()
+            for side in [Column::LeftFormId, Column::RightFormId] {
+                let found = Entity::find()
                     .filter(Column::OrganizationId.eq(self.organization.uuid()))
-                    .filter(either)
+                    .filter(side.is_in(ids.iter().copied()))
                     .all(self.tx)
-                    .await?,
-            );
+                    .await?;
+                decisions.extend(found.into_iter().map(|row| (row.id, row)));
+            }
         }
+        let decisions = decisions.into_values().collect();
         Ok(decisions)
     }
 }

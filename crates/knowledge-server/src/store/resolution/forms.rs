@@ -11,7 +11,7 @@ use knowledge_tables::{
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
     sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
@@ -99,8 +99,9 @@ impl Resolution<'_> {
     ) -> Result<BTreeMap<Uuid, Stored>, StoreError> {
         let mut forms = BTreeMap::new();
         for ids in ids.chunks(PER_STATEMENT) {
+            // The ids are the organisation's own; naming it too would have SQLite go through all
+            // of its forms.
             let rows = Entity::find()
-                .filter(Column::OrganizationId.eq(self.organization.uuid()))
                 .filter(column.is_in(ids.iter().copied()))
                 .all(self.tx)
                 .await?;
@@ -111,14 +112,13 @@ impl Resolution<'_> {
         Ok(forms)
     }
 
-    /// Some forms that are dirty, by id.
+    /// Some forms that are dirty, whichever are found first.
     pub(in crate::store) async fn dirty_forms(&self, limit: u64) -> Result<Vec<Uuid>, StoreError> {
         Ok(Entity::find()
             .select_only()
             .column(Column::Id)
             .filter(Column::OrganizationId.eq(self.organization.uuid()))
             .filter(Column::Dirty.eq(true))
-            .order_by_asc(Column::Id)
             .limit(limit)
             .into_tuple()
             .all(self.tx)

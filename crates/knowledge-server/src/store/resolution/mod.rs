@@ -1,6 +1,6 @@
 //! Resolution of stored entities: what `knowledge-resolution` says, kept in rows.
 //!
-//! Owns forms, blocks, decisions, clusters, members, sameAs links and merge history, and the links
+//! Owns forms, blocks, decisions, questions, clusters, members, sameAs links and merge history, and the links
 //! of entities and mentions to canonical entities. New entities are indexed ([`Resolution::index`]):
 //! their forms are made or added to, and marked dirty with whatever they may change. Dirty forms are
 //! settled ([`Resolution::settle`]): everything that is connected with them is clustered anew, and
@@ -14,15 +14,22 @@ mod decide;
 mod explore;
 mod forms;
 mod index;
+mod questions;
 mod write;
+
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 pub use decide::{Decider, DecisionError};
 pub(super) use forms::Stored;
-use knowledge_domain::{Entropy, ids::OrganizationId};
+use knowledge_domain::{
+    Entropy,
+    ids::{BatchId, OrganizationId},
+};
 use knowledge_resolution::Settings;
 use knowledge_tables::organization;
 use sea_orm::{DatabaseTransaction, EntityTrait, QuerySelect, sea_query::LockType};
+use uuid::Uuid;
 
 use super::StoreError;
 
@@ -35,11 +42,22 @@ pub(super) struct Resolution<'a> {
     organization: OrganizationId,
     entropy: &'a dyn Entropy,
     at: DateTime<Utc>,
-    /// Who merges: a batch or a person.
-    author: String,
-    /// Whether a person does.
-    manual: bool,
+    /// Who resolves.
+    author: Author,
     settings: Settings,
+}
+
+/// Who brings entities together, or apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Author {
+    /// Resolution of a batch's entities.
+    Batch(BatchId),
+    /// A person, of this name, about these forms among each other; of what else changes by it
+    /// resolution is the author.
+    Person {
+        name: String,
+        decided: BTreeSet<Uuid>,
+    },
 }
 
 impl<'a> Resolution<'a> {
@@ -50,7 +68,7 @@ impl<'a> Resolution<'a> {
         organization: OrganizationId,
         entropy: &'a dyn Entropy,
         at: DateTime<Utc>,
-        author: String,
+        author: Author,
     ) -> Result<Self, StoreError> {
         organization::Entity::find_by_id(organization.uuid())
             .lock(LockType::NoKeyUpdate)
@@ -62,7 +80,6 @@ impl<'a> Resolution<'a> {
             entropy,
             at,
             author,
-            manual: false,
             settings: Settings::default(),
         })
     }

@@ -1,8 +1,11 @@
 //! Settling dirty forms: what differs from what is written is written.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fmt,
+};
 
-use knowledge_domain::ids::ClusterId;
+use knowledge_domain::ids::{BatchId, ClusterId};
 use knowledge_resolution::{Face, FaceStrategy, FormCluster, Rule, select_face};
 use knowledge_tables::{
     cluster_member, entity, entity_cluster, mention_record, merge_history, resolution_form,
@@ -16,7 +19,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{PER_STATEMENT, Resolution, explore::Component, forms::Stored};
+use super::{Author, PER_STATEMENT, Resolution, explore::Component, forms::Stored};
 use crate::store::{StoreError, convert};
 
 /// What settling has written.
@@ -38,6 +41,8 @@ struct Plan {
     forms: Vec<Stored>,
     /// Those whose entities are all written anew.
     moved: Vec<Uuid>,
+    /// Who decided that a form belongs where it does, where a person did.
+    deciders: HashMap<Uuid, String>,
 }
 
 /// An entity whose place is written.
@@ -48,11 +53,20 @@ struct Placed {
     clustered: bool,
 }
 
+impl Plan {
+    /// The form of an entity that faces a cluster.
+    fn form_of_face(&self, face: Uuid) -> Option<Uuid> {
+        let form = self.forms.iter().find(|form| form.row.face_id == face)?;
+        Some(form.row.id)
+    }
+}
+
 impl Resolution<'_> {
     /// Clusters anew what is connected with some dirty forms, and writes what differs.
     pub(in crate::store) async fn settle(&self, dirty: Vec<Uuid>) -> Result<Settled, StoreError> {
         let component = self.component(dirty).await?;
         let forms = component.rows.len();
+        self.ask(&component).await?;
         let plan = self.plan(component).await?;
         insert(self.tx, plan.clusters.clone(), Some(overwritten())).await?;
         self.save_forms(&plan.forms.iter().collect::<Vec<_>>())
@@ -72,6 +86,7 @@ impl Resolution<'_> {
         let faces = component.rows.values().map(|form| form.row.face_id);
         let faces = self.faces(faces).await?;
         let mut plan = Plan::default();
+        let deciders = component.deciders;
         let (explored, mut rows) = (component.explored, component.rows);
         plan.before = rows
             .values()
@@ -83,6 +98,7 @@ impl Resolution<'_> {
                 Some((*at, rows.remove(&form.key)?))
             });
             let members: BTreeMap<usize, Stored> = members.collect();
+            plan.deciders.extend(decided(cluster, &members, &deciders));
             self.plan_cluster(&mut plan, cluster, members, &faces)?;
         }
         Ok(plan)
@@ -187,7 +203,7 @@ impl Resolution<'_> {
             for ids in ids.chunks(PER_STATEMENT) {
                 let entities = self.entities_of(ids, all).await?;
                 for entities in entities.chunks(PER_STATEMENT) {
-                    merges += self.place(entities, &forms).await?;
+                    merges += self.place(entities, &forms, plan).await?;
                 }
             }
         }
@@ -229,6 +245,7 @@ impl Resolution<'_> {
         &self,
         entities: &[Placed],
         forms: &HashMap<Uuid, &Stored>,
+        plan: &Plan,
     ) -> Result<usize, StoreError> {
         let ids: Vec<Uuid> = entities.iter().map(|entity| entity.id).collect();
         self.place_members(entities, forms).await?;
@@ -244,7 +261,7 @@ impl Resolution<'_> {
             }
             if canonical != entity.canonical {
                 merges += usize::from(canonical != entity.id);
-                history.push(self.merge(entity.id, canonical, row));
+                history.push(self.merge(entity.id, canonical, row, plan));
             }
         }
         same_as_link::Entity::delete_many()
@@ -315,13 +332,21 @@ impl Resolution<'_> {
         source: Uuid,
         target: Uuid,
         form: &resolution_form::Model,
+        plan: &Plan,
     ) -> merge_history::ActiveModel {
         let rule = form
             .link_reason
             .as_deref()
             .and_then(|rule| rule.parse().ok());
+        let decider = match rule {
+            _ if self.author.decides(form.id, || plan.form_of_face(target)) => {
+                Some(self.author.to_string())
+            }
+            Some(Rule::Manual) => plan.deciders.get(&form.id).cloned(),
+            _ => None,
+        };
         let reason = match rule {
-            _ if self.manual => "manual",
+            _ if decider.is_some() => "manual",
             _ if source == target => "separated",
             Some(Rule::ExactName) => "exact_name",
             Some(Rule::Manual) => "manual",
@@ -334,12 +359,64 @@ impl Resolution<'_> {
             target_entity_id: Set(target),
             reason: Set(reason.to_owned()),
             confidence: Set(form.link_confidence.unwrap_or(1.0)),
-            merged_by: Set(self.author.clone()),
+            merged_by: Set(decider.unwrap_or_else(|| self.author.resolver())),
+            batch_id: Set(self.author.batch().map(BatchId::uuid)),
             merged_at: Set(self.at),
             created_at: Set(self.at),
             updated_at: Set(self.at),
         }
     }
+}
+
+impl Author {
+    /// Whether a person decided that entities of this form are what an entity of the other is.
+    fn decides(&self, form: Uuid, face: impl FnOnce() -> Option<Uuid>) -> bool {
+        let Self::Person { decided, .. } = self else {
+            return false;
+        };
+        decided.contains(&form) && face().is_some_and(|face| decided.contains(&face))
+    }
+
+    /// How merge history calls who follows the rules.
+    fn resolver(&self) -> String {
+        match self {
+            Self::Batch(_) => self.to_string(),
+            Self::Person { .. } => "resolution".to_owned(),
+        }
+    }
+
+    fn batch(&self) -> Option<BatchId> {
+        match self {
+            Self::Batch(id) => Some(*id),
+            Self::Person { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Author {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Batch(id) => id.fmt(f),
+            Self::Person { name, .. } => f.write_str(name),
+        }
+    }
+}
+
+/// Who decided that forms of a cluster belong to it.
+fn decided(
+    cluster: &FormCluster,
+    members: &BTreeMap<usize, Stored>,
+    deciders: &BTreeMap<(Uuid, Uuid), String>,
+) -> Vec<(Uuid, String)> {
+    let links = cluster.links.iter();
+    let manual = links.filter(|link| link.rule == Rule::Manual);
+    let of = manual.filter_map(|link| {
+        let (left, right) = (members.get(&link.left)?, members.get(&link.right)?);
+        let (left, right) = (left.row.id, right.row.id);
+        let decider = deciders.get(&(Ord::min(left, right), Ord::max(left, right)))?;
+        Some([(left, decider.clone()), (right, decider.clone())])
+    });
+    of.flatten().collect()
 }
 
 fn overwritten() -> OnConflict {

@@ -1,0 +1,88 @@
+//! What persons are asked: pairs that resolution left apart, and that may be one.
+
+use std::collections::BTreeMap;
+
+use knowledge_domain::ids::{FormId, QuestionId};
+use knowledge_tables::resolution_question::{ActiveModel, Column, Entity, Model};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use uuid::Uuid;
+
+use super::{PER_STATEMENT, Resolution, explore::Component};
+use crate::store::StoreError;
+
+impl Resolution<'_> {
+    /// Keeps the questions about a component's forms, and no others about them.
+    pub(super) async fn ask(&self, component: &Component) -> Result<(), StoreError> {
+        let mut asked: BTreeMap<Uuid, ActiveModel> = BTreeMap::new();
+        for question in &component.explored.questions {
+            let row = |at: usize| component.rows.get(&component.explored.forms.get(at)?.key);
+            let edge = question.edge;
+            let (Some(left), Some(right)) = (row(edge.left), row(edge.right)) else {
+                return Err(StoreError::corrupt("a question about a form without a row"));
+            };
+            let (left, right) = (left.row.id, right.row.id);
+            let (left, right) = (left.min(right), left.max(right));
+            let id = QuestionId::derive(FormId::from_uuid(left), FormId::from_uuid(right)).uuid();
+            let row = ActiveModel {
+                id: Set(id),
+                organization_id: Set(self.organization.uuid()),
+                left_form_id: Set(left),
+                right_form_id: Set(right),
+                doubt: Set(question.doubt.to_string()),
+                reason: Set(edge.rule.to_string()),
+                confidence: Set(edge.score),
+                created_at: Set(self.at),
+                updated_at: Set(self.at),
+            };
+            asked.insert(id, row);
+        }
+        let mut settled = Vec::new();
+        for known in self.questions_of(component).await? {
+            match asked.get(&known.id) {
+                Some(row) if same(&known, row) => {
+                    asked.remove(&known.id);
+                }
+                _ => settled.push(known.id),
+            }
+        }
+        self.replace(settled, asked.into_values().collect()).await
+    }
+
+    async fn replace(&self, gone: Vec<Uuid>, new: Vec<ActiveModel>) -> Result<(), StoreError> {
+        for ids in gone.chunks(PER_STATEMENT) {
+            Entity::delete_many()
+                .filter(Column::Id.is_in(ids.iter().copied()))
+                .exec(self.tx)
+                .await?;
+        }
+        for rows in new.chunks(PER_STATEMENT) {
+            Entity::insert_many(rows.to_vec())
+                .exec_without_returning(self.tx)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn questions_of(&self, component: &Component) -> Result<Vec<Model>, StoreError> {
+        let forms: Vec<Uuid> = component.rows.values().map(|form| form.row.id).collect();
+        let mut rows: BTreeMap<Uuid, Model> = BTreeMap::new();
+        // A query a side: of an alternative SQLite would go through all of the organisation.
+        for ids in forms.chunks(PER_STATEMENT) {
+            for side in [Column::LeftFormId, Column::RightFormId] {
+                let found = Entity::find()
+                    .filter(Column::OrganizationId.eq(self.organization.uuid()))
+                    .filter(side.is_in(ids.iter().copied()))
+                    .all(self.tx)
+                    .await?;
+                rows.extend(found.into_iter().map(|row| (row.id, row)));
+            }
+        }
+        Ok(rows.into_values().collect())
+    }
+}
+
+fn same(known: &Model, row: &ActiveModel) -> bool {
+    row.doubt.as_ref() == &known.doubt
+        && row.reason.as_ref() == &known.reason
+        && (row.confidence.as_ref() - known.confidence).abs() < 1e-9
+}
