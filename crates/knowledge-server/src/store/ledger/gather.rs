@@ -69,3 +69,60 @@ impl Gathering {
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    fn after(answered: usize) -> Gathering {
+        Gathering {
+            answered,
+            ..Gathering::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn those_who_come_back_at_once_share_the_group_of_those_who_waited() {
+        let (sender, mut requests) = mpsc::channel(8);
+        tokio::spawn(async move {
+            for request in 4..8 {
+                sender.send(request).await.expect("the writer lives");
+            }
+            // Whoever is about to come is waited for only while somebody can.
+            std::future::pending::<()>().await;
+        });
+        let mut group = vec![0, 1, 2, 3];
+        after(4).gather(&mut requests, &mut group).await;
+        assert_eq!(group, [0, 1, 2, 3, 4, 5, 6, 7]);
+    }
+
+    #[tokio::test]
+    async fn one_alone_waits_for_nobody() {
+        let (_sender, mut requests) = mpsc::channel::<u32>(8);
+        let mut group = vec![0];
+        let mut gathering = after(1);
+        assert!(
+            gathering
+                .gather(&mut requests, &mut group)
+                .now_or_never()
+                .is_some()
+        );
+    }
+
+    #[tokio::test]
+    async fn patience_is_lost_where_nobody_comes_and_found_again() {
+        let (sender, mut requests) = mpsc::channel(8);
+        let mut gathering = after(2);
+        for _ in 0..4 {
+            gathering.answered = 2;
+            gathering.gather(&mut requests, &mut vec![0]).await;
+        }
+        assert_eq!(gathering.patience, SHORTEST);
+        sender.send(1).await.expect("the writer lives");
+        gathering.answered = 2;
+        gathering.gather(&mut requests, &mut vec![0]).await;
+        assert_eq!(gathering.patience, SHORTEST * 2);
+    }
+}
