@@ -67,7 +67,7 @@ pub(super) struct Connection<'a> {
     results: SelectAll<Results>,
 }
 
-/// Whether to go on; `Err` says why not, `None` that the client has gone.
+/// Whether to go on; `Err` says why not, `None` that the client has closed or is gone.
 type Step = Result<(), Option<Close>>;
 
 impl<'a> Connection<'a> {
@@ -87,7 +87,7 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// Serves until either side ends it; what to close with, when the client has not gone.
+    /// Serves until either side ends it; what to close with, when it is the server that ends it.
     pub(super) async fn run(mut self) -> Option<Close> {
         loop {
             if let Err(end) = self.step().await {
@@ -264,11 +264,17 @@ pub(super) async fn close(socket: &mut WebSocket, reason: Close) {
         code: reason.code(),
         reason: reason.reason().as_ref().into(),
     };
-    let handshake = async {
-        if socket.send(Message::Close(Some(frame))).await.is_ok() {
-            while let Some(Ok(_)) = socket.recv().await {}
-        }
-    };
+    if let Ok(Ok(())) =
+        tokio::time::timeout(CLOSE_TIMEOUT, socket.send(Message::Close(Some(frame)))).await
+    {
+        shake_hands(socket).await;
+    }
+}
+
+/// Ends the closing handshake, whoever began it: the transport answers the client's close only
+/// while it is read.
+pub(super) async fn shake_hands(socket: &mut WebSocket) {
+    let handshake = async { while let Some(Ok(_)) = socket.recv().await {} };
     // A client that does not agree in time has nothing more to be told.
     let _ = tokio::time::timeout(CLOSE_TIMEOUT, handshake).await;
 }

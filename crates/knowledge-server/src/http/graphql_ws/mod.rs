@@ -14,7 +14,7 @@ use axum::{
 use knowledge_domain::ids::OrganizationId;
 
 use self::{
-    connection::{Connection, close},
+    connection::{Connection, close, shake_hands},
     protocol::Close,
 };
 use super::{AppState, Problem};
@@ -74,7 +74,8 @@ async fn serve(mut socket: WebSocket, state: AppState, organization: Organizatio
     } else {
         Some(Close::SubprotocolNotAcceptable)
     };
-    if let Some(reason) = reason {
-        close(&mut socket, reason).await;
+    match reason {
+        Some(reason) => close(&mut socket, reason).await,
+        None => shake_hands(&mut socket).await,
     }
 }

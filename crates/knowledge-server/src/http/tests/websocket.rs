@@ -219,6 +219,20 @@ async fn connections_are_closed_with_the_codes_of_the_protocol() {
 }
 
 #[tokio::test]
+async fn a_client_that_closes_is_answered() {
+    let fixture = Fixture::new().await;
+    let address = serve(&fixture, EventHub::default()).await;
+    let mut client = Client::ready(address).await;
+    let normal = tungstenite::protocol::frame::coding::CloseCode::Normal;
+    let close = tungstenite::protocol::CloseFrame {
+        code: normal,
+        reason: "done".into(),
+    };
+    client.0.send(Message::Close(Some(close))).await.unwrap();
+    assert_eq!(client.closed().await, 1000);
+}
+
+#[tokio::test]
 async fn a_log_that_cannot_be_read_on_closes_the_connection() {
     let fixture = Fixture::new().await;
     let batch = fixture.batch(1, BatchStage::Chunking).await;
