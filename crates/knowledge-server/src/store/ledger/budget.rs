@@ -17,10 +17,8 @@ use sea_orm::{
 };
 
 use super::{
-    Ledger, LedgerError,
-    change::BatchChange,
-    document::of_status,
-    writer::{Scope, commit_alone},
+    Ledger, LedgerError, change::BatchChange, document::of_status, right::Scope,
+    writer::commit_alone,
 };
 use crate::store::convert;
 

@@ -1,106 +1,35 @@
 //! One transaction on one batch.
 
+mod flush;
+
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use knowledge_domain::{
-    Entropy, ErrorKind,
+    Entropy,
     batch::{
         Aggregate, BatchConfig, BatchEvent, BatchEventKind, BatchStage, BatchState, BatchTotals,
-        BatchTrigger, DocumentsByStage, InvalidTransition, Pace, Rest, batch_progress,
+        BatchTrigger, DocumentsByStage, Pace, Rest, batch_progress,
     },
-    ids::{BatchDocumentId, BatchId, OrganizationId},
+    ids::BatchId,
     workflow::{PROGRESS_UNITS, WorkflowStage},
 };
-use knowledge_tables::{batch_document, batch_event, batch_execution};
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    QuerySelect, QueryTrait,
-};
+use knowledge_tables::{batch_document, batch_execution};
+use sea_orm::{DatabaseTransaction, EntityTrait, QuerySelect};
 use uuid::Uuid;
 
 use super::{
-    coalesce::coalesce,
+    LedgerError,
     journal::JournalWrites,
     lease::{Owner, register},
     proof::Proof,
+    right::{Right, Scope},
     rows::{Documents, Executions, is_running},
-    tally::{self, Tally},
+    tally::Tally,
     turn::Queue,
-    writer::{Environment, Right, Scope},
+    writer::Environment,
 };
-use crate::{
-    metrics::{COALESCED, EVENTS},
-    progress::EventHub,
-    store::{StoreError, convert, notify, portions::portions},
-};
-
-/// The right to lead a batch: to decide on rounds, to settle and to resolve it. Its token grows
-/// with every owner and every steering command, so the writes of an earlier owner are refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lease {
-    /// The tenant.
-    pub organization: OrganizationId,
-    /// The batch.
-    pub batch: BatchId,
-    /// The token that the batch's row must still hold.
-    pub token: i64,
-}
-
-/// Why a change was not made.
-#[derive(Debug, thiserror::Error)]
-pub enum LedgerError {
-    /// The organisation has no such batch.
-    #[error("there is no batch {0}")]
-    NotFound(BatchId),
-    /// The batch ended or was steered, or what was to be changed passed to another process.
-    #[error("batch {0} is no longer run by this process")]
-    Fenced(BatchId),
-    /// What was remembered of the batch is not so any more; nothing was changed.
-    #[error("batch {0} was changed by another process meanwhile")]
-    Stale(BatchId),
-    /// What came before it was not recorded.
-    #[error("document {0} has not got there: an earlier record of it was lost")]
-    OutOfOrder(BatchDocumentId),
-    /// The state machine refused.
-    #[error("batch {batch_id} refused the change")]
-    Refused {
-        /// The batch.
-        batch_id: BatchId,
-        /// The state and what it refused.
-        source: InvalidTransition,
-    },
-    /// The store failed.
-    #[error("the change could not be stored")]
-    Store(#[from] StoreError),
-}
-
-impl LedgerError {
-    /// What a policy may do about it.
-    #[must_use]
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Fenced(_) => ErrorKind::Cancelled,
-            Self::OutOfOrder(_) | Self::Stale(_) => ErrorKind::Retryable,
-            Self::NotFound(_) | Self::Refused { .. } => ErrorKind::Permanent,
-            Self::Store(error) => error.kind(),
-        }
-    }
-}
-
-impl LedgerError {
-    /// Whether the store could not answer, so that the same may succeed later.
-    #[must_use]
-    pub fn is_away(&self) -> bool {
-        matches!(self, Self::Store(error) if error.kind().is_retryable())
-    }
-}
-
-impl From<sea_orm::DbErr> for LedgerError {
-    fn from(error: sea_orm::DbErr) -> Self {
-        Self::Store(error.into())
-    }
-}
+use crate::{progress::EventHub, store::convert};
 
 /// What a change leaves for the next one of the same batch.
 pub(super) struct Remembered {
@@ -446,95 +375,6 @@ impl BatchChange {
         }
     }
 
-    /// Writes what has changed so far. Queries that must see it come after.
-    ///
-    /// # Errors
-    /// [`LedgerError::Stale`] when what was remembered of the batch is not so any more.
-    pub(super) async fn flush(&mut self) -> Result<(), LedgerError> {
-        let changed = self.executions.are_changed()
-            || self.documents.are_changed()
-            || self.row != self.original
-            || !self.events.is_empty();
-        if changed {
-            self.number_events().await?;
-            self.write_row().await?;
-        } else if !self.journal.is_empty() {
-            self.confirm().await?;
-        }
-        self.executions.write(&self.tx, self.at).await?;
-        self.documents.write(&self.tx, self.at).await?;
-        self.journal
-            .write(&self.env, &self.tx, &self.row, self.at)
-            .await?;
-        let event = write_events(&self.tx, self.entropy(), &self.row, &self.events).await?;
-        self.events.clear();
-        if changed {
-            self.proof = Some(Proof {
-                batch: self.batch_id(),
-                version: self.row.version,
-                updated_at: self.at,
-                event: event.or(self.proof.and_then(|proof| proof.event)),
-            });
-        }
-        Ok(())
-    }
-
-    /// Writes the batch's row, which locks it, and tells other servers of its events.
-    async fn write_row(&mut self) -> Result<(), LedgerError> {
-        self.row.version += 1;
-        self.row.tally = Some(convert::to_json(&Tally {
-            pace: self.pace,
-            documents: self.counts,
-        })?);
-        let changed = changed_row(&self.row, &self.state, self.at)?;
-        let mut update = batch_execution::Entity::update_many()
-            .set(changed)
-            .filter(batch_execution::Column::Id.eq(self.row.id))
-            .filter(batch_execution::Column::Version.eq(self.original.version))
-            .into_query();
-        if !self.events.is_empty() {
-            let (batch, sequence) = (self.batch_id(), self.row.last_sequence);
-            notify::tell_with(&mut update, self.tx.get_database_backend(), batch, sequence);
-        }
-        if self.tx.execute(&update).await?.rows_affected() != 1 {
-            return Err(LedgerError::Stale(self.batch_id()));
-        }
-        self.locked = true;
-        self.original = self.row.clone();
-        Ok(())
-    }
-
-    /// Gives the events their sequences, without those that later ones make needless.
-    async fn number_events(&mut self) -> Result<(), LedgerError> {
-        self.counts = tally::after(self.counts, &self.documents.moves())?;
-        let recorded = self.events.len();
-        coalesce(&mut self.events);
-        COALESCED.add(recorded - self.events.len());
-        EVENTS.add(self.events.len());
-        if self.events.is_empty() {
-            return Ok(());
-        }
-        let counts = match self.counts {
-            Some(counts) => counts,
-            None => self.count_documents().await?,
-        };
-        self.counts = Some(counts);
-        for event in &mut self.events {
-            event.aggregate.documents_by_stage = Some(counts);
-            self.row.last_sequence += 1;
-            event.sequence = u64::try_from(self.row.last_sequence).unwrap_or_default();
-        }
-        Ok(())
-    }
-
-    /// Counts what the batch's documents are doing, once they are written as they are now.
-    async fn count_documents(&mut self) -> Result<DocumentsByStage, LedgerError> {
-        self.confirm().await?;
-        self.executions.write(&self.tx, self.at).await?;
-        self.documents.write(&self.tx, self.at).await?;
-        Ok(tally::counted(&self.tx, self.row.id).await?)
-    }
-
     /// What shows that the change was committed; `None` where it writes nothing of the batch.
     pub(super) fn proof(&self) -> Option<Proof> {
         self.proof
@@ -561,76 +401,4 @@ impl Announcement {
     pub(super) fn send(&self) {
         self.hub.notify(self.batch, self.sequence);
     }
-}
-
-/// What a change may have changed of the batch's row.
-fn changed_row(
-    row: &batch_execution::Model,
-    state: &BatchState,
-    at: DateTime<Utc>,
-) -> Result<batch_execution::ActiveModel, StoreError> {
-    Ok(batch_execution::ActiveModel {
-        state: Set(state.stage().to_string()),
-        state_data: Set(convert::to_json(state)?),
-        completed_documents: Set(row.completed_documents),
-        failed_documents: Set(row.failed_documents),
-        skipped_documents: Set(row.skipped_documents),
-        partial_documents: Set(row.partial_documents),
-        entity_count: Set(row.entity_count),
-        relation_count: Set(row.relation_count),
-        tokens_used: Set(row.tokens_used),
-        last_sequence: Set(row.last_sequence),
-        progress_units: Set(row.progress_units),
-        retry_round: Set(row.retry_round),
-        next_round_at: Set(row.next_round_at),
-        error: Set(row.error.clone()),
-        started_at: Set(row.started_at),
-        completed_at: Set(row.completed_at),
-        lease_owner: Set(row.lease_owner.clone()),
-        lease_token: Set(row.lease_token),
-        version: Set(row.version),
-        tally: Set(row.tally.clone()),
-        updated_at: Set(at),
-        ..Default::default()
-    })
-}
-
-/// Writes events; the id of the last one.
-async fn write_events(
-    tx: &DatabaseTransaction,
-    entropy: &dyn Entropy,
-    row: &batch_execution::Model,
-    events: &[BatchEvent],
-) -> Result<Option<Uuid>, LedgerError> {
-    let mut last = None;
-    for events in portions(events) {
-        let rows = events
-            .iter()
-            .map(|event| event_row(entropy, row, event))
-            .collect::<Result<Vec<_>, StoreError>>()?;
-        last = rows.last().and_then(|row| row.id.try_as_ref().copied());
-        batch_event::Entity::insert_many(rows)
-            .exec_without_returning(tx)
-            .await?;
-    }
-    Ok(last)
-}
-
-fn event_row(
-    entropy: &dyn Entropy,
-    batch: &batch_execution::Model,
-    event: &BatchEvent,
-) -> Result<batch_event::ActiveModel, StoreError> {
-    Ok(batch_event::ActiveModel {
-        id: Set(entropy.uuid_v7()),
-        organization_id: Set(batch.organization_id),
-        batch_id: Set(batch.id),
-        sequence: Set(i64::try_from(event.sequence).unwrap_or(i64::MAX)),
-        kind: Set(event.kind.name().to_owned()),
-        batch_document_id: Set(event.kind.document_id().map(BatchDocumentId::uuid)),
-        payload: Set(convert::to_json(event)?),
-        timestamp: Set(event.timestamp),
-        created_at: Set(event.timestamp),
-        updated_at: Set(event.timestamp),
-    })
 }

@@ -16,7 +16,7 @@ use sea_orm::{
 
 use super::{
     DocumentRun, FailedUnit, Ledger, LedgerError, Pending, StagedUnit, UnitKey,
-    change::BatchChange, document::running, journal::kind_name, writer::Scope,
+    change::BatchChange, document::running, journal::kind_name, right::Scope,
 };
 use crate::{
     faults::{FailurePoint, hit},

@@ -16,8 +16,9 @@ use super::{
     change::BatchChange,
     checkpoint::{charge, complete_unit, report, require_entered},
     execution, partial, quarantine,
+    right::Scope,
     rows::{is_running, move_to, status},
-    writer::{Scope, commit_alone},
+    writer::commit_alone,
 };
 use crate::{
     faults::{FailurePoint, hit},

@@ -6,10 +6,8 @@ use knowledge_domain::{
 };
 
 use super::{
-    Lease, Ledger, LedgerError,
-    change::BatchChange,
-    document::skip_unfinished,
-    writer::{Scope, commit_alone},
+    Lease, Ledger, LedgerError, change::BatchChange, document::skip_unfinished, right::Scope,
+    writer::commit_alone,
 };
 use crate::faults::{FailurePoint, hit};
 

@@ -26,11 +26,7 @@ use sea_orm::{
 use strum::IntoEnumIterator;
 use uuid::Uuid;
 
-use super::{
-    Lease, Ledger, LedgerError,
-    change::BatchChange,
-    writer::{Scope, commit_alone},
-};
+use super::{Lease, Ledger, LedgerError, change::BatchChange, right::Scope, writer::commit_alone};
 use crate::{
     faults::{FailurePoint, hit},
     store::convert,

@@ -1,9 +1,10 @@
 //! The ledger: every change to a batch, as one transaction each.
 //!
 //! A state change, its event and the counters that it moves are committed together; subscribers
-//! are woken after the commit. Every change locks the batch's row first, so changes to one batch
-//! follow each other, and whoever races is refused by the state machine or by the lease. What
-//! many documents do at once is committed in groups (`writer.rs`).
+//! are woken after the commit. Every change locks the batch's row before it writes anything else of
+//! the batch (`change/flush.rs`), so changes to one batch follow each other, and whoever races is
+//! refused by the state machine or by the lease (`right.rs`). What many documents do at once is
+//! committed in groups (`writer.rs`).
 
 mod batch_workflow;
 mod budget;
@@ -12,6 +13,7 @@ mod checkpoint;
 mod coalesce;
 mod create;
 mod document;
+mod error;
 mod execution;
 mod finish;
 mod gather;
@@ -21,6 +23,7 @@ mod partial;
 mod proof;
 mod quarantine;
 mod resolve;
+mod right;
 mod round;
 mod rows;
 mod signal;
@@ -36,14 +39,15 @@ use std::sync::{
 };
 
 pub use budget::Raised;
-pub use change::{Lease, LedgerError};
 pub use checkpoint::{Advice, Checkpoint, StageEntry};
 pub use create::{Created, PreparedBatch, PreparedDocument};
 pub use document::{DocumentOutcome, FailedDocument};
+pub use error::LedgerError;
 pub use finish::PassOutcome;
 pub use journal::{CompletedUnit, FailedUnit, JournaledUnit, StagedUnit, UnitKey};
 use knowledge_domain::{Clock, Entropy};
 pub use lease::Owner;
+pub use right::Lease;
 pub use round::NextRound;
 pub use signal::{SignalError, Signalled};
 pub use steer::SteerOutcome;

@@ -26,7 +26,8 @@ use super::{
     batch_workflow::{self, Activity},
     change::BatchChange,
     document::of_status,
-    writer::{Scope, commit_alone},
+    right::Scope,
+    writer::commit_alone,
 };
 use crate::{
     faults::{FailurePoint, hit},

@@ -16,8 +16,9 @@ use super::{
     change::BatchChange,
     document::{in_order, of_status},
     partial,
+    right::Scope,
     rows::move_to,
-    writer::{Scope, commit_alone},
+    writer::commit_alone,
 };
 use crate::faults::{FailurePoint, hit};
 

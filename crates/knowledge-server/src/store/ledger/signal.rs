@@ -17,8 +17,9 @@ use super::{
     change::BatchChange,
     document::cancel_executions,
     partial,
+    right::Scope,
     rows::{is_running, move_to, status},
-    writer::{Scope, commit_alone},
+    writer::commit_alone,
 };
 use crate::store::convert;
 

@@ -12,8 +12,9 @@ use super::{
     Lease, Ledger, LedgerError, Owner,
     change::BatchChange,
     document::{of_status, skip_unfinished},
+    right::Scope,
     round::requeue_unfinished,
-    writer::{Scope, commit_alone},
+    writer::commit_alone,
 };
 use crate::{
     faults::{FailurePoint, hit},

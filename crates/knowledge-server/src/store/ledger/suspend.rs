@@ -9,7 +9,7 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, sea_query::Expr}
 
 use super::{
     DocumentRun, Ledger, LedgerError, StagedUnit, UnitKey, change::BatchChange,
-    checkpoint::complete_unit, document::running, signal, writer::Scope,
+    checkpoint::complete_unit, document::running, right::Scope, signal,
 };
 
 /// A workflow that cannot go on for now.

@@ -24,8 +24,8 @@ use super::{
     execution,
     lease::{alive, register},
     quarantine,
+    right::Scope,
     rows::{is_running, move_to},
-    writer::Scope,
 };
 use crate::{
     faults::{FailurePoint, hit},
