@@ -4,6 +4,7 @@
 import { EventSource } from 'eventsource';
 import { createClient as createSseClient } from 'graphql-sse';
 import { createClient as createWebSocketClient } from 'graphql-ws';
+import { createServer } from 'node:http';
 import WebSocket from 'ws';
 
 const TERMINAL = ['BatchCompleted', 'BatchFailed', 'BatchCancelled'];
@@ -96,6 +97,20 @@ function eventSource(url, batch) {
   }).finally(() => source.close());
 }
 
+/**
+ * Lets Node.js load the HTTP parser of its `fetch`, which it does at the first connection: one that
+ * breaks meanwhile is never noticed, its request never ends, and Node.js exits with 13.
+ */
+async function loadParser() {
+  const server = createServer((_, response) => response.end());
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const answer = await fetch(`http://127.0.0.1:${server.address().port}`);
+  await answer.text();
+  server.closeAllConnections();
+  server.close();
+}
+
 const PROTOCOLS = { websocket, 'graphql-sse': graphqlSse, 'event-source': eventSource };
 const [protocol, url, batch] = process.argv.slice(2);
+await loadParser();
 await PROTOCOLS[protocol](url, batch);

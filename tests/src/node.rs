@@ -40,7 +40,11 @@ pub fn script(name: &str, arguments: &[&str]) -> Option<Command> {
 pub fn lines(mut script: Command) -> Vec<serde_json::Value> {
     let output = script.output().expect("node can be started");
     let complaints = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "the script failed: {complaints}");
+    let status = output.status;
+    assert!(
+        status.success(),
+        "the script failed: {status}: {complaints}"
+    );
     let text = String::from_utf8(output.stdout).expect("JSON is UTF-8");
     let parse = |line| serde_json::from_str(line).expect("each line is JSON");
     text.lines().map(parse).collect()

@@ -87,7 +87,7 @@ each_database! {
                 output.read_to_string(&mut text).expect("JSON is UTF-8");
                 let ended = child.wait_with_output().expect("it can be waited for");
                 let complaints = String::from_utf8_lossy(&ended.stderr).into_owned();
-                assert!(ended.status.success(), "{protocol}: {complaints}");
+                assert!(ended.status.success(), "{protocol}: {}: {complaints}", ended.status);
                 let parse = |line| serde_json::from_str::<Value>(line).expect("a line is JSON");
                 text.lines().map(parse).collect::<Vec<_>>()
             }));
