@@ -10,13 +10,19 @@ use sea_orm::{
     sqlx::{
         self, ConnectOptions as _, Connection as _,
         postgres::PgConnectOptions,
-        sqlite::{SqliteConnection, SqliteJournalMode, SqliteSynchronous},
+        sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous},
     },
 };
 
 use super::{Store, StoreError};
 
 pub(super) const SQLITE_READERS: u32 = 4;
+/// Pages that SQLite's writer keeps in memory, in KiB (as a negative number, which is how SQLite
+/// takes it): those of the indexes that every document adds to.
+const SQLITE_WRITER_CACHE: &str = "-8192";
+/// Pages of SQLite's log after which it is carried over into the database: 8 MiB. The longer the
+/// log, the more often a page that changed many times is carried over once.
+const SQLITE_LOG_PAGES: &str = "2000";
 const POSTGRES_CONNECTIONS: u32 = 16;
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -157,7 +163,7 @@ impl Store {
         let opened = |result: Result<DatabaseConnection, DbErr>| result.map_err(not_opened);
         match &url.0 {
             Kind::Sqlite { path } => {
-                let write = opened(Database::connect(sqlite_options(path, 1)).await)?;
+                let write = opened(Database::connect(sqlite_writer(path)).await)?;
                 Ok(Self {
                     groups: write.clone(),
                     write,
@@ -242,18 +248,31 @@ fn sqlite_options(path: &str, connections: u32) -> ConnectOptions {
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .sqlx_logging(false)
         .test_before_acquire(false)
-        .map_sqlx_sqlite_opts(|options| {
-            options
-                .journal_mode(SqliteJournalMode::Wal)
-                .synchronous(SqliteSynchronous::Full)
-                .busy_timeout(BUSY_TIMEOUT)
-                .foreign_keys(true)
-                .statement_cache_capacity(STATEMENTS)
-        })
+        .map_sqlx_sqlite_opts(sqlite_settings)
         .map_sqlx_sqlite_pool_opts(|options| {
             options.after_release(|connection, _| Box::pin(is_whole(connection)))
         });
     options
+}
+
+/// One connection, which makes every write.
+fn sqlite_writer(path: &str) -> ConnectOptions {
+    let mut options = sqlite_options(path, 1);
+    options.map_sqlx_sqlite_opts(|options| {
+        sqlite_settings(options)
+            .pragma("cache_size", SQLITE_WRITER_CACHE)
+            .pragma("wal_autocheckpoint", SQLITE_LOG_PAGES)
+    });
+    options
+}
+
+fn sqlite_settings(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    options
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY_TIMEOUT)
+        .foreign_keys(true)
+        .statement_cache_capacity(STATEMENTS)
 }
 
 /// Whether a connection that is given back can be used again. SQLite ends a transaction of itself

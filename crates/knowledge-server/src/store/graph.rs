@@ -102,8 +102,8 @@ impl Store {
     }
 }
 
-/// Writes a document's graph. Ids are derived from what is stored, so writing it again changes
-/// nothing.
+/// Writes a document's graph, unless it is there: an extraction is stored with all its rows or not
+/// at all, so its own row says so.
 pub(super) async fn write_graph(
     tx: &DatabaseTransaction,
     found: &FoundGraph,
@@ -115,26 +115,31 @@ pub(super) async fn write_graph(
         extraction: found.origin.extraction(),
         at,
     };
-    insert(tx, vec![rows.extraction()]).await?;
+    if insert(tx, vec![rows.extraction()]).await? == 0 {
+        return Ok(());
+    }
     insert(tx, rows.chunks().collect()).await?;
     insert(tx, rows.entities()?).await?;
     hit(FailurePoint::GraphHalfWritten);
     insert(tx, rows.mentions().collect()).await?;
     insert(tx, rows.relations().collect()).await?;
-    insert(tx, rows.evidence().collect()).await
+    insert(tx, rows.evidence().collect()).await?;
+    Ok(())
 }
 
-async fn insert<A>(tx: &DatabaseTransaction, rows: Vec<A>) -> Result<(), StoreError>
+/// How many of the rows were not there.
+async fn insert<A>(tx: &DatabaseTransaction, rows: Vec<A>) -> Result<u64, StoreError>
 where
     A: ActiveModelTrait + Send + Sync,
 {
+    let mut inserted = 0;
     for rows in portions(&rows) {
-        <A::Entity as EntityTrait>::insert_many(rows.to_vec())
+        inserted += <A::Entity as EntityTrait>::insert_many(rows.to_vec())
             .on_conflict(OnConflict::new().do_nothing().to_owned())
             .exec_without_returning(tx)
             .await?;
     }
-    Ok(())
+    Ok(inserted)
 }
 
 struct GraphRows<'a> {

@@ -9,6 +9,7 @@ mod convert;
 mod document;
 mod error;
 mod existing;
+mod fold;
 mod graph;
 pub mod ledger;
 mod notify;

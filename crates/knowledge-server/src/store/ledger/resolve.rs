@@ -5,8 +5,6 @@
 //! from the rows, so a process that dies loses the unit in flight, and batches of one organisation
 //! may take turns.
 
-use std::collections::{HashMap, HashSet};
-
 use knowledge_domain::{
     batch::{BatchEventKind, BatchStage, BatchTrigger},
     document::DocumentStatus,
@@ -16,8 +14,11 @@ use knowledge_tables::{
     batch_document, batch_execution, entity, merge_history, relation, same_as_link,
 };
 use sea_orm::{
-    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait, Select,
-    sea_query::SelectStatement,
+    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect,
+    QueryTrait, Select,
+    sea_query::{
+        Alias, Asterisk, DynIden, Expr, ExprTrait, IntoIden, JoinType, Query, SelectStatement,
+    },
 };
 use uuid::Uuid;
 
@@ -33,12 +34,10 @@ use crate::{
     faults::{FailurePoint, hit},
     store::{
         convert,
+        fold::folded,
         resolution::{Author, Resolution},
     },
 };
-
-/// Ids that one statement names at most; SQLite binds at most 32,766 values.
-const IDS_PER_STATEMENT: usize = 1_000;
 
 /// Entities that a unit indexes at most.
 const ENTITIES_A_UNIT: u64 = 500;
@@ -106,21 +105,20 @@ async fn step(change: &mut BatchChange) -> Result<Step, LedgerError> {
 }
 
 async fn complete(change: &mut BatchChange, execution: Uuid) -> Result<(), LedgerError> {
-    let extractions = extractions(change).await?;
-    let clusters = faces(change, &extractions).await?;
-    let relations = folded_relations(change, &extractions).await?;
+    let clusters = faces(change).await?;
+    let relations = folded_relations(change).await?;
     let merges = merges(change).await?;
-    let same_as = same_as(change, &extractions).await?;
-    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let same_as = same_as(change).await?;
+    let shown = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     change.refresh();
     change.row.entity_count = convert::count(clusters);
     change.row.relation_count = convert::count(relations);
     let done = serde_json::json!({ "clusters": clusters, "merges": merges, "sameAs": same_as });
     batch_workflow::complete(change, execution, done).await?;
     change.record(BatchEventKind::ResolutionCompleted {
-        cluster_count: count(clusters),
-        merge_count: count(merges),
-        same_as_count: count(same_as),
+        cluster_count: shown(clusters),
+        merge_count: shown(merges),
+        same_as_count: shown(same_as),
     });
     let totals = change.totals();
     change.apply(BatchTrigger::Complete { totals })
@@ -167,26 +165,18 @@ async fn without_form(
         .await?)
 }
 
-/// The extractions of the batch's completed documents, each once.
-async fn extractions(change: &BatchChange) -> Result<Vec<Uuid>, LedgerError> {
-    let mut ids: Vec<Uuid> = of_status(change, &[DocumentStatus::Completed])
+/// The extractions of the batch's completed documents.
+fn extractions(change: &BatchChange) -> SelectStatement {
+    of_status(change, &[DocumentStatus::Completed])
         .select_only()
         .column(batch_document::Column::ExtractionId)
-        .into_tuple::<Option<Uuid>>()
-        .all(change.tx.as_ref())
-        .await?
-        .into_iter()
-        .flatten()
-        .collect();
-    ids.sort_unstable();
-    ids.dedup();
-    Ok(ids)
+        .filter(batch_document::Column::ExtractionId.is_not_null())
+        .into_query()
 }
 
 /// How many merges this batch has brought about.
 async fn merges(change: &BatchChange) -> Result<usize, LedgerError> {
     use merge_history::Column;
-    use sea_orm::sea_query::{Expr, ExprTrait};
     let count = merge_history::Entity::find()
         .filter(Column::BatchId.eq(change.row.id))
         .filter(Expr::col(Column::SourceEntityId).ne(Expr::col(Column::TargetEntityId)))
@@ -196,66 +186,73 @@ async fn merges(change: &BatchChange) -> Result<usize, LedgerError> {
 }
 
 /// How many entities of the batch are the same as another one that faces them.
-async fn same_as(change: &BatchChange, extractions: &[Uuid]) -> Result<usize, LedgerError> {
-    let mut links = 0;
-    for ids in extractions.chunks(IDS_PER_STATEMENT) {
-        let entities = entity::Entity::find()
-            .select_only()
-            .column(entity::Column::Id)
-            .filter(entity::Column::ExtractionId.is_in(ids.iter().copied()))
-            .into_query();
-        links += same_as_link::Entity::find()
-            .filter(same_as_link::Column::MemberId.in_subquery(entities))
-            .count(change.tx.as_ref())
-            .await?;
-    }
+async fn same_as(change: &BatchChange) -> Result<usize, LedgerError> {
+    let entities = entity::Entity::find()
+        .select_only()
+        .column(entity::Column::Id)
+        .filter(entity::Column::ExtractionId.in_subquery(extractions(change)))
+        .into_query();
+    let links = same_as_link::Entity::find()
+        .filter(same_as_link::Column::MemberId.in_subquery(entities))
+        .count(change.tx.as_ref())
+        .await?;
     Ok(usize::try_from(links).unwrap_or(usize::MAX))
 }
 
 /// How many entities the batch has after resolution.
-async fn faces(change: &BatchChange, extractions: &[Uuid]) -> Result<usize, LedgerError> {
-    let mut faces = HashSet::new();
-    for ids in extractions.chunks(IDS_PER_STATEMENT) {
-        faces.extend(
-            entity::Entity::find()
-                .select_only()
-                .column(entity::Column::CanonicalId)
-                .distinct()
-                .filter(entity::Column::ExtractionId.is_in(ids.iter().copied()))
-                .into_tuple::<Uuid>()
-                .all(change.tx.as_ref())
-                .await?,
-        );
-    }
-    Ok(faces.len())
+async fn faces(change: &BatchChange) -> Result<usize, LedgerError> {
+    let faces = entity::Entity::find()
+        .select_only()
+        .column(entity::Column::CanonicalId)
+        .distinct()
+        .filter(entity::Column::ExtractionId.in_subquery(extractions(change)))
+        .into_query();
+    count(change, faces).await
 }
 
 /// How many relations the batch has when those that say the same of the same entities are one.
-async fn folded_relations(
-    change: &BatchChange,
-    extractions: &[Uuid],
-) -> Result<usize, LedgerError> {
-    let mut faces = HashMap::new();
-    let mut folded = HashSet::new();
-    for ids in extractions.chunks(IDS_PER_STATEMENT) {
-        let rows: Vec<(Uuid, Uuid)> = entity::Entity::find()
-            .select_only()
-            .columns([entity::Column::Id, entity::Column::CanonicalId])
-            .filter(entity::Column::ExtractionId.is_in(ids.iter().copied()))
-            .into_tuple()
-            .all(change.tx.as_ref())
-            .await?;
-        faces.extend(rows);
-        let rows = relation::Entity::find()
-            .filter(relation::Column::ExtractionId.is_in(ids.iter().copied()))
-            .all(change.tx.as_ref())
-            .await?;
-        let face = |id: Uuid| faces.get(&id).copied().unwrap_or(id);
-        folded.extend(rows.into_iter().map(|row| {
-            let literal = row.literal_value.map(|value| value.to_ascii_lowercase());
-            let object = row.object_id.map(face);
-            (face(row.subject_id), row.predicate, object, literal)
-        }));
-    }
-    Ok(folded.len())
+async fn folded_relations(change: &BatchChange) -> Result<usize, LedgerError> {
+    let [subject, object] = ["subject", "object"].map(|end| Alias::new(end).into_iden());
+    let face = |end: &DynIden| Expr::col((end.clone(), entity::Column::CanonicalId));
+    let is = |end: &DynIden, column: relation::Column| {
+        Expr::col((relation::Entity, column)).equals((end.clone(), entity::Column::Id))
+    };
+    let literal = Expr::col((relation::Entity, relation::Column::LiteralValue));
+    let backend = change.tx.get_database_backend();
+    let statements = Query::select()
+        .distinct()
+        .expr_as(face(&subject), "subject")
+        .column((relation::Entity, relation::Column::Predicate))
+        .expr_as(face(&object), "object")
+        .expr_as(folded(backend, literal), "literal")
+        .from(relation::Entity)
+        .join_as(
+            JoinType::InnerJoin,
+            entity::Entity,
+            subject.clone(),
+            is(&subject, relation::Column::SubjectId),
+        )
+        .join_as(
+            JoinType::LeftJoin,
+            entity::Entity,
+            object.clone(),
+            is(&object, relation::Column::ObjectId),
+        )
+        .and_where(
+            Expr::col((relation::Entity, relation::Column::ExtractionId))
+                .in_subquery(extractions(change)),
+        )
+        .take();
+    count(change, statements).await
+}
+
+/// How many rows a query has, counted where they are.
+async fn count(change: &BatchChange, rows: SelectStatement) -> Result<usize, LedgerError> {
+    let query = Query::select()
+        .expr(Expr::col(Asterisk).count())
+        .from_subquery(rows, "counted")
+        .take();
+    let row = change.tx.query_one(&query).await?;
+    let count: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(0))?;
+    Ok(usize::try_from(count).unwrap_or_default())
 }
