@@ -10,15 +10,12 @@ use serde::Serialize;
 
 use super::{
     ExportError,
-    graph::{Graph, distinct},
+    graph::{Graph, distinct, portions},
 };
 use crate::store::{
     Store,
-    read::{DocumentView, EntityView, EvidenceView, Reads, RelationView, SameAsView},
+    read::{DocumentView, EntityView, EvidenceView, RelationView, SameAsView},
 };
-
-/// Entities or relations whose evidence is held at a time.
-const CHUNK: usize = 500;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -74,7 +71,9 @@ struct DocumentLine<'a> {
 /// Writes the resolved graph of a batch, or of the organisation when none is given.
 ///
 /// The graph of a batch has the evidence and the members of its documents only. Ids of runs and
-/// times are left out, so that the same documents give the same bytes.
+/// times are left out, so that the same documents give the same bytes. What is written is one state
+/// of the database, whatever is resolved meanwhile; it is read in portions, so memory holds ids of
+/// all entities and the rest of few.
 ///
 /// # Errors
 /// [`ExportError`] says whether reading or writing failed; what was written is then incomplete.
@@ -84,79 +83,95 @@ pub async fn write_json(
     batch: Option<BatchId>,
     out: &mut impl Write,
 ) -> Result<(), ExportError> {
-    let reads = store.reads(organization);
+    let reads = store.reads_of_now(organization).await?;
     if let Some(batch) = batch {
         let head = reads.batch_head(batch).await?;
         head.ok_or(ExportError::NoSuchBatch)?;
     }
-    let graph = Graph::read(&reads, batch).await?;
+    write_graph(&Graph::new(reads, batch), out).await
+}
+
+async fn write_graph(graph: &Graph, out: &mut impl Write) -> Result<(), ExportError> {
     out.write_all(b"{\"entities\":[")?;
-    write_entities(&reads, batch, &graph.entities, out).await?;
+    let clustered = write_entities(graph, out).await?;
     out.write_all(b"],\n\"relations\":[")?;
-    write_relations(&reads, &graph.relations, out).await?;
+    write_relations(graph, out).await?;
     out.write_all(b"],\n\"sameAs\":[")?;
-    write_lines(graph.same_as.iter().map(SameAsLine::from), true, out)?;
+    write_links(graph, &clustered, out).await?;
     out.write_all(b"],\n\"documents\":[")?;
-    write_lines(graph.documents.iter().map(DocumentLine::from), true, out)?;
+    let documents = graph.documents().await?;
+    Lines::new(out).write(documents.iter().map(DocumentLine::from))?;
     out.write_all(b"]}\n")?;
     Ok(out.flush()?)
 }
 
-async fn write_entities(
-    reads: &Reads,
-    batch: Option<BatchId>,
-    entities: &[EntityView],
-    out: &mut impl Write,
-) -> Result<(), ExportError> {
-    for (index, chunk) in entities.chunks(CHUNK).enumerate() {
-        let ids: Vec<_> = chunk.iter().map(|entity| entity.id).collect();
-        let mut evidence = reads.entity_evidence(batch, &ids).await?;
-        let lines = chunk.iter().map(|entity| {
-            let evidence = evidence.remove(&entity.id).unwrap_or_default();
+/// Gives back, by id, the entities that have other members.
+async fn write_entities(graph: &Graph, out: &mut impl Write) -> Result<Vec<EntityId>, ExportError> {
+    let mut lines = Lines::new(out);
+    let mut clustered = Vec::new();
+    for portion in graph.entities().await? {
+        let mut read = graph.read_entities(&portion).await?;
+        let others = |entity: &&EntityView| entity.members != [entity.id];
+        clustered.extend(read.entities.iter().filter(others).map(|entity| entity.id));
+        lines.write(read.entities.iter().map(|entity| {
+            let evidence = read.evidence.remove(&entity.id).unwrap_or_default();
             EntityLine::new(entity, evidence)
-        });
-        write_lines(lines, index == 0, out)?;
+        }))?;
     }
-    Ok(())
+    clustered.sort_unstable();
+    Ok(clustered)
 }
 
-async fn write_relations(
-    reads: &Reads,
-    relations: &[RelationView],
-    out: &mut impl Write,
-) -> Result<(), ExportError> {
-    for (index, chunk) in relations.chunks(CHUNK).enumerate() {
-        let members: Vec<_> = chunk
-            .iter()
-            .flat_map(|relation| relation.members.iter().copied())
-            .collect();
-        let mut evidence = reads.relation_evidence(&members).await?;
-        let lines = chunk.iter().map(|relation| {
+async fn write_relations(graph: &Graph, out: &mut impl Write) -> Result<(), ExportError> {
+    let mut lines = Lines::new(out);
+    for portion in graph.subjects().await? {
+        let mut read = graph.read_relations(&portion).await?;
+        lines.write(read.relations.iter().map(|relation| {
             let evidence = relation
                 .members
                 .iter()
-                .filter_map(|member| evidence.remove(member))
+                .filter_map(|member| read.evidence.remove(member))
                 .flatten()
                 .collect();
             RelationLine::new(relation, evidence)
-        });
-        write_lines(lines, index == 0, out)?;
+        }))?;
     }
     Ok(())
 }
 
-/// Writes each on a line of its own; `first` when nothing of the list was written before.
-fn write_lines<T: Serialize>(
-    lines: impl Iterator<Item = T>,
-    mut first: bool,
+async fn write_links(
+    graph: &Graph,
+    clustered: &[EntityId],
     out: &mut impl Write,
 ) -> Result<(), ExportError> {
-    for line in lines {
-        out.write_all(if first { b"\n" } else { b",\n" })?;
-        first = false;
-        serde_json::to_writer(&mut *out, &line).map_err(std::io::Error::from)?;
+    let mut lines = Lines::new(out);
+    for portion in portions(clustered) {
+        let links = graph.read_links(&portion).await?;
+        lines.write(links.iter().map(SameAsLine::from))?;
     }
     Ok(())
+}
+
+/// A list that is written a line for each of its elements.
+struct Lines<'a, W> {
+    out: &'a mut W,
+    first: bool,
+}
+
+impl<'a, W: Write> Lines<'a, W> {
+    fn new(out: &'a mut W) -> Self {
+        Self { out, first: true }
+    }
+
+    fn write<T: Serialize>(&mut self, lines: impl Iterator<Item = T>) -> Result<(), ExportError> {
+        for line in lines {
+            let separator: &[u8] = if self.first { b"\n" } else { b",\n" };
+            self.out.write_all(separator)?;
+            self.first = false;
+            serde_json::to_writer(&mut *self.out, &line).map_err(std::io::Error::from)?;
+        }
+        Ok(())
+    }
 }
 
 impl<'a> EntityLine<'a> {

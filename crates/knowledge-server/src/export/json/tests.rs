@@ -90,3 +90,23 @@ async fn an_empty_graph_is_still_an_object_and_an_unknown_batch_an_error() {
     );
     assert!(matches!(refused.await, Err(ExportError::NoSuchBatch)));
 }
+
+#[tokio::test]
+async fn what_is_resolved_meanwhile_is_not_seen() {
+    let fixture = Fixture::new().await;
+    let (first, _) = two_batches(&fixture).await;
+    let other = fixture.document(first, 1, "Big Blue grew.").await;
+    let other = fixture.entity(other, 0, "Big Blue", "Organization").await;
+    let before = exported(&fixture, None).await;
+
+    let reads = fixture.store.reads_of_now(fixture.organization).await;
+    let graph = Graph::new(reads.unwrap(), None);
+    let entities = graph.entities().await.unwrap();
+    let face = entities.concat().into_iter().find(|id| *id != other);
+    fixture.merge(other, face.unwrap()).await;
+
+    let mut out = Vec::new();
+    write_graph(&graph, &mut out).await.unwrap();
+    assert_eq!(before, String::from_utf8(out).unwrap());
+    assert_ne!(before, exported(&fixture, None).await);
+}

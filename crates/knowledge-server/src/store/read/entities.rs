@@ -137,17 +137,7 @@ impl Reads {
 
     /// The canonical entities with these ids, folded over all their members.
     pub async fn entities(&self, canonical: &[EntityId]) -> Result<Vec<EntityView>, StoreError> {
-        let mut members = Vec::with_capacity(canonical.len());
-        for ids in canonical.chunks(KEYS_A_STATEMENT) {
-            let rows = Entity::find()
-                .filter(Column::OrganizationId.eq(self.organization.uuid()))
-                .filter(Column::CanonicalId.is_in(ids.iter().map(|id| id.uuid())))
-                .all(self.connection())
-                .await?;
-            for row in rows {
-                members.push(row.try_into()?);
-            }
-        }
+        let members = self.entity_members(None, canonical).await?;
         Ok(fold_entities(members, &HashMap::new()))
     }
 
@@ -163,17 +153,63 @@ impl Reads {
         Ok(canonical.map(EntityId::from_uuid))
     }
 
-    /// The entities of every document of a batch, or of the organisation, before resolution.
+    /// All canonical entities with a member in the batch, or of the organisation, by name (in the
+    /// order of its characters) and id.
+    pub async fn faces(&self, batch: Option<BatchId>) -> Result<Vec<EntityId>, StoreError> {
+        let face = Alias::new("face");
+        let name = Expr::col((face.clone(), Column::Name));
+        let name = match self.store.backend() {
+            DbBackend::Postgres => Expr::cust_with_exprs(r#"$1 COLLATE "C""#, [name]),
+            _ => name,
+        };
+        let faces = self.members_of(batch).column(Column::CanonicalId).take();
+        let query = Query::select()
+            .column((face.clone(), Column::Id))
+            .from_as(Entity, face.clone())
+            .and_where(Expr::col((face.clone(), Column::Id)).in_subquery(faces))
+            .order_by_expr(name, sea_orm::Order::Asc)
+            .order_by((face, Column::Id), sea_orm::Order::Asc)
+            .take();
+        let ids = self.uuids(&query).await?;
+        Ok(ids.into_iter().map(EntityId::from_uuid).collect())
+    }
+
+    /// The members of some canonical entities that the batch's documents know, or of all.
     pub async fn entity_members(
         &self,
         batch: Option<BatchId>,
+        canonical: &[EntityId],
     ) -> Result<Vec<EntityMember>, StoreError> {
-        let mut query = Entity::find().filter(Column::OrganizationId.eq(self.organization.uuid()));
-        if let Some(batch) = batch {
-            query = query.filter(Column::ExtractionId.in_subquery(self.extractions_of(batch)));
+        let mut members = Vec::with_capacity(canonical.len());
+        for ids in canonical.chunks(KEYS_A_STATEMENT) {
+            let mut query = Entity::find()
+                .filter(Column::OrganizationId.eq(self.organization.uuid()))
+                .filter(Column::CanonicalId.is_in(ids.iter().map(|id| id.uuid())));
+            if let Some(batch) = batch {
+                query = query.filter(Column::ExtractionId.in_subquery(self.extractions_of(batch)));
+            }
+            for row in query.all(self.connection()).await? {
+                members.push(row.try_into()?);
+            }
         }
-        let rows = query.all(self.connection()).await?;
-        rows.into_iter().map(EntityMember::try_from).collect()
+        Ok(members)
+    }
+
+    /// The entities of a batch's documents, or of the organisation's, without columns.
+    fn members_of(&self, batch: Option<BatchId>) -> SelectStatement {
+        let mut query = Query::select();
+        query.from(Entity);
+        match batch {
+            // The batch's extractions are the organisation's; naming it too would have SQLite go
+            // through all of its entities.
+            Some(batch) => query.and_where(
+                Expr::col((Entity, Column::ExtractionId)).in_subquery(self.extractions_of(batch)),
+            ),
+            None => query.and_where(
+                Expr::col((Entity, Column::OrganizationId)).eq(self.organization.uuid()),
+            ),
+        };
+        query
     }
 
     /// The names of some entities.

@@ -19,9 +19,12 @@ mod questions;
 mod relations;
 mod resolution;
 mod same_as;
+mod source;
+
+use std::sync::Arc;
 
 use knowledge_domain::ids::OrganizationId;
-use sea_orm::DatabaseConnection;
+use source::Source;
 
 pub use batches::{BatchHead, BatchView};
 pub use calls::{Account, CallTotals, Findings, UncertainCall};
@@ -39,7 +42,7 @@ pub use same_as::SameAsView;
 
 pub(crate) use entities::fold_entities;
 
-use super::Store;
+use super::{Store, StoreError};
 
 /// Keys of one `IN` list; both databases take more, and a longer list plans worse.
 const KEYS_A_STATEMENT: usize = 500;
@@ -48,6 +51,7 @@ const KEYS_A_STATEMENT: usize = 500;
 #[derive(Debug, Clone)]
 pub struct Reads {
     store: Store,
+    source: Source,
     organization: OrganizationId,
 }
 
@@ -57,8 +61,19 @@ impl Store {
     pub fn reads(&self, organization: OrganizationId) -> Reads {
         Reads {
             store: self.clone(),
+            source: Source::Pool(self.read().clone()),
             organization,
         }
+    }
+
+    /// The same, of one state of the database, whatever is written meanwhile. It holds a connection
+    /// for as long as it lives.
+    pub async fn reads_of_now(&self, organization: OrganizationId) -> Result<Reads, StoreError> {
+        let snapshot = self.snapshot().await?;
+        Ok(Reads {
+            source: Source::Snapshot(Arc::new(snapshot)),
+            ..self.reads(organization)
+        })
     }
 }
 
@@ -69,8 +84,8 @@ impl Reads {
         self.organization
     }
 
-    fn connection(&self) -> &DatabaseConnection {
-        self.store.read()
+    fn connection(&self) -> &Source {
+        &self.source
     }
 }
 

@@ -177,18 +177,54 @@ impl Reads {
         Ok(found.remove(&member.key))
     }
 
-    /// The statements of every document of a batch, or of the organisation.
+    /// The canonical entities that a batch's documents, or the organisation's, state something of,
+    /// by id.
+    pub async fn subjects(&self, batch: Option<BatchId>) -> Result<Vec<EntityId>, StoreError> {
+        let canonical = || Expr::col((subject(), entity::Column::CanonicalId));
+        let mut query = Query::select();
+        query
+            .distinct()
+            .expr_as(canonical(), "subject")
+            .from(Entity)
+            .join_as(
+                JoinType::InnerJoin,
+                entity::Entity,
+                subject(),
+                Expr::col((Entity, Column::SubjectId)).equals((subject(), entity::Column::Id)),
+            )
+            .order_by_expr(canonical(), Order::Asc);
+        match batch {
+            Some(batch) => query.and_where(
+                Expr::col((Entity, Column::ExtractionId)).in_subquery(self.extractions_of(batch)),
+            ),
+            None => query.and_where(
+                Expr::col((Entity, Column::OrganizationId)).eq(self.organization.uuid()),
+            ),
+        };
+        let ids = self.uuids(&query).await?;
+        Ok(ids.into_iter().map(EntityId::from_uuid).collect())
+    }
+
+    /// What a batch's documents, or the organisation's, state of some canonical entities.
     pub async fn relation_members(
         &self,
         batch: Option<BatchId>,
+        subjects: &[EntityId],
     ) -> Result<Vec<RelationMember>, StoreError> {
-        let mut query = self.statements_resolved();
-        if let Some(batch) = batch {
-            query.and_where(
-                Expr::col((Entity, Column::ExtractionId)).in_subquery(self.extractions_of(batch)),
-            );
+        let mut members = Vec::new();
+        for subjects in subjects.chunks(KEYS_A_STATEMENT) {
+            let subjects = subjects.iter().map(|id| id.uuid());
+            let mut query = self.statements_resolved();
+            query.and_where(Expr::col((subject(), entity::Column::CanonicalId)).is_in(subjects));
+            if let Some(batch) = batch {
+                query.and_where(
+                    Expr::col((Entity, Column::ExtractionId))
+                        .in_subquery(self.extractions_of(batch)),
+                );
+            }
+            members.extend(self.relation_rows(&query).await?);
         }
-        self.relation_rows(&query).await
+        Ok(members)
     }
 
     /// Statements with the canonical ids of both ends and the predicate, of whichever
