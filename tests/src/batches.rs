@@ -23,7 +23,7 @@ use crate::{
 
 /// The organisation that owns everything.
 pub const ORG: OrganizationId = OrganizationId::DEFAULT;
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(4);
 
 /// A batch that runs one document at a time.
 #[must_use]

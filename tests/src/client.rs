@@ -14,7 +14,7 @@ use tokio_tungstenite::{
 use crate::events::is_terminal;
 
 /// How long any one answer may take, a whole batch among them.
-pub const PATIENCE: Duration = Duration::from_mins(2);
+pub const PATIENCE: Duration = Duration::from_mins(4);
 
 const START: &str = "mutation($input: StartBatchInput!) { startBatch(input: $input) {
     __typename

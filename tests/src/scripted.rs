@@ -382,7 +382,7 @@ pub async fn die_while_hanging(
             let started = app.orchestrator.start(OrganizationId::DEFAULT, command);
             let batch = started.await.unwrap();
             let hangs = script.hanging.notified();
-            tokio::time::timeout(Duration::from_mins(1), hangs)
+            tokio::time::timeout(Duration::from_mins(4), hangs)
                 .await
                 .expect("the unit begins");
             batch

@@ -17,7 +17,7 @@ pub const BINARY: &str = "KNOWLEDGE_TEST_BINARY";
 /// SIGKILL.
 const KILLED: i32 = 9;
 /// How long a server may take until it is ready, or until it has stopped.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A running server; killed when dropped.
 #[derive(Debug)]

@@ -143,7 +143,7 @@ each_database! {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let deadline = Instant::now() + Duration::from_mins(1);
+        let deadline = Instant::now() + Duration::from_mins(4);
         while completed_activities(&db).await.len() < 5 {
             assert!(Instant::now() < deadline, "no activity completes");
             tokio::time::sleep(Duration::from_millis(5)).await;

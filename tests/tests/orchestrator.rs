@@ -23,7 +23,7 @@ use sea_orm::{EntityTrait, QueryOrder};
 use serde_json::Value;
 
 const ORG: OrganizationId = OrganizationId::DEFAULT;
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(4);
 
 async fn start(app: &ScriptedApp, command: StartBatch) -> BatchId {
     app.orchestrator.start(ORG, command).await.unwrap()

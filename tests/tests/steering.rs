@@ -24,7 +24,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::Value;
 
 const ORG: OrganizationId = OrganizationId::DEFAULT;
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(4);
 
 /// Longer than a third of a lease, after which servers count each other.
 const HEARD_OF_EACH_OTHER: Duration = Duration::from_secs(4);

@@ -146,7 +146,7 @@ impl Provider {
     /// # Panics
     /// When it does not within half a minute.
     pub fn wait_until(&self, what: &str, condition: impl Fn(&Self) -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + Duration::from_mins(2);
         while !condition(self) {
             assert!(Instant::now() < deadline, "{what}: {} calls", self.calls());
             thread::sleep(Duration::from_millis(5));

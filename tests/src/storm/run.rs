@@ -123,6 +123,8 @@ impl<'a> Run<'a> {
     /// What one process does until it or the batch ends.
     async fn process(&mut self, aim: Option<Aim>) -> End {
         let mut environment = self.bodies.watched(FAULTY);
+        // The documents have no part in the kills.
+        environment.push(("KNOWLEDGE_QUARANTINE_AFTER", "0"));
         let point = match aim {
             Some(Aim::Point(point, nth)) => format!("{point}:{nth}"),
             _ => String::new(),

@@ -66,7 +66,7 @@ async fn take_over_and_die(db: &TestDatabase, script: &Arc<Acts>) {
             let app = ScriptedApp::new(store, &script);
             app.orchestrator.recover(true).await.expect("it recovers");
             let hangs = script.hanging.notified();
-            let hung = tokio::time::timeout(Duration::from_mins(1), hangs);
+            let hung = tokio::time::timeout(Duration::from_mins(4), hangs);
             hung.await.expect("the unit begins");
         });
         runtime.shutdown_timeout(Duration::from_secs(10));
@@ -76,7 +76,7 @@ async fn take_over_and_die(db: &TestDatabase, script: &Arc<Acts>) {
 
 async fn events_to_end(app: &ScriptedApp, batch: BatchId) -> Vec<Value> {
     let stream = batch_events(app.ledger.store(), &app.hub, ORG, batch, 0);
-    let events = tokio::time::timeout(Duration::from_mins(1), stream.collect::<Vec<_>>()).await;
+    let events = tokio::time::timeout(Duration::from_mins(4), stream.collect::<Vec<_>>()).await;
     let events: Vec<Value> = events
         .expect("the batch ends")
         .into_iter()

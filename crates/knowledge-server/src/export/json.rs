@@ -146,8 +146,8 @@ async fn write_links(
 ) -> Result<(), ExportError> {
     let mut lines = Lines::new(out);
     for portion in portions(clustered) {
-        let links = graph.read_links(&portion).await?;
-        lines.write(links.iter().map(SameAsLine::from))?;
+        let same_as = graph.read_links(&portion).await?;
+        lines.write(same_as.iter().map(SameAsLine::from))?;
     }
     Ok(())
 }

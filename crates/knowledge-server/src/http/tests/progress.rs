@@ -198,7 +198,7 @@ async fn read_until(body: &mut BodyDataStream, wanted: &str) -> String {
             read.push_str(std::str::from_utf8(&piece).unwrap());
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), reading)
+    tokio::time::timeout(Duration::from_mins(1), reading)
         .await
         .unwrap();
     read
@@ -229,7 +229,7 @@ async fn a_silent_stream_sends_heartbeats_then_what_is_committed_then_ends() {
         .await;
     fixture.enter(batch, BatchStage::Cancelled).await;
     read_until(&mut body, "event: BatchCancelled").await;
-    let rest = tokio::time::timeout(Duration::from_secs(10), body.collect::<Vec<_>>());
+    let rest = tokio::time::timeout(Duration::from_mins(1), body.collect::<Vec<_>>());
     rest.await.expect("the stream does not end");
 }
 
@@ -242,7 +242,7 @@ async fn a_server_that_stops_lets_its_watchers_go() {
     let app = router(state.with_shutdown(shutdown.clone()));
     let response = get(&app, &format!("{BATCHES}/{batch}")).await;
     shutdown.cancel();
-    let body = tokio::time::timeout(Duration::from_secs(10), text(response)).await;
+    let body = tokio::time::timeout(Duration::from_mins(1), text(response)).await;
     assert_eq!(body.expect("the stream does not end"), "");
     let ready = get(&app, "/readyz").await;
     assert_problem(ready, StatusCode::SERVICE_UNAVAILABLE).await;

@@ -79,7 +79,7 @@ impl Client {
     }
 
     async fn receive(&mut self) -> Message {
-        let message = tokio::time::timeout(Duration::from_secs(10), self.0.next()).await;
+        let message = tokio::time::timeout(Duration::from_mins(1), self.0.next()).await;
         message.expect("the server is silent").unwrap().unwrap()
     }
 

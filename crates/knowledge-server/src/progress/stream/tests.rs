@@ -11,7 +11,7 @@ fn stage(stage: BatchStage) -> BatchEventKind {
 
 async fn sequences(stream: impl Stream<Item = Result<Arc<SharedEvent>, StoreError>>) -> Vec<u64> {
     let sequences = stream.map_ok(|event| event.sequence).try_collect();
-    let sequences = tokio::time::timeout(Duration::from_secs(20), sequences);
+    let sequences = tokio::time::timeout(Duration::from_mins(1), sequences);
     sequences.await.expect("the stream does not end").unwrap()
 }
 
@@ -122,7 +122,7 @@ async fn what_comes_before_an_event_that_cannot_be_read_is_delivered() {
     fixture.spoil(batch, 3).await;
     let hub = EventHub::default();
     let events = batch_events(&fixture.store, &hub, fixture.organization, batch, 0);
-    let events: Vec<_> = tokio::time::timeout(Duration::from_secs(20), events.collect())
+    let events: Vec<_> = tokio::time::timeout(Duration::from_mins(1), events.collect())
         .await
         .expect("the stream does not end");
     let sequences: Vec<_> = events
