@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object, Result};
 use chrono::{DateTime, Utc};
-use knowledge_domain::ids::{BatchId, EntityId, RelationId};
+use knowledge_domain::ids::{BatchId, EntityId};
 
 use super::{
     document::BatchDocument,
@@ -24,7 +24,7 @@ use super::{
     scalar::{Long, int},
     viewer::Viewer,
 };
-use crate::store::read::{BatchView, EntityFilter, Page, PageRequest};
+use crate::store::read::{BatchView, EntityFilter, Page, PageRequest, RelationPlace};
 
 /// One run over a set of documents.
 #[derive(Clone)]
@@ -281,7 +281,7 @@ impl Batch {
         #[graphql(desc = "The `endCursor` of the page before.")] after: Option<String>,
         #[graphql(desc = "Only those with this predicate.")] predicate: Option<String>,
     ) -> Result<RelationConnection> {
-        let wanted: PageRequest<RelationId> = request(first, after.as_deref())?;
+        let wanted: PageRequest<RelationPlace> = request(first, after.as_deref())?;
         let predicate = wanted_text("predicate", predicate)?;
         let loaders = &Viewer::of(ctx)?.loaders;
         let key = RelationsOf {
@@ -299,9 +299,9 @@ impl Batch {
         let items = page
             .items
             .into_iter()
-            .filter_map(|(id, key)| {
+            .filter_map(|(place, key)| {
                 let relation = found.remove(&key)?;
-                Some((id, Relation::new(relation, Some(self.0.id))))
+                Some((place, Relation::new(relation, Some(self.0.id))))
             })
             .collect();
         let page = Page {

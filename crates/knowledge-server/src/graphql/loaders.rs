@@ -12,7 +12,7 @@ use crate::store::{
     StoreError,
     read::{
         ActivityView, DocumentView, EntityFilter, EntityView, EvidenceView, ExecutionView, Page,
-        PageRequest, Reads, RelationKey, RelationView,
+        PageRequest, Reads, RelationKey, RelationPlace, RelationView,
     },
 };
 
@@ -41,7 +41,7 @@ pub(super) struct EntitiesOf {
 pub(super) struct RelationsOf {
     pub(super) batch: BatchId,
     pub(super) predicate: Option<String>,
-    pub(super) page: PageRequest<RelationId>,
+    pub(super) page: PageRequest<RelationPlace>,
 }
 
 /// The activities of an execution.
@@ -117,13 +117,13 @@ impl Loader<EntitiesOf> for Loaders {
 }
 
 impl Loader<RelationsOf> for Loaders {
-    type Value = Page<(RelationId, RelationKey)>;
+    type Value = Page<(RelationPlace, RelationKey)>;
     type Error = Arc<StoreError>;
 
     async fn load(
         &self,
         keys: &[RelationsOf],
-    ) -> Loaded<RelationsOf, Page<(RelationId, RelationKey)>> {
+    ) -> Loaded<RelationsOf, Page<(RelationPlace, RelationKey)>> {
         let mut found = HashMap::with_capacity(keys.len());
         let rest = |key: &RelationsOf| (key.batch, (key.predicate.clone(), key.page));
         for ((predicate, page), batches) in batches_by(keys, rest) {

@@ -1,14 +1,14 @@
 //! Connections: arguments, cursors and the objects around nodes.
 
 use async_graphql::{Result, SimpleObject};
-use knowledge_domain::ids::{BatchId, EntityId, QuestionId, RelationId};
+use knowledge_domain::ids::{BatchId, EntityId, QuestionId};
 use uuid::Uuid;
 
 use super::{
     batch::Batch, document::BatchDocument, duplicates::PossibleDuplicate, entity::Entity,
     error::bad_input, relation::Relation,
 };
-use crate::store::read::{Page, PageRequest};
+use crate::store::read::{Page, PageRequest, RelationPlace};
 
 const DEFAULT_FIRST: i32 = 50;
 const MAX_FIRST: i32 = 500;
@@ -41,7 +41,6 @@ macro_rules! uuid_key {
 
 uuid_key!(BatchId, "batch");
 uuid_key!(EntityId, "entity");
-uuid_key!(RelationId, "relation");
 uuid_key!(QuestionId, "question");
 
 /// A document's position.
@@ -55,6 +54,23 @@ impl Key for u32 {
     fn read(text: &str) -> Option<Self> {
         // A column of 32 bits with a sign holds the position.
         text.parse().ok().filter(|key| i32::try_from(*key).is_ok())
+    }
+}
+
+/// Where a batch first states the relation.
+impl Key for RelationPlace {
+    const KIND: &'static str = "relation";
+
+    fn write(&self) -> String {
+        format!("{}.{}", self.document, self.statement)
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let (document, statement) = text.split_once('.')?;
+        Some(Self {
+            document: u32::read(document)?,
+            statement: u32::read(statement)?,
+        })
     }
 }
 
@@ -203,7 +219,12 @@ mod tests {
         let id = EntityId::from_uuid(Uuid::from_u128(7));
         let text = cursor(&id);
         assert_eq!(key::<EntityId>(&text), Some(id));
-        assert_eq!(key::<RelationId>(&text), None);
+        assert_eq!(key::<RelationPlace>(&text), None);
+        let place = RelationPlace {
+            document: 3,
+            statement: 12,
+        };
+        assert_eq!(key::<RelationPlace>(&cursor(&place)), Some(place));
         assert_eq!(key::<u32>("document:7"), Some(7));
     }
 
@@ -217,9 +238,16 @@ mod tests {
             "é",
             "entity:' OR 1=1",
             "document:4294967295",
+            "relation:1",
+            "relation:1.4294967295",
+            "relation:1.2.3",
         ] {
             assert!(request::<EntityId>(None, Some(after)).is_err(), "{after}");
             assert!(request::<u32>(None, Some(after)).is_err(), "{after}");
+            assert!(
+                request::<RelationPlace>(None, Some(after)).is_err(),
+                "{after}"
+            );
         }
     }
 

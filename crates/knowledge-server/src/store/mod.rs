@@ -17,6 +17,7 @@ mod portions;
 mod prune;
 pub mod read;
 mod resolution;
+mod scope;
 
 use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend,

@@ -13,7 +13,7 @@ use sea_orm::{
 };
 
 use super::{KEYS_A_STATEMENT, Page, PageRequest, Reads, parse};
-use crate::store::StoreError;
+use crate::store::{StoreError, scope::owned};
 
 /// A document in its batch.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,7 +63,7 @@ impl Reads {
         let mut documents = Vec::with_capacity(ids.len());
         for ids in ids.chunks(KEYS_A_STATEMENT) {
             let rows = Entity::find()
-                .filter(Column::OrganizationId.eq(self.organization.uuid()))
+                .filter(owned(Column::OrganizationId, self.organization))
                 .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())))
                 .all(self.connection())
                 .await?;
@@ -141,7 +141,7 @@ impl Reads {
         let mut places = HashMap::with_capacity(extractions.len());
         for extractions in extractions.chunks(KEYS_A_STATEMENT) {
             let mut query = Entity::find()
-                .filter(Column::OrganizationId.eq(self.organization.uuid()))
+                .filter(owned(Column::OrganizationId, self.organization))
                 .filter(Column::ExtractionId.is_in(extractions.iter().map(|id| id.uuid())))
                 .order_by_asc(Column::BatchId)
                 .order_by_asc(Column::Position);

@@ -18,7 +18,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{KEYS_A_STATEMENT, Page, PageRequest, Reads, parse};
-use crate::store::StoreError;
+use crate::store::{StoreError, scope::owned};
 
 /// Which entities are wanted; a cluster fits when any of its members does.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -117,11 +117,13 @@ impl Reads {
         let mut query = Entity::find()
             .select_only()
             .column(Column::CanonicalId)
-            .filter(Column::OrganizationId.eq(self.organization.uuid()))
             .group_by(Column::CanonicalId);
-        if let Some(batch) = batch {
-            query = query.filter(Column::ExtractionId.in_subquery(self.extractions_of(batch)));
-        }
+        query = match batch {
+            Some(batch) => query
+                .filter(owned(Column::OrganizationId, self.organization))
+                .filter(Column::ExtractionId.in_subquery(self.extractions_of(batch))),
+            None => query.filter(Column::OrganizationId.eq(self.organization.uuid())),
+        };
         for (column, part) in filter.parts() {
             query = query.filter(Expr::exists(self.member_containing(column, &part)));
         }
@@ -220,7 +222,7 @@ impl Reads {
         let mut names = HashMap::with_capacity(ids.len());
         for ids in ids.chunks(KEYS_A_STATEMENT) {
             let rows: Vec<(Uuid, String)> = Entity::find()
-                .filter(Column::OrganizationId.eq(self.organization.uuid()))
+                .filter(owned(Column::OrganizationId, self.organization))
                 .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())))
                 .select_only()
                 .columns([Column::Id, Column::Name])

@@ -17,7 +17,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{KEYS_A_STATEMENT, Reads, parse};
-use crate::store::StoreError;
+use crate::store::{StoreError, scope::owned};
 
 /// One run of a workflow.
 #[derive(Debug, Clone, PartialEq)]
@@ -109,7 +109,7 @@ impl Reads {
                     Column::Error,
                 ])
                 .expr_as(current_activity(), "current_activity")
-                .filter(Column::OrganizationId.eq(self.organization.uuid()))
+                .filter(owned(Column::OrganizationId, self.organization))
                 .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())))
                 .into_model()
                 .all(self.connection())
@@ -142,7 +142,7 @@ impl Reads {
                     Column::DurationMs,
                     Column::Error,
                 ])
-                .filter(Column::OrganizationId.eq(self.organization.uuid()))
+                .filter(owned(Column::OrganizationId, self.organization))
                 .filter(Column::ExecutionId.is_in(ids.iter().map(|id| id.uuid())))
                 .order_by_asc(Column::ActivityName)
                 .order_by_asc(Column::InputHash)

@@ -36,7 +36,7 @@ pub use executions::{ActivityView, ExecutionView, WorkflowHead};
 pub use health::NotReady;
 pub use page::{Page, PageRequest};
 pub use questions::QuestionView;
-pub use relations::{RelationKey, RelationMember, RelationView, fold_relations};
+pub use relations::{RelationKey, RelationMember, RelationPlace, RelationView, fold_relations};
 pub use resolution::{LinkView, MergeView, ResolutionView};
 pub use same_as::SameAsView;
 

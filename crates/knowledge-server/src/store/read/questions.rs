@@ -12,12 +12,12 @@ use knowledge_tables::{
 };
 use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
-    sea_query::SelectStatement,
+    sea_query::{ExprTrait, SelectStatement},
 };
 use uuid::Uuid;
 
 use super::{KEYS_A_STATEMENT, Page, PageRequest, Reads};
-use crate::store::StoreError;
+use crate::store::{StoreError, scope::owned};
 
 /// Two entities after resolution that may be one.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,13 +70,16 @@ impl Reads {
                 .into_query()
         };
         // A query a side: of an alternative SQLite would go through all of the organisation.
+        let sides = [
+            Column::OrganizationId
+                .eq(self.organization.uuid())
+                .and(Column::LeftFormId.in_subquery(forms())),
+            owned(Column::OrganizationId, self.organization)
+                .and(Column::RightFormId.in_subquery(forms())),
+        ];
         let mut rows: BTreeMap<Uuid, Model> = BTreeMap::new();
-        for side in [Column::LeftFormId, Column::RightFormId] {
-            let found = Entity::find()
-                .filter(Column::OrganizationId.eq(self.organization.uuid()))
-                .filter(side.in_subquery(forms()))
-                .all(self.connection())
-                .await?;
+        for side in sides {
+            let found = Entity::find().filter(side).all(self.connection()).await?;
             rows.extend(found.into_iter().map(|row| (row.id, row)));
         }
         let rows = rows.into_values().collect();
@@ -98,7 +101,10 @@ impl Reads {
                     resolution_form::Column::Id,
                     resolution_form::Column::CanonicalId,
                 ])
-                .filter(resolution_form::Column::OrganizationId.eq(self.organization.uuid()))
+                .filter(owned(
+                    resolution_form::Column::OrganizationId,
+                    self.organization,
+                ))
                 .filter(resolution_form::Column::Id.is_in(ids.iter().copied()))
                 .into_tuple()
                 .all(self.connection())

@@ -10,6 +10,7 @@ use knowledge_domain::{
     ids::{BatchId, EntityId, RelationId},
 };
 use knowledge_tables::{
+    batch_document::{self, Column as Place},
     entity,
     relation::{Column, Entity},
 };
@@ -79,9 +80,19 @@ struct Row {
     confidence: f64,
 }
 
+/// Where a batch first states a relation: what pages of relations are ordered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RelationPlace {
+    /// The position of the document in the batch.
+    pub document: u32,
+    /// The position of the statement in the document.
+    pub statement: u32,
+}
+
 #[derive(FromQueryResult)]
 struct KeyRow {
-    id: Uuid,
+    document: i32,
+    statement: i32,
     subject: Uuid,
     predicate: String,
     object: Option<Uuid>,
@@ -89,25 +100,27 @@ struct KeyRow {
 }
 
 impl Reads {
-    /// A page of the relations that each batch's documents state, by the smallest id of their
-    /// statements there.
+    /// A page of the relations that each batch's documents state, in the order in which they first
+    /// do.
+    ///
+    /// A page costs what is on it, not what the batch has: statements are gone through in their
+    /// order, and each is left out that an earlier one of the batch agrees with.
     pub async fn relation_pages(
         &self,
         batches: &[BatchId],
         predicate: Option<&str>,
-        page: PageRequest<RelationId>,
-    ) -> Result<HashMap<BatchId, Page<(RelationId, RelationKey)>>, StoreError> {
+        page: PageRequest<RelationPlace>,
+    ) -> Result<HashMap<BatchId, Page<(RelationPlace, RelationKey)>>, StoreError> {
         let query = |batch: &BatchId| (*batch, self.relation_query(*batch, predicate, page));
         let mut rows = self
             .rows_of_each(batches.iter().map(query).collect())
             .await?;
         let pages = batches.iter().map(|batch| {
             let mut rows: Vec<KeyRow> = rows.remove(batch).unwrap_or_default();
-            rows.sort_unstable_by_key(|row| row.id);
-            let page = page.page(rows).map(|row| {
-                let id = RelationId::from_uuid(row.id);
-                (id, row.into())
-            });
+            rows.sort_unstable_by_key(|row| (row.document, row.statement));
+            let page = page
+                .page(rows)
+                .map(|row| (RelationPlace::from(&row), row.into()));
             (*batch, page)
         });
         Ok(pages.collect())
@@ -117,32 +130,103 @@ impl Reads {
         &self,
         batch: BatchId,
         predicate: Option<&str>,
-        page: PageRequest<RelationId>,
+        page: PageRequest<RelationPlace>,
     ) -> SelectStatement {
-        // The batch's extractions are the organisation's; naming it too would have SQLite go
-        // through all of its relations.
+        let position = || Expr::col((place(), Place::Position));
+        let statement = || Expr::col((Entity, Column::Position));
         let mut query = Self::resolved();
         query
-            .expr_as(self.smallest_id(), "id")
-            .expr_as(self.folded_literal(), "literal")
-            .and_where(
-                Expr::col((Entity, Column::ExtractionId)).in_subquery(self.extractions_of(batch)),
+            .expr_as(position(), "document")
+            .expr_as(statement(), "statement")
+            .expr_as(self.folded_literal(Entity.into_iden()), "literal")
+            .join_as(
+                JoinType::InnerJoin,
+                batch_document::Entity,
+                place(),
+                Expr::col((place(), Place::ExtractionId)).equals((Entity, Column::ExtractionId)),
             )
-            .group_by_columns([
-                (subject(), entity::Column::CanonicalId),
-                (object(), entity::Column::CanonicalId),
-            ])
-            .group_by_col((Entity, Column::Predicate))
-            .add_group_by([self.folded_literal()])
-            .order_by_expr(self.smallest_id(), Order::Asc)
+            .and_where(Expr::col((place(), Place::BatchId)).eq(batch.uuid()))
+            .and_where(
+                Expr::col((place(), Place::OrganizationId))
+                    .ne(self.organization.uuid())
+                    .not(),
+            )
+            .and_where(Expr::expr(self.stated_before(batch)).is_null())
+            .order_by_expr(position(), Order::Asc)
+            .order_by_expr(statement(), Order::Asc)
             .limit(page.limit());
         if let Some(predicate) = predicate {
             query.and_where(Expr::col((Entity, Column::Predicate)).eq(predicate));
         }
         if let Some(after) = page.after {
-            query.and_having(self.smallest_id().gt(after.uuid()));
+            let later = position().gt(after.document);
+            query
+                .and_where(position().gte(after.document))
+                .and_where(later.or(statement().gt(after.statement)));
         }
         query
+    }
+
+    /// Something, where an earlier statement of the batch agrees with the one of the query around.
+    ///
+    /// A value and not an `EXISTS`, of which PostgreSQL may make a join with all of the batch.
+    fn stated_before(&self, batch: BatchId) -> SelectStatement {
+        let [earlier, earlier_subject, earlier_object, earlier_place] = [
+            "earlier",
+            "earlier_subject",
+            "earlier_object",
+            "earlier_place",
+        ]
+        .map(|alias| Alias::new(alias).into_iden());
+        let both_null = |column: Column| {
+            let mine = Expr::col((Entity, column)).is_null();
+            mine.and(Expr::col((earlier.clone(), column)).is_null())
+        };
+        let canonical = |alias: &DynIden| Expr::col((alias.clone(), entity::Column::CanonicalId));
+        let literal = self.folded_literal(earlier.clone());
+        let literal = literal.eq(self.folded_literal(Entity.into_iden()));
+        let position = || Expr::col((earlier_place.clone(), Place::Position));
+        let mine = || Expr::col((place(), Place::Position));
+        let statement = Expr::col((earlier.clone(), Column::Position));
+        let within = statement.lt(Expr::col((Entity, Column::Position)));
+        Query::select()
+            .expr(Expr::val(1))
+            .from_as(entity::Entity, earlier_subject.clone())
+            .join_as(
+                JoinType::InnerJoin,
+                Entity,
+                earlier.clone(),
+                Expr::col((earlier.clone(), Column::SubjectId))
+                    .equals((earlier_subject.clone(), entity::Column::Id)),
+            )
+            .join_as(
+                JoinType::InnerJoin,
+                batch_document::Entity,
+                earlier_place.clone(),
+                Expr::col((earlier_place.clone(), Place::ExtractionId))
+                    .equals((earlier.clone(), Column::ExtractionId)),
+            )
+            .join_as(
+                JoinType::LeftJoin,
+                entity::Entity,
+                earlier_object.clone(),
+                Expr::col((earlier_object.clone(), entity::Column::Id))
+                    .equals((earlier.clone(), Column::ObjectId)),
+            )
+            .and_where(canonical(&earlier_subject).eq(canonical(&subject())))
+            .and_where(
+                Expr::col((earlier.clone(), Column::Predicate)).equals((Entity, Column::Predicate)),
+            )
+            .and_where(Expr::col((earlier_place.clone(), Place::BatchId)).eq(batch.uuid()))
+            .and_where(
+                canonical(&earlier_object)
+                    .eq(canonical(&object()))
+                    .or(both_null(Column::ObjectId)),
+            )
+            .and_where(literal.or(both_null(Column::LiteralValue)))
+            .and_where(position().lt(mine()).or(position().eq(mine()).and(within)))
+            .limit(1)
+            .take()
     }
 
     /// The relations with these keys, each over all its statements in the organisation.
@@ -259,7 +343,12 @@ impl Reads {
     fn statements_resolved(&self) -> SelectStatement {
         let mut query = Self::resolved();
         query
-            .and_where(Expr::col((Entity, Column::OrganizationId)).eq(self.organization.uuid()))
+            // Said so that SQLite takes no index of the organisation for it: see `scope::owned`.
+            .and_where(
+                Expr::col((Entity, Column::OrganizationId))
+                    .ne(self.organization.uuid())
+                    .not(),
+            )
             .column((Entity, Column::Id))
             .expr_as(Expr::col((Entity, Column::LiteralValue)), "literal")
             .column((Entity, Column::Confidence));
@@ -277,22 +366,11 @@ impl Reads {
     }
 
     /// SQLite folds ASCII only; the collation holds PostgreSQL to the same.
-    fn folded_literal(&self) -> Expr {
-        let literal = Expr::col((Entity, Column::LiteralValue));
+    fn folded_literal(&self, relation: DynIden) -> Expr {
+        let literal = Expr::col((relation, Column::LiteralValue));
         match self.store.backend() {
             DbBackend::Postgres => Expr::cust_with_exprs(r#"LOWER($1 COLLATE "C")"#, [literal]),
             _ => Func::lower(literal).into(),
-        }
-    }
-
-    /// PostgreSQL 15 has no minimum of uuids; as text they have the same order.
-    fn smallest_id(&self) -> Expr {
-        let id = Expr::col((Entity, Column::Id));
-        match self.store.backend() {
-            DbBackend::Postgres => {
-                Func::cast_as(Func::min(Func::cast_as(id, "text")), "uuid").into()
-            }
-            _ => Func::min(id).into(),
         }
     }
 }
@@ -303,6 +381,19 @@ fn subject() -> DynIden {
 
 fn object() -> DynIden {
     Alias::new("object_entity").into_iden()
+}
+
+fn place() -> DynIden {
+    Alias::new("place").into_iden()
+}
+
+impl From<&KeyRow> for RelationPlace {
+    fn from(row: &KeyRow) -> Self {
+        Self {
+            document: row.document.cast_unsigned(),
+            statement: row.statement.cast_unsigned(),
+        }
+    }
 }
 
 impl From<KeyRow> for RelationKey {

@@ -15,7 +15,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{KEYS_A_STATEMENT, Reads, SameAsView};
-use crate::store::{StoreError, resolution::Stored};
+use crate::store::{StoreError, resolution::Stored, scope::owned};
 
 /// Why two entities are one, or are not.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,7 +66,7 @@ impl Reads {
         right: EntityId,
     ) -> Result<Option<LinkView>, StoreError> {
         let rows: HashMap<Uuid, entity::Model> = entity::Entity::find()
-            .filter(entity::Column::OrganizationId.eq(self.organization.uuid()))
+            .filter(owned(entity::Column::OrganizationId, self.organization))
             .filter(entity::Column::Id.is_in([left.uuid(), right.uuid()]))
             .all(self.connection())
             .await?
@@ -125,7 +125,7 @@ impl Reads {
                 .add(Column::SourceEntityId.is_in(ids()))
                 .add(Column::TargetEntityId.is_in(ids()));
             let found = Entity::find()
-                .filter(Column::OrganizationId.eq(self.organization.uuid()))
+                .filter(owned(Column::OrganizationId, self.organization))
                 .filter(either)
                 .order_by_asc(Column::Id)
                 .all(self.connection())
@@ -162,11 +162,13 @@ impl Reads {
         let mut query = Entity::find()
             .select_only()
             .column_as(Column::Id.count(), "entities")
-            .column_as(distinct_faces(), "clusters")
-            .filter(Column::OrganizationId.eq(self.organization.uuid()));
-        if let Some(batch) = batch {
-            query = query.filter(Column::ExtractionId.in_subquery(self.extractions_of(batch)));
-        }
+            .column_as(distinct_faces(), "clusters");
+        query = match batch {
+            Some(batch) => query
+                .filter(owned(Column::OrganizationId, self.organization))
+                .filter(Column::ExtractionId.in_subquery(self.extractions_of(batch))),
+            None => query.filter(Column::OrganizationId.eq(self.organization.uuid())),
+        };
         let found: Option<ResolutionView> = query.into_model().one(self.connection()).await?;
         Ok(found.unwrap_or(ResolutionView {
             entities: 0,

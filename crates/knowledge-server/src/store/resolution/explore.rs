@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use knowledge_resolution::{Decisions, Exploration, Explored};
 use knowledge_tables::resolution_decision::{Column, Entity, Model};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::ExprTrait};
 use uuid::Uuid;
 
 use super::{PER_STATEMENT, Resolution, blocks::Blocks, forms::Stored};
-use crate::store::StoreError;
+use crate::store::{StoreError, scope::owned};
 
 /// Decisions, as `resolution_decision.kind` has them.
 pub(super) const TOGETHER: &str = "together";
@@ -158,12 +158,16 @@ impl Resolution<'_> {
         // A query a side: of an alternative SQLite would go through all of the organisation.
         let mut decisions: BTreeMap<Uuid, Model> = BTreeMap::new();
         for ids in forms.chunks(PER_STATEMENT) {
-            for side in [Column::LeftFormId, Column::RightFormId] {
-                let found = Entity::find()
-                    .filter(Column::OrganizationId.eq(self.organization.uuid()))
-                    .filter(side.is_in(ids.iter().copied()))
-                    .all(self.tx)
-                    .await?;
+            let ids = || ids.iter().copied();
+            let sides = [
+                Column::OrganizationId
+                    .eq(self.organization.uuid())
+                    .and(Column::LeftFormId.is_in(ids())),
+                owned(Column::OrganizationId, self.organization)
+                    .and(Column::RightFormId.is_in(ids())),
+            ];
+            for side in sides {
+                let found = Entity::find().filter(side).all(self.tx).await?;
                 decisions.extend(found.into_iter().map(|row| (row.id, row)));
             }
         }

@@ -17,7 +17,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{PER_STATEMENT, Resolution};
-use crate::store::{StoreError, convert};
+use crate::store::{StoreError, convert, scope::owned};
 
 /// A form with its row.
 #[derive(Debug, Clone)]
@@ -180,7 +180,7 @@ impl Resolution<'_> {
         for ids in ids.chunks(PER_STATEMENT) {
             entities.extend(
                 entity::Entity::find()
-                    .filter(entity::Column::OrganizationId.eq(self.organization.uuid()))
+                    .filter(owned(entity::Column::OrganizationId, self.organization))
                     .filter(entity::Column::Id.is_in(ids.iter().copied()))
                     .all(self.tx)
                     .await?,

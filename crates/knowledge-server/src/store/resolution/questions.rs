@@ -8,7 +8,7 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 use super::{PER_STATEMENT, Resolution, explore::Component};
-use crate::store::StoreError;
+use crate::store::{StoreError, scope::owned};
 
 impl Resolution<'_> {
     /// Keeps the questions about a component's forms, and no others about them.
@@ -64,16 +64,22 @@ impl Resolution<'_> {
     }
 
     async fn questions_of(&self, component: &Component) -> Result<Vec<Model>, StoreError> {
+        use sea_orm::sea_query::ExprTrait as _;
+
         let forms: Vec<Uuid> = component.rows.values().map(|form| form.row.id).collect();
         let mut rows: BTreeMap<Uuid, Model> = BTreeMap::new();
         // A query a side: of an alternative SQLite would go through all of the organisation.
         for ids in forms.chunks(PER_STATEMENT) {
-            for side in [Column::LeftFormId, Column::RightFormId] {
-                let found = Entity::find()
-                    .filter(Column::OrganizationId.eq(self.organization.uuid()))
-                    .filter(side.is_in(ids.iter().copied()))
-                    .all(self.tx)
-                    .await?;
+            let ids = || ids.iter().copied();
+            let sides = [
+                Column::OrganizationId
+                    .eq(self.organization.uuid())
+                    .and(Column::LeftFormId.is_in(ids())),
+                owned(Column::OrganizationId, self.organization)
+                    .and(Column::RightFormId.is_in(ids())),
+            ];
+            for side in sides {
+                let found = Entity::find().filter(side).all(self.tx).await?;
                 rows.extend(found.into_iter().map(|row| (row.id, row)));
             }
         }
