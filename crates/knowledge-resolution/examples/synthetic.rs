@@ -13,7 +13,13 @@ use knowledge_domain::{
     graph::Confidence,
     ids::{DocumentId, EntityId, ExtractionId, OrganizationId},
 };
-use knowledge_resolution::{Candidate, Decisions, Exploration, Form, Settings, resolve};
+use knowledge_resolution::{
+    Candidate, Decisions, Exploration, Form, Settings, Workload, resolve, workload,
+};
+
+/// The allocator of the binary.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Entities that are added to those that are there.
 const ADDED: usize = 1_000;
@@ -36,13 +42,14 @@ fn main() {
         .collect();
     let (precision, recall) = pairs(&found, &truth, &candidates[..entities]);
     let peak_mb = peak_memory_mb();
+    let Workload { forms, pairs } = workload(&candidates[..entities], &settings);
 
     let mut stored = Stored::new(&candidates[..entities], settings);
     let start = Instant::now();
     let reached = stored.add(&candidates[entities..]);
     let adding = start.elapsed().as_secs_f64();
     println!(
-        "{{\"entities\":{entities},\"clusters\":{},\"seconds\":{seconds:.3},\
+        "{{\"entities\":{entities},\"forms\":{forms},\"pairs\":{pairs},\"clusters\":{},\"seconds\":{seconds:.3},\
          \"processorSeconds\":{cpu:.3},\"entitiesMb\":{before_mb},\"peakMb\":{peak_mb},\
          \"precision\":{precision:.4},\"recall\":{recall:.4},\"f1\":{:.4},\
          \"addingSeconds\":{adding:.3},\"addingReached\":{reached}}}",

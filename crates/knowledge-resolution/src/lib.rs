@@ -30,7 +30,7 @@ pub use explore::{Exploration, Explored};
 pub use form::{Candidate, Form};
 pub use kind::Kind;
 pub use name::normalise;
-pub use resolve::{Cluster, Member, resolve};
+pub use resolve::{Cluster, Member, Workload, resolve, workload};
 pub use sketch::Sketch;
 pub use table::{Link, Record, link_tables};
 

@@ -49,6 +49,32 @@ pub fn resolve(
     clusters
 }
 
+/// What there is to compare, which no machine and no load changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Workload {
+    /// Forms of the entities.
+    pub forms: usize,
+    /// Pairs of forms that share a block.
+    pub pairs: usize,
+}
+
+/// What resolving these entities compares.
+#[must_use]
+pub fn workload(candidates: &[Candidate], settings: &Settings) -> Workload {
+    let forms = Groups::new(candidates).forms;
+    let prepared: Vec<Prepared<'_>> = forms.iter().map(Prepared::new).collect();
+    let blocks = Blocks::new(&prepared, settings.max_block);
+    let mut others = Vec::new();
+    let pairs = (0..forms.len()).map(|form| {
+        blocks.after(form, &mut others);
+        others.len()
+    });
+    Workload {
+        forms: forms.len(),
+        pairs: pairs.sum(),
+    }
+}
+
 /// Entities by their forms.
 struct Groups<'a> {
     /// The forms, sorted by key.

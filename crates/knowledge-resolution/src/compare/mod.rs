@@ -165,6 +165,9 @@ pub(crate) fn compare_related(
     right: &Prepared<'_>,
     settings: &Settings,
 ) -> Option<Comparison> {
+    if left.is_unlike(right) {
+        return None;
+    }
     let found = names::rule(left, right)?;
     Some(compare_found(left, right, found, settings))
 }
