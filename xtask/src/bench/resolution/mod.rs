@@ -13,7 +13,7 @@ use crate::process::cargo;
 /// What is measured.
 #[derive(Debug, clap::Args)]
 pub(super) struct Resolution {
-    /// Entities of each measurement in memory
+    /// Entities of each measurement in memory; 0 for none
     #[arg(long, value_delimiter = ',', default_values_t = [10_000, 100_000, 1_000_000])]
     entities: Vec<usize>,
     /// About so many entities are in a database before a thousand are added; nothing is measured
@@ -24,6 +24,10 @@ pub(super) struct Resolution {
     /// own, or `none` for SQLite alone
     #[arg(long, default_value = "none")]
     postgres: String,
+    /// A database to fill up to the stored number and to add to, instead of fresh ones; it is kept,
+    /// and a later run goes on with it
+    #[arg(long, value_name = "URL", requires = "stored")]
+    into: Option<String>,
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -34,6 +38,9 @@ pub(super) struct Resolution {
 #[serde(rename_all = "camelCase")]
 struct Figures {
     entities: usize,
+    forms: usize,
+    /// Pairs of forms that were compared.
+    pairs: usize,
     clusters: usize,
     /// Everything at once.
     seconds: f64,
@@ -54,7 +61,7 @@ struct Figures {
 /// Each size in a process of its own.
 pub(super) fn run(arguments: &Resolution) -> Result<()> {
     let mut all = Vec::new();
-    for entities in &arguments.entities {
+    for entities in arguments.entities.iter().filter(|it| **it > 0) {
         let figures = measure(*entities)?;
         eprintln!("{entities} entities: {:.2} s", figures.processor_seconds);
         all.push(figures);
@@ -64,7 +71,12 @@ pub(super) fn run(arguments: &Resolution) -> Result<()> {
     } else {
         print(&all);
     }
-    stored::run(&arguments.stored, &arguments.postgres, arguments.json)
+    stored::run(
+        &arguments.stored,
+        &arguments.postgres,
+        arguments.into.as_deref(),
+        arguments.json,
+    )
 }
 
 fn measure(entities: usize) -> Result<Figures> {
@@ -87,10 +99,14 @@ fn measure(entities: usize) -> Result<Figures> {
 }
 
 fn print(all: &[Figures]) {
+    if all.is_empty() {
+        return;
+    }
     println!(
-        "{:>10}{:>10}{:>10}{:>14}{:>16}{:>10}{:>8}{:>14}",
+        "{:>10}{:>10}{:>12}{:>10}{:>14}{:>16}{:>10}{:>8}{:>14}",
         "entities",
         "clusters",
+        "pairs each",
         "CPU s",
         "us an entity",
         "before MB",
@@ -100,9 +116,10 @@ fn print(all: &[Figures]) {
     );
     for figures in all {
         println!(
-            "{:>10}{:>10}{:>10.2}{:>14.1}{:>16}{:>10}{:>8.4}{:>12.2} s",
+            "{:>10}{:>10}{:>12.2}{:>10.2}{:>14.1}{:>16}{:>10}{:>8.4}{:>12.2} s",
             figures.entities,
             figures.clusters,
+            figures.pairs as f64 / figures.entities as f64,
             figures.processor_seconds,
             figures.processor_seconds * 1e6 / figures.entities as f64,
             figures.entities_mb,
