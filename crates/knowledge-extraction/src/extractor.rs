@@ -214,6 +214,11 @@ pub trait Extractor: Send + Sync {
         false
     }
 
+    /// Whether it asks for mentions alone, and takes entities and relations from those answers.
+    fn asks_for_mentions_alone(&self) -> bool {
+        false
+    }
+
     /// The mentions of a chunk.
     fn mentions<'a>(
         &'a self,

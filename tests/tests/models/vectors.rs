@@ -91,7 +91,7 @@ each_database! {
         let CallError::Suspended(suspension) = left_alone else { panic!("{left_alone:?}") };
         assert_eq!(suspension.reason, SuspendReason::BreakerOpen);
         assert_eq!(provider.calls(), 5);
-        let routes = gateway.health().routes;
+        let routes = gateway.health().await.routes;
         let fared: Vec<_> = routes.iter().map(|it| (it.model.as_str(), it.breaker.status())).collect();
         assert_eq!(fared, [("scripted-1", BreakerStatus::Closed), ("text-embedding-3-small", BreakerStatus::Open)]);
     }

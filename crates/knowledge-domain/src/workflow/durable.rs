@@ -80,6 +80,12 @@ pub trait Activities: Send + Sync {
     fn keeps_time(&self) -> bool {
         false
     }
+
+    /// Whether the units of a stage compute, and call nobody: running one again after a crash costs
+    /// nothing, so that it need not wait until its attempt is recorded.
+    fn only_computes(&self, stage: WorkflowStage) -> bool {
+        matches!(stage, WorkflowStage::Chunk | WorkflowStage::Assemble)
+    }
 }
 
 /// What a unit's output says beside its result.

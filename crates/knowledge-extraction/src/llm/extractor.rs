@@ -158,6 +158,10 @@ impl Extractor for LlmExtractor {
         true
     }
 
+    fn asks_for_mentions_alone(&self) -> bool {
+        self.options.strategy == ExtractionStrategy::Single
+    }
+
     fn mentions<'a>(
         &'a self,
         request: MentionRequest<'a>,

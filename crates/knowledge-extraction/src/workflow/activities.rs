@@ -287,6 +287,16 @@ impl Activities for ExtractionActivities {
     fn keeps_time(&self) -> bool {
         self.extractor.asks_models()
     }
+
+    fn only_computes(&self, stage: WorkflowStage) -> bool {
+        match stage {
+            WorkflowStage::Chunk | WorkflowStage::Assemble => true,
+            WorkflowStage::Entities | WorkflowStage::Relations => {
+                self.extractor.asks_for_mentions_alone()
+            }
+            WorkflowStage::Mentions => false,
+        }
+    }
 }
 
 fn read<T: serde::de::DeserializeOwned>(call: &ActivityCall) -> Result<T, ActivityError> {

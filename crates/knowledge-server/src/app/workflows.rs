@@ -23,7 +23,7 @@ use crate::{
     faults,
     llm::{Gateway, Session},
     store::{
-        ExtractionOrigin, FoundGraph, StoreError,
+        ExtractionOrigin, FoundGraph, Store, StoreError,
         ledger::{DocumentOutcome, Ledger},
     },
     text::chain,
@@ -142,6 +142,7 @@ impl Workflows for ExtractionWorkflows {
             let activities = Arc::new(Blocking(Arc::new(activities)));
             let workflow: Arc<dyn Workflow> = Arc::new(ExtractionWorkflow {
                 input,
+                store: store.clone(),
                 activities: faults::watched(job, graphs.text.as_str(), activities),
                 document: graphs,
             });
@@ -170,6 +171,7 @@ fn origin(
 
 struct ExtractionWorkflow {
     input: ExtractionInput,
+    store: Store,
     document: Arc<StoredDocument>,
     activities: Arc<dyn Activities>,
 }
@@ -186,6 +188,10 @@ impl Workflow for ExtractionWorkflow {
         Box::pin(async move {
             let summary = extract_document(durable, &self.input).await?;
             let origin = self.document.origin.without(&summary.missing_names());
+            let graph = self.document.found(origin.clone());
+            // What was answered from memory was extracted before, as a rule.
+            let remembered = origin.model.is_some() && summary.total_tokens == 0;
+            let stored = remembered && self.is_stored(&origin).await?;
             Ok(DocumentOutcome {
                 extraction: origin.extraction(),
                 entities: summary.entity_count,
@@ -194,9 +200,17 @@ impl Workflow for ExtractionWorkflow {
                 tokens: summary.total_tokens,
                 output: serde_json::json!(summary),
                 trailing: Vec::new(),
-                graph: self.document.found(origin),
+                graph: graph.filter(|_| !stored),
             })
         })
+    }
+}
+
+impl ExtractionWorkflow {
+    /// Whether the graph of an extraction is stored already.
+    async fn is_stored(&self, origin: &ExtractionOrigin) -> Result<bool, WorkflowError> {
+        let stored = self.store.has_extraction(origin).await;
+        stored.map_err(|error| journal_error(&error))
     }
 }
 
@@ -239,6 +253,10 @@ impl Activities for Blocking {
 
     fn keeps_time(&self) -> bool {
         self.0.keeps_time()
+    }
+
+    fn only_computes(&self, stage: WorkflowStage) -> bool {
+        self.0.only_computes(stage)
     }
 }
 

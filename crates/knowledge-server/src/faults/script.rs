@@ -17,7 +17,7 @@ use std::{
 };
 
 use knowledge_domain::workflow::{
-    Activities, ActivityCall, ActivityContext, ActivityError, BoxFuture, UnitReport,
+    Activities, ActivityCall, ActivityContext, ActivityError, BoxFuture, UnitReport, WorkflowStage,
 };
 
 use super::{FailurePoint, hit};
@@ -158,5 +158,9 @@ impl Activities for Watched {
 
     fn keeps_time(&self) -> bool {
         self.activities.keeps_time()
+    }
+
+    fn only_computes(&self, stage: WorkflowStage) -> bool {
+        self.activities.only_computes(stage)
     }
 }

@@ -120,8 +120,10 @@ impl Query {
 
     /// How the calls of models fare on this server; `null` where no model is configured.
     async fn model_health(&self, ctx: &Context<'_>) -> Result<Option<ModelHealth>> {
-        let models = ctx.data::<Orchestrator>()?.models().cloned();
-        std::future::ready(Ok(models.map(|models| models.health().into()))).await
+        match ctx.data::<Orchestrator>()?.models() {
+            Some(models) => Ok(Some(models.health().await.into())),
+            None => Ok(None),
+        }
     }
 
     /// The organisation's entities after resolution.

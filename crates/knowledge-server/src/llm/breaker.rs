@@ -116,6 +116,13 @@ impl CircuitBreaker {
         self.state
     }
 
+    /// Takes over a state that another process has come to. A probe of this one is still awaited
+    /// where probes are what counts.
+    pub fn take_over(&mut self, state: BreakerState) {
+        self.probing &= state.status() == BreakerStatus::HalfOpen;
+        self.state = state;
+    }
+
     /// Lets a call through. Its verdict must be recorded.
     ///
     /// # Errors
@@ -261,6 +268,26 @@ mod tests {
         breaker.record(Verdict::Cancelled, at(31));
         assert_eq!(breaker.state(), BreakerState::HalfOpen { successes: 0 });
         assert_eq!(breaker.admit(at(31)), Ok(()));
+    }
+
+    #[test]
+    fn what_another_process_has_found_counts_at_once() {
+        let mut breaker = breaker();
+        breaker.take_over(opened().state());
+        assert_eq!(breaker.admit(at(29)), Err(at(30)));
+        breaker.take_over(BreakerState::NEW);
+        assert_eq!(breaker.admit(at(29)), Ok(()));
+
+        let mut probing = opened();
+        probing.admit(at(30)).unwrap();
+        probing.take_over(BreakerState::HalfOpen { successes: 1 });
+        assert_eq!(
+            probing.admit(at(30)),
+            Err(at(31)),
+            "its own probe is on its way"
+        );
+        probing.record(Verdict::Success, at(31));
+        assert_eq!(probing.state(), BreakerState::NEW);
     }
 
     #[test]

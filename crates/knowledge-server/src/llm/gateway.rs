@@ -21,6 +21,7 @@ use tokio::sync::Notify;
 
 use super::{
     breaker::{BreakerState, Verdict},
+    calibration::Calibration,
     flights::Flights,
     limiter::{Limiter, LimiterSnapshot, Permit},
     provider::{Provider, ProviderAnswer, ProviderError},
@@ -33,7 +34,9 @@ use super::{
 use crate::{
     store::{
         StoreError,
-        calls::{CallIntent, CallKey, CallLog, Intended, RecordedAnswer, Settled, Settlement},
+        calls::{
+            CallIntent, CallKey, CallLog, HandedIn, Intended, RecordedAnswer, Settled, Settlement,
+        },
     },
     text::chain,
 };
@@ -62,6 +65,7 @@ struct Inner {
     settings: Arc<LlmSettings>,
     clock: Arc<dyn Clock>,
     tokenizer: OnceLock<Tokenizer>,
+    calibration: Calibration,
     /// When a key was last refused, and what was said: nobody tries it again for a moment.
     refused: Mutex<Option<(DateTime<Utc>, String)>>,
     /// Rate limits since the last answer.
@@ -129,6 +133,7 @@ impl Gateway {
             settings,
             clock,
             tokenizer: OnceLock::new(),
+            calibration: Calibration::default(),
             refused: Mutex::new(None),
             limited: AtomicU32::new(0),
             settled: Notify::new(),
@@ -177,17 +182,20 @@ impl Gateway {
             .get_or_init(|| Tokenizer::of_model(self.model()))
     }
 
-    /// How the calls fare.
-    #[must_use]
-    pub fn health(&self) -> GatewayHealth {
-        let routes = self.0.routes.all().into_iter().map(|route| RouteHealth {
-            provider: route.name.clone(),
-            model: route.model.clone(),
-            breaker: route.state(),
-        });
+    /// How the calls fare: those of this process, and the providers as any process has found them.
+    pub async fn health(&self) -> GatewayHealth {
+        let mut routes = Vec::new();
+        for route in self.0.routes.all() {
+            route.listen().await;
+            routes.push(RouteHealth {
+                provider: route.name.clone(),
+                model: route.model.clone(),
+                breaker: route.state(),
+            });
+        }
         GatewayHealth {
             limiter: self.0.limiter.snapshot(),
-            routes: routes.collect(),
+            routes,
         }
     }
 
@@ -275,11 +283,10 @@ impl Gateway {
         let tokens = self.estimate(session, question);
         let mut waits = 0;
         loop {
-            let mut permit = self.0.limiter.acquire(session.caller(), tokens).await;
+            let permit = self.0.limiter.acquire(session.caller(), tokens).await;
             let step = self
-                .attempt(session, (question, &routes), (key, tokens), &mut permit)
+                .attempt(session, (question, &routes), (key, tokens), permit)
                 .await?;
-            drop(permit);
             match step {
                 Step::Answered(answer) => return Ok(answer),
                 Step::Wait(after) => {
@@ -312,6 +319,14 @@ impl Gateway {
         prompt.saturating_add(question.answer_tokens())
     }
 
+    /// What a call reserves of its batch's budget.
+    fn reserve(&self, session: &Session, tokens: u64) -> u64 {
+        match session.budget {
+            Some(budget) => self.0.calibration.reserve(tokens, budget),
+            None => tokens,
+        }
+    }
+
     /// Whether a wait is short enough to be made here; a longer one suspends the document.
     fn patience(&self, after: Duration, waits: u32) -> Result<(), CallError> {
         if waits <= WAITS && after <= self.0.settings.longest_wait {
@@ -328,7 +343,7 @@ impl Gateway {
         session: &Session,
         (question, routes): (&Question, &[Arc<Route>]),
         (key, tokens): (&CallKey, u64),
-        permit: &mut Permit,
+        mut permit: Permit,
     ) -> Result<Step, CallError> {
         self.key_is_good()?;
         let mut closed: Option<DateTime<Utc>> = None;
@@ -342,7 +357,12 @@ impl Gateway {
             let intended = self
                 .0
                 .log
-                .intend(intent(session, question, (key, tokens), route))
+                .intend(intent(
+                    session,
+                    question,
+                    (key, self.reserve(session, tokens)),
+                    route,
+                ))
                 .await;
             let intended = intended.map_err(|error| not_recorded(&error))?;
             if intended != Intended::Recorded {
@@ -351,11 +371,18 @@ impl Gateway {
             sent.recorded = true;
             let result = question.ask(route).await;
             sent.done();
-            self.settle(session, key, route, &result).await?;
+            let handed_in = self.settle(session, key, route, &result).await;
             match result {
                 Ok(answered) => {
                     permit.settle(answered.usage.total());
+                    if session.budget.is_some() {
+                        self.0.calibration.learn(tokens, answered.usage.total());
+                    }
+                    // The next call records its intent after this outcome, so never are more calls
+                    // without a record of their outcome than there are permits.
+                    drop(permit);
                     self.0.limited.store(0, Ordering::Relaxed);
+                    self.settled(handed_in).await?;
                     return Ok(Step::Answered(Answer {
                         text: answered.text,
                         usage: answered.usage,
@@ -363,10 +390,12 @@ impl Gateway {
                     }));
                 }
                 Err(error) if may_pass(&error) => {
+                    self.settled(handed_in).await?;
                     tracing::debug!(provider = route.name, "a model call failed: {error}");
                     first.get_or_insert(error);
                 }
                 Err(error) => {
+                    self.settled(handed_in).await?;
                     self.note_refusal(&error);
                     return Err(error.into());
                 }
@@ -439,14 +468,14 @@ impl Gateway {
         }
     }
 
-    /// Records a call's outcome, its cost, and what it says of the provider.
+    /// Hands in a call's outcome and its cost, and notes what it says of the provider.
     async fn settle(
         &self,
         session: &Session,
         key: &CallKey,
         route: &Route,
         result: &Result<ProviderAnswer, ProviderError>,
-    ) -> Result<(), CallError> {
+    ) -> HandedIn {
         let (settled, usage, says) = match result {
             Ok(answer) => {
                 let settled = Settled::Answered {
@@ -465,19 +494,21 @@ impl Gateway {
         };
         // Handed in before anything else is waited for: an answer that is paid for is kept even if
         // nobody waits for it any more.
-        let recorded = self
-            .0
-            .log
-            .settle(Settlement {
-                key: key.clone(),
-                batch: session.batch,
-                settled,
-                prompt_tokens: usage.prompt_tokens,
-                completion_tokens: usage.completion_tokens,
-                cost_micro_usd: route.cost(usage),
-            })
-            .await;
+        let handed_in = self.0.log.settle(Settlement {
+            key: key.clone(),
+            batch: session.batch,
+            settled,
+            prompt_tokens: usage.prompt_tokens,
+            completion_tokens: usage.completion_tokens,
+            cost_micro_usd: route.cost(usage),
+        });
         route.record(says).await;
+        handed_in
+    }
+
+    /// Waits until an outcome is recorded, and tells those who wait for room in a budget.
+    async fn settled(&self, handed_in: HandedIn) -> Result<(), CallError> {
+        let recorded = handed_in.durable().await;
         self.0.settled.notify_waiters();
         recorded.map_err(|error| not_recorded(&error))
     }

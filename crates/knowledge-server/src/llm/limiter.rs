@@ -300,6 +300,7 @@ mod tests {
         Caller {
             organization: OrganizationId::DEFAULT,
             batch: Some(BatchId::from_uuid(Uuid::from_u128(batch))),
+            execution: None,
         }
     }
 

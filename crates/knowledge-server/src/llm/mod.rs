@@ -6,6 +6,7 @@
 //! recorded before it is sent, so that after a crash it is known which may be paid for twice.
 
 mod breaker;
+mod calibration;
 mod flights;
 mod gateway;
 mod limiter;

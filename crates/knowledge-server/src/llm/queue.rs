@@ -1,8 +1,11 @@
 //! A queue that is fair between organisations, and between the batches of each.
+//!
+//! Within a batch the document that began first goes first: documents end one after another, and
+//! their places are free for others, instead of all of them ending at the end.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
-use knowledge_domain::ids::{BatchId, OrganizationId};
+use knowledge_domain::ids::{BatchId, ExecutionId, OrganizationId};
 
 /// For whom a call is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -11,16 +14,24 @@ pub struct Caller {
     pub organization: OrganizationId,
     /// The batch; none for what belongs to no batch.
     pub batch: Option<BatchId>,
+    /// The workflow; ids of later ones are greater.
+    pub execution: Option<ExecutionId>,
 }
 
-/// The batches of an organisation that wait, each with its callers.
-type Batches<T> = VecDeque<(Option<BatchId>, VecDeque<T>)>;
+/// The callers of a batch, by their workflows and by when they came.
+type Callers<T> = BTreeMap<(Option<ExecutionId>, u64), T>;
 
-/// Waiting callers: organisations take turns, within each its batches, within each who came first.
+/// The batches of an organisation that wait, each with its callers.
+type Batches<T> = VecDeque<(Option<BatchId>, Callers<T>)>;
+
+/// Waiting callers: organisations take turns, within each its batches, within each the workflow that
+/// began first, within each who came first.
 #[derive(Debug)]
 pub(super) struct FairQueue<T> {
     turns: VecDeque<(OrganizationId, Batches<T>)>,
     length: usize,
+    /// Callers that ever came.
+    came: u64,
 }
 
 impl<T> Default for FairQueue<T> {
@@ -28,6 +39,7 @@ impl<T> Default for FairQueue<T> {
         Self {
             turns: VecDeque::new(),
             length: 0,
+            came: 0,
         }
     }
 }
@@ -39,6 +51,8 @@ impl<T> FairQueue<T> {
 
     pub(super) fn push(&mut self, caller: Caller, item: T) {
         self.length += 1;
+        self.came += 1;
+        let place = (caller.execution, self.came);
         let of = caller.organization;
         let known = self.turns.iter().position(|(turn, _)| *turn == of);
         let position = known.unwrap_or_else(|| {
@@ -47,22 +61,24 @@ impl<T> FairQueue<T> {
         });
         let batches = &mut self.turns[position].1;
         match batches.iter_mut().find(|(batch, _)| *batch == caller.batch) {
-            Some((_, items)) => items.push_back(item),
-            None => batches.push_back((caller.batch, VecDeque::from([item]))),
+            Some((_, items)) => {
+                items.insert(place, item);
+            }
+            None => batches.push_back((caller.batch, BTreeMap::from([(place, item)]))),
         }
     }
 
     /// Whose turn it is.
     pub(super) fn front(&self) -> Option<&T> {
         let (_, batches) = self.turns.front()?;
-        batches.front()?.1.front()
+        Some(batches.front()?.1.first_key_value()?.1)
     }
 
     /// Takes whose turn it is; its batch and its organisation go to the end of their queues.
     pub(super) fn pop(&mut self) -> Option<T> {
         let (organization, mut batches) = self.turns.pop_front()?;
         let (batch, mut items) = batches.pop_front()?;
-        let item = items.pop_front()?;
+        let (_, item) = items.pop_first()?;
         self.length -= 1;
         if !items.is_empty() {
             batches.push_back((batch, items));
@@ -84,7 +100,30 @@ mod tests {
         Caller {
             organization: OrganizationId::from_uuid(Uuid::from_u128(organization)),
             batch: Some(BatchId::from_uuid(Uuid::from_u128(batch))),
+            execution: None,
         }
+    }
+
+    #[test]
+    fn the_document_that_began_first_goes_first() {
+        let mut queue = FairQueue::default();
+        for (document, name) in [
+            (2, "second"),
+            (1, "first"),
+            (2, "second again"),
+            (1, "first again"),
+        ] {
+            let execution = Some(ExecutionId::from_uuid(Uuid::from_u128(document)));
+            queue.push(
+                Caller {
+                    execution,
+                    ..caller(1, 1)
+                },
+                name,
+            );
+        }
+        let order: Vec<&str> = std::iter::from_fn(|| queue.pop()).collect();
+        assert_eq!(order, ["first", "first again", "second", "second again"]);
     }
 
     #[test]

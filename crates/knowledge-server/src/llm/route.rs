@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use knowledge_domain::Clock;
 use knowledge_extraction::llm::{Price, Usage};
 
@@ -10,7 +10,13 @@ use super::{
     breaker::{BreakerRules, BreakerState, CircuitBreaker, Verdict},
     provider::{Provider, ProviderError},
 };
-use crate::{store::calls::CallLog, text::chain};
+use crate::{
+    store::calls::{CallLog, KeptBreaker},
+    text::chain,
+};
+
+/// How often it is looked whether another process has found out more about a provider.
+const LOOK: TimeDelta = TimeDelta::seconds(1);
 
 /// A way to an answer.
 pub(super) struct Route {
@@ -20,8 +26,17 @@ pub(super) struct Route {
     pub(super) model: String,
     pub(super) price: Option<Price>,
     breaker: Mutex<CircuitBreaker>,
+    heard: Mutex<Heard>,
     log: CallLog,
     clock: Arc<dyn Clock>,
+}
+
+/// What is known of the breaker's state in the database, which every process keeps there.
+struct Heard {
+    /// Since when the state holds that was last kept or taken over.
+    since: DateTime<Utc>,
+    /// When it was last looked.
+    looked: DateTime<Utc>,
 }
 
 impl Route {
@@ -29,16 +44,22 @@ impl Route {
         provider: Arc<dyn Provider>,
         (name, model): (String, String),
         price: Option<Price>,
-        (rules, state): (BreakerRules, BreakerState),
+        (rules, left): (BreakerRules, Option<KeptBreaker>),
         log: CallLog,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        let state = left.map_or(BreakerState::NEW, |left| left.state);
+        let heard = Heard {
+            since: left.map_or(DateTime::UNIX_EPOCH, |left| left.since),
+            looked: clock.now(),
+        };
         Self {
             provider,
             name,
             model,
             price,
             breaker: Mutex::new(CircuitBreaker::new(rules, state)),
+            heard: Mutex::new(heard),
             log,
             clock,
         }
@@ -50,6 +71,7 @@ impl Route {
 
     /// Lets a call through, or says when it is worth asking again.
     pub(super) async fn admit(&self) -> Result<(), DateTime<Utc>> {
+        self.listen().await;
         let (admitted, before, after) = {
             let mut breaker = self.lock();
             let before = breaker.state();
@@ -80,7 +102,48 @@ impl Route {
         self.price.map_or(0, |price| price.micro_usd(usage))
     }
 
-    /// Keeps a state whose name has changed, so that a restart goes on from it.
+    /// Takes over what another process has found out of the provider, once a second at most.
+    pub(super) async fn listen(&self) {
+        if !self.log.is_shared() || !self.is_time_to_look() {
+            return;
+        }
+        match self.log.breaker(&self.name, &self.model).await {
+            Ok(Some(kept)) => self.take_over(kept),
+            Ok(None) => {}
+            // The process goes on with what it knows of itself.
+            Err(error) => {
+                tracing::debug!("the circuit breaker could not be read: {}", chain(&error));
+            }
+        }
+    }
+
+    fn is_time_to_look(&self) -> bool {
+        let now = self.clock.now();
+        let mut heard = self.heard();
+        let is_time = now - heard.looked >= LOOK;
+        if is_time {
+            heard.looked = now;
+        }
+        is_time
+    }
+
+    fn take_over(&self, kept: KeptBreaker) {
+        let mut heard = self.heard();
+        if kept.since <= heard.since {
+            return;
+        }
+        heard.since = kept.since;
+        self.lock().take_over(kept.state);
+        tracing::info!(
+            provider = self.name,
+            model = self.model,
+            "another server has found the circuit breaker {}",
+            kept.state.status()
+        );
+    }
+
+    /// Keeps a state whose name has changed, so that a restart goes on from it, and other processes
+    /// hear of it.
     async fn keep(&self, before: BreakerState, after: BreakerState) {
         if before.status() == after.status() {
             return;
@@ -91,7 +154,9 @@ impl Route {
             "the circuit breaker is {}",
             after.status()
         );
-        let kept = self.log.keep_breaker(&self.name, &self.model, after).await;
+        let kept = KeptBreaker::new(after, self.clock.now());
+        self.heard().since = kept.since;
+        let kept = self.log.keep_breaker(&self.name, &self.model, kept).await;
         if let Err(error) = kept {
             // The process goes on with the state in memory.
             tracing::warn!(
@@ -99,6 +164,11 @@ impl Route {
                 chain(&error)
             );
         }
+    }
+
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        // Each moment is put in whole.
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, CircuitBreaker> {

@@ -8,7 +8,6 @@ use std::{
 use knowledge_domain::Clock;
 
 use super::{
-    breaker::BreakerState,
     provider::Provider,
     question::Question,
     route::Route,
@@ -82,7 +81,7 @@ impl Routes {
             Arc::clone(provider),
             (name, model.to_owned()),
             self.settings.price(model),
-            (self.settings.breaker, left.unwrap_or(BreakerState::NEW)),
+            (self.settings.breaker, left),
             self.log.clone(),
             Arc::clone(&self.clock),
         );

@@ -72,6 +72,7 @@ impl Session {
         Caller {
             organization: self.organization,
             batch: self.batch,
+            execution: self.execution,
         }
     }
 }

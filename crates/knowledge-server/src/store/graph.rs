@@ -13,7 +13,8 @@ use knowledge_domain::{
 use knowledge_extraction::sha256_hex;
 use knowledge_tables::{chunk, entity, extraction, mention_record, relation, relation_evidence};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait, sea_query::OnConflict,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    QuerySelect, sea_query::OnConflict,
 };
 use uuid::Uuid;
 
@@ -90,6 +91,18 @@ impl FoundGraph {
 }
 
 impl Store {
+    /// Whether a document's graph is stored, which it is whole or not at all.
+    pub async fn has_extraction(&self, origin: &ExtractionOrigin) -> Result<bool, StoreError> {
+        let found: Option<Uuid> = extraction::Entity::find_by_id(origin.extraction().uuid())
+            .filter(extraction::Column::OrganizationId.eq(origin.organization.uuid()))
+            .select_only()
+            .column(extraction::Column::Id)
+            .into_tuple()
+            .one(self.read())
+            .await?;
+        Ok(found.is_some())
+    }
+
     /// Stores a document's graph in a transaction of its own.
     pub async fn store_graph(
         &self,

@@ -102,6 +102,10 @@ pub(super) async fn run(
         let (next, checkpoint) = execution.next(&mut progress, None, completed, window);
         let handed_in = execution.hand_in(checkpoint).await?;
         match next.into_iter().next() {
+            Some(unit) if execution.runs_ahead(progress.stage) => {
+                execution.leave(handed_in);
+                spawn(execution, &mut running, vec![unit]);
+            }
             Some(unit) => spawn_when_durable(execution, &mut running, unit, handed_in),
             None => execution.leave(handed_in),
         }
@@ -170,11 +174,6 @@ fn spawn_when_durable(
             }),
         }
     });
-}
-
-/// Whether the stage computes, and calls nobody: it costs nothing to run it again.
-fn computes_only(stage: WorkflowStage) -> bool {
-    matches!(stage, WorkflowStage::Chunk | WorkflowStage::Assemble)
 }
 
 /// Why a stage stands still.
@@ -264,9 +263,8 @@ impl Execution {
             total: count(progress.outputs.len()),
             replayed: count(progress.outputs.iter().flatten().count()),
         };
-        let (units, mut checkpoint) = self.next(progress, Some(entry), Vec::new(), window);
-        if self.run.fresh && computes_only(progress.stage) {
-            checkpoint.under_way = true;
+        let (units, checkpoint) = self.next(progress, Some(entry), Vec::new(), window);
+        if checkpoint.under_way {
             self.leave(self.hand_in(checkpoint).await?);
             return Ok(Begun::Units(units));
         }
@@ -274,6 +272,12 @@ impl Execution {
             Advice::Continue => Begun::Units(units),
             Advice::Pause => Begun::Paused,
         })
+    }
+
+    /// Whether units of a stage run before their attempts are durable: those of the first run of a
+    /// workflow that only compute.
+    fn runs_ahead(&self, stage: WorkflowStage) -> bool {
+        self.run.fresh && self.activities.only_computes(stage)
     }
 
     /// The next `window` units with the checkpoint that begins them.
@@ -297,7 +301,7 @@ impl Execution {
             entered,
             completed,
             starting: begun().map(|unit| unit.key.clone()).collect(),
-            under_way: false,
+            under_way: self.runs_ahead(progress.stage),
         };
         for unit in units.iter_mut().filter(|unit| unit.not_before.is_none()) {
             unit.attempt += 1;

@@ -1,5 +1,7 @@
 //! What a batch may spend, and what it has spent.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use knowledge_domain::ids::{BatchId, OrganizationId};
 use knowledge_tables::{
@@ -113,41 +115,74 @@ async fn reserved(
     Ok(sum.flatten().unwrap_or_default())
 }
 
-/// Adds what a call cost to its batch's account.
-pub(super) async fn charge(
-    env: &Environment,
-    tx: &DatabaseTransaction,
-    settlement: &Settlement,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let tokens = settlement
-        .prompt_tokens
-        .saturating_add(settlement.completion_tokens);
-    let (Some(batch), true) = (settlement.batch, tokens > 0) else {
-        return Ok(());
-    };
-    let (tokens, cost) = (
-        convert::long(tokens),
-        convert::long(settlement.cost_micro_usd),
-    );
-    let row = ActiveModel {
-        used: Set(tokens),
-        cost_micro_usd: Set(cost),
-        ..row(env, settlement.key.organization, batch, now)
-    };
-    let add = OnConflict::column(Column::BatchId)
-        .value(Column::Used, Expr::col((Entity, Column::Used)).add(tokens))
-        .value(
-            Column::CostMicroUsd,
-            Expr::col((Entity, Column::CostMicroUsd)).add(cost),
-        )
-        .update_column(Column::UpdatedAt)
-        .to_owned();
-    Entity::insert(row)
-        .on_conflict(add)
-        .exec_without_returning(tx)
-        .await?;
-    Ok(())
+/// What the calls of one transaction cost, by batch.
+#[derive(Debug, Default)]
+pub(super) struct Charges(BTreeMap<(OrganizationId, BatchId), Charge>);
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Charge {
+    tokens: u64,
+    micro_usd: u64,
+}
+
+impl Charges {
+    /// Adds what a call cost to what its batch pays.
+    pub(super) fn add(&mut self, settlement: &Settlement) {
+        let tokens = settlement
+            .prompt_tokens
+            .saturating_add(settlement.completion_tokens);
+        let (Some(batch), true) = (settlement.batch, tokens > 0) else {
+            return;
+        };
+        let charge = self
+            .0
+            .entry((settlement.key.organization, batch))
+            .or_default();
+        charge.tokens = charge.tokens.saturating_add(tokens);
+        charge.micro_usd = charge.micro_usd.saturating_add(settlement.cost_micro_usd);
+    }
+
+    /// Writes what was added since, in the order of the batches, so that no two processes wait for
+    /// each other.
+    pub(super) async fn write(
+        &mut self,
+        env: &Environment,
+        tx: &DatabaseTransaction,
+    ) -> Result<(), StoreError> {
+        for ((organization, batch), charge) in std::mem::take(&mut self.0) {
+            charge.write(env, tx, (organization, batch)).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Charge {
+    async fn write(
+        self,
+        env: &Environment,
+        tx: &DatabaseTransaction,
+        (organization, batch): (OrganizationId, BatchId),
+    ) -> Result<(), StoreError> {
+        let (tokens, cost) = (convert::long(self.tokens), convert::long(self.micro_usd));
+        let account = ActiveModel {
+            used: Set(tokens),
+            cost_micro_usd: Set(cost),
+            ..row(env, organization, batch, env.clock.now())
+        };
+        let add = OnConflict::column(Column::BatchId)
+            .value(Column::Used, Expr::col((Entity, Column::Used)).add(tokens))
+            .value(
+                Column::CostMicroUsd,
+                Expr::col((Entity, Column::CostMicroUsd)).add(cost),
+            )
+            .update_column(Column::UpdatedAt)
+            .to_owned();
+        Entity::insert(account)
+            .on_conflict(add)
+            .exec_without_returning(tx)
+            .await?;
+        Ok(())
+    }
 }
 
 fn row(

@@ -103,6 +103,10 @@ pub(super) async fn intend(
     intent: &CallIntent,
 ) -> Result<Intended, StoreError> {
     let now = env.clock.now();
+    // Most questions are new, and nobody counts what they cost.
+    if intent.budget.is_none() && insert(env, tx, intent, now).await? {
+        return Ok(Intended::Recorded);
+    }
     let found: Option<(
         String,
         String,
@@ -245,6 +249,7 @@ async fn begin_again(
     Ok(())
 }
 
+/// Records an outcome; what it cost is charged with [`account::Charges`].
 pub(super) async fn settle(
     env: &Environment,
     tx: &DatabaseTransaction,
@@ -291,7 +296,7 @@ pub(super) async fn settle(
         .filter(Column::Status.ne(COMPLETED))
         .exec(tx)
         .await?;
-    account::charge(env, tx, settlement, now).await
+    Ok(())
 }
 
 /// An answer that nothing can be made of is asked for again.

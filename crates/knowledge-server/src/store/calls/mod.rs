@@ -6,6 +6,7 @@
 
 mod account;
 mod breakers;
+mod gather;
 mod intent;
 mod writer;
 
@@ -18,8 +19,12 @@ use knowledge_domain::{
 use knowledge_tables::llm_call::{Column, Entity};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, prelude::Uuid};
 
-pub use self::intent::{CallIntent, Intended, Settled, Settlement};
 use self::writer::{Operation, Writer};
+pub use self::{
+    breakers::KeptBreaker,
+    intent::{CallIntent, Intended, Settled, Settlement},
+    writer::HandedIn,
+};
 use super::{Store, StoreError};
 
 /// Names a question of an organisation.
@@ -116,11 +121,11 @@ impl CallLog {
         self.writer.intend(intent).await
     }
 
-    /// Records what a call came to.
-    pub async fn settle(&self, settlement: Settlement) -> Result<(), StoreError> {
+    /// Hands in what a call came to. An intent that is handed in later is durable after it.
+    #[must_use]
+    pub fn settle(&self, settlement: Settlement) -> HandedIn {
         self.writer
-            .submit(|done| Operation::Settle { settlement, done })
-            .await
+            .hand_in(|done| Operation::Settle { settlement, done })
     }
 
     /// Records, without waiting for it, that nobody will see what a call came to.

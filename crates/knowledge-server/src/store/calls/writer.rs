@@ -8,13 +8,15 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     CallIntent, CallKey, Environment, Intended, Settled, Settlement,
+    account::Charges,
     breakers::{self, SavedBreaker},
+    gather::{Gathering, take_waiting},
     intent,
 };
 use crate::{store::StoreError, text::chain};
 
 /// Operations that share a transaction at most.
-const GROUP: usize = 128;
+pub(super) const GROUP: usize = 128;
 
 /// Times that a transaction is tried while the database rolls it back for a reason that passes.
 const TRIES: u32 = 3;
@@ -71,9 +73,15 @@ impl Writer {
         &self,
         operation: impl FnOnce(Done) -> Operation,
     ) -> Result<(), StoreError> {
+        self.hand_in(operation).durable().await
+    }
+
+    /// Hands an operation in; what is handed in later is recorded later, or with it.
+    pub(super) fn hand_in(&self, operation: impl FnOnce(Done) -> Operation) -> HandedIn {
         let (done, answer) = oneshot::channel();
-        self.queue.send(operation(done)).map_err(|_| stopped())?;
-        answer.await.map_err(|_| stopped())?
+        // Without a writer the operation is dropped, and with it its side of the answer.
+        let _ = self.queue.send(operation(done));
+        HandedIn { answer }
     }
 
     pub(super) fn abandon(&self, key: CallKey, batch: Option<BatchId>) {
@@ -94,16 +102,33 @@ impl Writer {
     }
 }
 
+/// Something that was handed in to be recorded.
+pub struct HandedIn {
+    answer: oneshot::Receiver<Result<(), StoreError>>,
+}
+
+impl HandedIn {
+    /// Waits until it is durable.
+    ///
+    /// # Cancel safety
+    /// It is recorded whether or not the answer is awaited.
+    pub async fn durable(self) -> Result<(), StoreError> {
+        self.answer.await.map_err(|_| stopped())?
+    }
+}
+
 /// The writer ends with its runtime: the process is stopping.
 fn stopped() -> StoreError {
     StoreError::corrupt("a record of calls whose writer has stopped")
 }
 
 async fn write(env: Arc<Environment>, mut operations: mpsc::UnboundedReceiver<Operation>) {
+    let mut gathering = Gathering::default();
     let mut group = Vec::new();
     while operations.recv_many(&mut group, GROUP).await > 0 {
         let mut group = std::mem::take(&mut group);
-        match commit(&env, &mut group).await {
+        gathering.gather(&mut operations, &mut group).await;
+        match commit_with_more(&env, &mut group, &mut operations).await {
             Ok(()) => group
                 .into_iter()
                 .for_each(|operation| operation.acknowledge(Ok(()))),
@@ -136,29 +161,67 @@ async fn commit_persistently(env: &Environment, group: &mut [Operation]) -> Resu
     }
 }
 
+/// Commits a group, with what came while it waited for the connection.
+async fn commit_with_more(
+    env: &Environment,
+    group: &mut Vec<Operation>,
+    operations: &mut mpsc::UnboundedReceiver<Operation>,
+) -> Result<(), StoreError> {
+    let tx = env.store.begin().await?;
+    take_waiting(operations, group);
+    commit_in(env, tx, group).await
+}
+
 async fn commit(env: &Environment, group: &mut [Operation]) -> Result<(), StoreError> {
     let tx = env.store.begin().await?;
+    commit_in(env, tx, group).await
+}
+
+async fn commit_in(
+    env: &Environment,
+    tx: DatabaseTransaction,
+    group: &mut [Operation],
+) -> Result<(), StoreError> {
+    let mut charges = Charges::default();
     for operation in group {
-        operation.apply(env, &tx).await?;
+        operation.apply(env, &tx, &mut charges).await?;
     }
+    charges.write(env, &tx).await?;
     tx.commit().await?;
     Ok(())
 }
 
 impl Operation {
+    pub(super) fn is_intent(&self) -> bool {
+        matches!(self, Self::Intend { .. })
+    }
+
+    /// Whether it is the outcome of a call, which frees its place.
+    pub(super) fn is_outcome(&self) -> bool {
+        matches!(self, Self::Settle { .. })
+    }
+
     async fn apply(
         &mut self,
         env: &Environment,
         tx: &DatabaseTransaction,
+        charges: &mut Charges,
     ) -> Result<(), StoreError> {
         match self {
             Self::Intend {
                 intent, came_to, ..
             } => {
+                if intent.budget.is_some() {
+                    // It sees what was spent before it.
+                    charges.write(env, tx).await?;
+                }
                 *came_to = Some(intent::intend(env, tx, intent).await?);
                 Ok(())
             }
-            Self::Settle { settlement, .. } => intent::settle(env, tx, settlement).await,
+            Self::Settle { settlement, .. } => {
+                charges.add(settlement);
+                intent::settle(env, tx, settlement).await
+            }
             Self::Forget { key, .. } => intent::forget(env, tx, key).await,
             Self::KeepBreaker { breaker, .. } => breakers::keep(env, tx, breaker).await,
         }
