@@ -4,7 +4,9 @@ mod costs;
 mod failures;
 mod limits;
 mod pinned;
+mod quarantine;
 mod run;
+mod shared;
 mod vectors;
 
 use std::{collections::BTreeSet, time::Duration};
