@@ -2,7 +2,9 @@
 //!
 //! A statement that writes many rows has another text for every number of rows, and a database
 //! reads each text before it can run it, which takes longer than to write the rows. Written in
-//! portions of 64, 32, 16 and up to 8 rows, all rows are written by statements that it knows.
+//! portions of 64, 32, 16 and up to 8 rows, all rows are written by statements that it knows; named
+//! in lists of 1, 2, 4 and so on to 1,024 keys, all keys are read by such. The driver keeps some
+//! hundreds of statements: of many sizes they would take more memory than what they are about.
 
 /// Rows that one statement writes at most. SQLite binds at most 32,766 values; a row has up to 28.
 const LARGEST: usize = 64;
@@ -24,6 +26,20 @@ pub(super) fn portions<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     })
 }
 
+/// Keys that one statement names at most.
+pub(super) const MOST_KEYS: usize = 1_024;
+
+/// The keys in lists of few sizes, the last one filled up with a key that it names already.
+pub(super) fn key_lists<T: Copy>(keys: &[T]) -> impl Iterator<Item = Vec<T>> {
+    keys.chunks(MOST_KEYS).map(|keys| {
+        let mut list = keys.to_vec();
+        if let Some(last) = keys.last() {
+            list.resize(keys.len().next_power_of_two(), *last);
+        }
+        list
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -39,5 +55,17 @@ mod tests {
         }
         let sizes: Vec<usize> = portions(&[0; 103]).map(<[_]>::len).collect();
         assert_eq!(sizes, [64, 32, 7]);
+    }
+    #[test]
+    fn every_key_is_in_one_list_of_a_known_size() {
+        for count in [0_usize, 1, 2, 3, 5, 1_000, 1_024, 1_025, 3_000] {
+            let keys: Vec<usize> = (0..count).collect();
+            let lists: Vec<Vec<usize>> = key_lists(&keys).collect();
+            assert!(lists.iter().all(|list| list.len().is_power_of_two()));
+            assert_eq!(lists.len(), count.div_ceil(MOST_KEYS));
+            let mut named = lists.concat();
+            named.dedup();
+            assert_eq!(named, keys);
+        }
     }
 }

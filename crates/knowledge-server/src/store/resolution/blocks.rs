@@ -7,8 +7,11 @@ use knowledge_tables::resolution_block::{ActiveModel, Column, Entity};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
-use super::{PER_STATEMENT, Resolution, forms::Stored};
-use crate::store::StoreError;
+use super::{Resolution, forms::Stored};
+use crate::store::{
+    StoreError,
+    portions::{key_lists, portions},
+};
 
 /// Forms by the key of the block that they share.
 pub(super) type Blocks = HashMap<u64, Vec<Uuid>>;
@@ -43,7 +46,7 @@ impl Resolution<'_> {
                 rows.push(self.block_row(*key, stored.row.id));
             }
         }
-        for rows in rows.chunks(PER_STATEMENT) {
+        for rows in portions(&rows) {
             Entity::insert_many(rows.to_vec())
                 .exec_without_returning(self.tx)
                 .await?;
@@ -66,7 +69,7 @@ impl Resolution<'_> {
     /// The forms in some blocks, those that are too large among them.
     pub(super) async fn blocks(&self, keys: &[u64]) -> Result<Blocks, StoreError> {
         let mut blocks = Blocks::new();
-        for keys in keys.chunks(PER_STATEMENT) {
+        for keys in key_lists(keys) {
             let rows: Vec<(i64, Uuid)> = Entity::find()
                 .select_only()
                 .columns([Column::BlockKey, Column::FormId])

@@ -7,8 +7,8 @@ use knowledge_tables::resolution_decision::{Column, Entity, Model};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::ExprTrait};
 use uuid::Uuid;
 
-use super::{PER_STATEMENT, Resolution, blocks::Blocks, forms::Stored};
-use crate::store::{StoreError, scope::owned};
+use super::{Resolution, blocks::Blocks, forms::Stored};
+use crate::store::{StoreError, portions::key_lists, scope::owned};
 
 /// Decisions, as `resolution_decision.kind` has them.
 pub(super) const TOGETHER: &str = "together";
@@ -157,7 +157,7 @@ impl Resolution<'_> {
     pub(super) async fn decisions_of(&self, forms: &[Uuid]) -> Result<Vec<Model>, StoreError> {
         // A query a side: of an alternative SQLite would go through all of the organisation.
         let mut decisions: BTreeMap<Uuid, Model> = BTreeMap::new();
-        for ids in forms.chunks(PER_STATEMENT) {
+        for ids in key_lists(forms) {
             let ids = || ids.iter().copied();
             let sides = [
                 Column::OrganizationId

@@ -16,8 +16,12 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{PER_STATEMENT, Resolution};
-use crate::store::{StoreError, convert, scope::owned};
+use super::Resolution;
+use crate::store::{
+    StoreError, convert,
+    portions::{key_lists, portions},
+    scope::owned,
+};
 
 /// A form with its row.
 #[derive(Debug, Clone)]
@@ -98,7 +102,7 @@ impl Resolution<'_> {
         ids: Vec<Uuid>,
     ) -> Result<BTreeMap<Uuid, Stored>, StoreError> {
         let mut forms = BTreeMap::new();
-        for ids in ids.chunks(PER_STATEMENT) {
+        for ids in key_lists(&ids) {
             // The ids are the organisation's own; naming it too would have SQLite go through all
             // of its forms.
             let rows = Entity::find()
@@ -126,7 +130,7 @@ impl Resolution<'_> {
     }
 
     pub(super) async fn soil(&self, ids: &[Uuid]) -> Result<(), StoreError> {
-        for ids in ids.chunks(PER_STATEMENT) {
+        for ids in key_lists(&ids) {
             Entity::update_many()
                 .col_expr(Column::Dirty, Expr::value(true))
                 .filter(Column::Id.is_in(ids.iter().copied()))
@@ -154,7 +158,7 @@ impl Resolution<'_> {
         let overwrite = OnConflict::column(Column::Id)
             .update_columns(changed)
             .to_owned();
-        for forms in forms.chunks(PER_STATEMENT) {
+        for forms in portions(forms) {
             let rows = forms.iter().map(|stored| self.written(stored));
             Entity::insert_many(rows.collect::<Result<Vec<_>, StoreError>>()?)
                 .on_conflict(overwrite.clone())
@@ -177,7 +181,7 @@ impl Resolution<'_> {
     /// The entities with these ids.
     pub(super) async fn entities(&self, ids: &[Uuid]) -> Result<Vec<entity::Model>, StoreError> {
         let mut entities = Vec::with_capacity(ids.len());
-        for ids in ids.chunks(PER_STATEMENT) {
+        for ids in key_lists(&ids) {
             entities.extend(
                 entity::Entity::find()
                     .filter(owned(entity::Column::OrganizationId, self.organization))

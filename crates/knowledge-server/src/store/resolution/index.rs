@@ -14,11 +14,11 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{PER_STATEMENT, Resolution, forms::Stored};
-use crate::store::{StoreError, convert};
-
-/// Entities whose form one statement writes.
-const FORMS_PER_STATEMENT: usize = 250;
+use super::{Resolution, forms::Stored};
+use crate::store::{
+    StoreError, convert,
+    portions::{key_lists, portions},
+};
 
 /// Entities of one form.
 struct Group {
@@ -69,7 +69,7 @@ impl Resolution<'_> {
         }
         let ids: Vec<Uuid> = candidates.keys().copied().collect();
         let mut relations = BTreeMap::new();
-        for ids in ids.chunks(PER_STATEMENT) {
+        for ids in key_lists(&ids) {
             let either = Condition::any()
                 .add(relation::Column::SubjectId.is_in(ids.iter().copied()))
                 .add(relation::Column::ObjectId.is_in(ids.iter().copied()));
@@ -110,7 +110,7 @@ impl Resolution<'_> {
     /// Writes which form each entity has.
     pub(super) async fn set_forms(&self, form_of: &[(Uuid, Uuid)]) -> Result<(), StoreError> {
         use entity::Column;
-        for pairs in form_of.chunks(FORMS_PER_STATEMENT) {
+        for pairs in portions(form_of) {
             let case = pairs
                 .iter()
                 .fold(CaseStatement::new(), |case, (entity, form)| {

@@ -35,9 +35,6 @@ use uuid::Uuid;
 
 use super::StoreError;
 
-/// Ids or rows that one statement names at most; SQLite binds at most 32,766 values.
-const PER_STATEMENT: usize = 1_000;
-
 /// Every read of a step names rows by what an index begins with. While a new database has no
 /// statistics PostgreSQL would go through whole tables instead, and compare each row with each of a
 /// thousand keys.

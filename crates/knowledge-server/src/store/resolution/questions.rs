@@ -7,8 +7,12 @@ use knowledge_tables::resolution_question::{ActiveModel, Column, Entity, Model};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
-use super::{PER_STATEMENT, Resolution, explore::Component};
-use crate::store::{StoreError, scope::owned};
+use super::{Resolution, explore::Component};
+use crate::store::{
+    StoreError,
+    portions::{key_lists, portions},
+    scope::owned,
+};
 
 impl Resolution<'_> {
     /// Keeps the questions about a component's forms, and no others about them.
@@ -49,13 +53,13 @@ impl Resolution<'_> {
     }
 
     async fn replace(&self, gone: Vec<Uuid>, new: Vec<ActiveModel>) -> Result<(), StoreError> {
-        for ids in gone.chunks(PER_STATEMENT) {
+        for ids in key_lists(&gone) {
             Entity::delete_many()
                 .filter(Column::Id.is_in(ids.iter().copied()))
                 .exec(self.tx)
                 .await?;
         }
-        for rows in new.chunks(PER_STATEMENT) {
+        for rows in portions(&new) {
             Entity::insert_many(rows.to_vec())
                 .exec_without_returning(self.tx)
                 .await?;
@@ -69,7 +73,7 @@ impl Resolution<'_> {
         let forms: Vec<Uuid> = component.rows.values().map(|form| form.row.id).collect();
         let mut rows: BTreeMap<Uuid, Model> = BTreeMap::new();
         // A query a side: of an alternative SQLite would go through all of the organisation.
-        for ids in forms.chunks(PER_STATEMENT) {
+        for ids in key_lists(&forms) {
             let ids = || ids.iter().copied();
             let sides = [
                 Column::OrganizationId

@@ -19,8 +19,11 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Author, PER_STATEMENT, Resolution, explore::Component, forms::Stored};
-use crate::store::{StoreError, convert};
+use super::{Author, Resolution, explore::Component, forms::Stored};
+use crate::store::{
+    StoreError, convert,
+    portions::{MOST_KEYS, key_lists, portions},
+};
 
 /// What settling has written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -73,7 +76,7 @@ impl Resolution<'_> {
             .await?;
         let merges = self.place_entities(&plan).await?;
         let gone: Vec<Uuid> = plan.before.difference(&plan.kept).copied().collect();
-        for ids in gone.chunks(PER_STATEMENT) {
+        for ids in key_lists(&gone) {
             entity_cluster::Entity::delete_many()
                 .filter(entity_cluster::Column::Id.is_in(ids.iter().copied()))
                 .exec(self.tx)
@@ -200,9 +203,9 @@ impl Resolution<'_> {
             .keys()
             .partition::<Vec<Uuid>, _>(|id| moved.contains(id));
         for (ids, all) in [(moved_or_not.0, true), (moved_or_not.1, false)] {
-            for ids in ids.chunks(PER_STATEMENT) {
-                let entities = self.entities_of(ids, all).await?;
-                for entities in entities.chunks(PER_STATEMENT) {
+            for ids in key_lists(&ids) {
+                let entities = self.entities_of(&ids, all).await?;
+                for entities in entities.chunks(MOST_KEYS) {
                     merges += self.place(entities, &forms, plan).await?;
                 }
             }
@@ -249,7 +252,9 @@ impl Resolution<'_> {
     ) -> Result<usize, StoreError> {
         let ids: Vec<Uuid> = entities.iter().map(|entity| entity.id).collect();
         self.place_members(entities, forms).await?;
-        update_from_form(self.tx, &ids).await?;
+        for ids in key_lists(&ids) {
+            update_from_form(self.tx, &ids).await?;
+        }
         let (mut links, mut history, mut merges) = (Vec::new(), Vec::new(), 0);
         for entity in entities {
             let row = &forms[&entity.form].row;
@@ -264,10 +269,12 @@ impl Resolution<'_> {
                 history.push(self.merge(entity.id, canonical, row, plan));
             }
         }
-        same_as_link::Entity::delete_many()
-            .filter(same_as_link::Column::MemberId.is_in(ids))
-            .exec(self.tx)
-            .await?;
+        for ids in key_lists(&ids) {
+            same_as_link::Entity::delete_many()
+                .filter(same_as_link::Column::MemberId.is_in(ids))
+                .exec(self.tx)
+                .await?;
+        }
         insert(self.tx, links, None).await?;
         insert(self.tx, history, None).await?;
         Ok(merges)
@@ -284,7 +291,7 @@ impl Resolution<'_> {
             .filter(|entity| entity.clustered)
             .map(|entity| entity.id)
             .collect();
-        if !known.is_empty() {
+        for known in key_lists(&known) {
             let cluster = of_form(
                 resolution_form::Column::ClusterId,
                 Expr::col((Entity, Column::EntityId)),
@@ -495,7 +502,7 @@ async fn insert<A>(
 where
     A: ActiveModelTrait + Send + Sync,
 {
-    for rows in rows.chunks(PER_STATEMENT) {
+    for rows in portions(&rows) {
         let mut insert = <A::Entity as EntityTrait>::insert_many(rows.to_vec());
         if let Some(on_conflict) = &on_conflict {
             insert = insert.on_conflict(on_conflict.clone());
