@@ -14,8 +14,8 @@ use knowledge_tables::{
     batch_document, batch_execution, entity, merge_history, relation, same_as_link,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect,
-    QueryTrait, Select,
+    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait,
     sea_query::{
         Alias, Asterisk, DynIden, Expr, ExprTrait, IntoIden, JoinType, Query, SelectStatement,
     },
@@ -35,6 +35,7 @@ use crate::{
     store::{
         convert,
         fold::folded,
+        portions::key_lists,
         resolution::{Author, Resolution},
     },
 };
@@ -42,13 +43,27 @@ use crate::{
 /// Entities that a unit indexes at most.
 const ENTITIES_A_UNIT: u64 = 500;
 
+/// Documents whose entities are looked through for a unit.
+const DOCUMENTS_A_UNIT: u64 = 200;
+
 /// Dirty forms that a unit begins with at most.
 const FORMS_A_UNIT: u64 = 200;
+
+/// Where entities without a form are looked for next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Search {
+    /// Among the batch's documents from this position on.
+    Batch(i32),
+    /// Among what other batches left behind.
+    Others,
+    /// Nowhere: there are none.
+    Over,
+}
 
 /// Whether there is more to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
-    More,
+    More(Search),
     Last,
 }
 
@@ -58,20 +73,23 @@ impl Ledger {
     /// # Cancel safety
     /// Dropped at any point, the next call goes on after the last unit that was committed.
     pub async fn resolve(&self, lease: Lease) -> Result<(), LedgerError> {
-        while self.resolution_step(lease).await? == Step::More {}
+        let mut search = Search::Batch(0);
+        while let Step::More(next) = self.resolution_step(lease, search).await? {
+            search = next;
+        }
         hit(FailurePoint::ResolutionAfterCommit);
         Ok(())
     }
 
-    async fn resolution_step(&self, lease: Lease) -> Result<Step, LedgerError> {
+    async fn resolution_step(&self, lease: Lease, search: Search) -> Result<Step, LedgerError> {
         commit_alone(&self.env, Scope::owned(lease), |change| {
-            Box::pin(step(change))
+            Box::pin(step(change, search))
         })
         .await
     }
 }
 
-async fn step(change: &mut BatchChange) -> Result<Step, LedgerError> {
+async fn step(change: &mut BatchChange, search: Search) -> Result<Step, LedgerError> {
     change.env.store.be_patient(&change.tx).await?;
     let tx = std::sync::Arc::clone(&change.tx);
     let env = std::sync::Arc::clone(&change.env);
@@ -80,16 +98,13 @@ async fn step(change: &mut BatchChange) -> Result<Step, LedgerError> {
     let resolution =
         Resolution::begin(&tx, organization, env.entropy.as_ref(), change.at, author).await?;
     let execution = batch_workflow::execution(change).await?;
-    let mut new = unindexed(change).await?;
-    if new.is_empty() {
-        new = left_behind(change).await?;
-    }
+    let (new, search) = unindexed(change, search).await?;
     if !new.is_empty() {
         let forms = resolution.index(&new).await?;
         let done = serde_json::json!({ "entities": new.len(), "forms": forms });
         let ids: Vec<Uuid> = new.iter().map(|row| row.id).collect();
         batch_workflow::checkpoint(change, execution, Activity::Index, &ids, &done).await?;
-        return Ok(Step::More);
+        return Ok(Step::More(search));
     }
     let dirty = resolution.dirty_forms(FORMS_A_UNIT).await?;
     if !dirty.is_empty() {
@@ -97,7 +112,7 @@ async fn step(change: &mut BatchChange) -> Result<Step, LedgerError> {
         hit(FailurePoint::ResolutionHalfWritten);
         let done = serde_json::json!({ "forms": settled.forms, "merges": settled.merges });
         batch_workflow::checkpoint(change, execution, Activity::Settle, &dirty, &done).await?;
-        return Ok(Step::More);
+        return Ok(Step::More(search));
     }
     complete(change, execution).await?;
     hit(FailurePoint::ResolutionBeforeCommit);
@@ -124,10 +139,53 @@ async fn complete(change: &mut BatchChange, execution: Uuid) -> Result<(), Ledge
     change.apply(BatchTrigger::Complete { totals })
 }
 
-/// Some entities of the batch's completed documents that have no form yet.
-async fn unindexed(change: &BatchChange) -> Result<Vec<entity::Model>, LedgerError> {
-    let completed = of_status(change, &[DocumentStatus::Completed]);
-    without_form(change, completed).await
+/// Some entities that have no form yet, and where to look for the next: first those of the batch's
+/// documents, in the order of the request, so that each document is looked through once or twice and
+/// not again for every unit.
+async fn unindexed(
+    change: &BatchChange,
+    mut search: Search,
+) -> Result<(Vec<entity::Model>, Search), LedgerError> {
+    while let Search::Batch(from) = search {
+        let (extractions, next) = completed_from(change, from).await?;
+        let found = match key_lists(&extractions).next() {
+            Some(ids) => without_form(change, entity::Column::ExtractionId.is_in(ids)).await?,
+            None => Vec::new(),
+        };
+        if !found.is_empty() {
+            return Ok((found, search));
+        }
+        search = next;
+    }
+    if search == Search::Others {
+        let found = left_behind(change).await?;
+        if !found.is_empty() {
+            return Ok((found, search));
+        }
+    }
+    Ok((Vec::new(), Search::Over))
+}
+
+/// The extractions of the next completed documents of the batch, and where those after them begin.
+async fn completed_from(
+    change: &BatchChange,
+    position: i32,
+) -> Result<(Vec<Uuid>, Search), LedgerError> {
+    use batch_document::Column;
+    let rows: Vec<(i32, Option<Uuid>)> = of_status(change, &[DocumentStatus::Completed])
+        .select_only()
+        .columns([Column::Position, Column::ExtractionId])
+        .filter(Column::Position.gte(position))
+        .order_by_asc(Column::Position)
+        .limit(DOCUMENTS_A_UNIT)
+        .into_tuple()
+        .all(change.tx.as_ref())
+        .await?;
+    let next = rows
+        .last()
+        .map_or(Search::Others, |(last, _)| Search::Batch(last + 1));
+    let ids: Vec<Uuid> = rows.into_iter().filter_map(|(_, id)| id).collect();
+    Ok((ids, next))
 }
 
 /// Some entities without a form of what batches completed that were cancelled, or failed, before
@@ -142,24 +200,24 @@ async fn left_behind(change: &BatchChange) -> Result<Vec<entity::Model>, LedgerE
         .filter(Column::State.is_in(ended.map(|state| state.to_string())))
         .filter(Column::EnableEntityResolution.eq(true))
         .into_query();
-    let completed = batch_document::Entity::find()
+    let extractions: SelectStatement = batch_document::Entity::find()
+        .select_only()
+        .column(batch_document::Column::ExtractionId)
         .filter(batch_document::Column::BatchId.in_subquery(ended))
-        .filter(batch_document::Column::Status.eq(DocumentStatus::Completed.to_string()));
-    without_form(change, completed).await
+        .filter(batch_document::Column::Status.eq(DocumentStatus::Completed.to_string()))
+        .filter(batch_document::Column::ExtractionId.is_not_null())
+        .into_query();
+    let of_them = entity::Column::ExtractionId.in_subquery(extractions);
+    without_form(change, of_them).await
 }
 
 async fn without_form(
     change: &BatchChange,
-    documents: Select<batch_document::Entity>,
+    of_extractions: Expr,
 ) -> Result<Vec<entity::Model>, LedgerError> {
-    let extractions: SelectStatement = documents
-        .select_only()
-        .column(batch_document::Column::ExtractionId)
-        .filter(batch_document::Column::ExtractionId.is_not_null())
-        .into_query();
     Ok(entity::Entity::find()
         .filter(entity::Column::FormId.is_null())
-        .filter(entity::Column::ExtractionId.in_subquery(extractions))
+        .filter(of_extractions)
         .limit(ENTITIES_A_UNIT)
         .all(change.tx.as_ref())
         .await?)

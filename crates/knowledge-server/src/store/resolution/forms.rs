@@ -130,7 +130,7 @@ impl Resolution<'_> {
     }
 
     pub(super) async fn soil(&self, ids: &[Uuid]) -> Result<(), StoreError> {
-        for ids in key_lists(&ids) {
+        for ids in key_lists(ids) {
             Entity::update_many()
                 .col_expr(Column::Dirty, Expr::value(true))
                 .filter(Column::Id.is_in(ids.iter().copied()))
@@ -181,7 +181,7 @@ impl Resolution<'_> {
     /// The entities with these ids.
     pub(super) async fn entities(&self, ids: &[Uuid]) -> Result<Vec<entity::Model>, StoreError> {
         let mut entities = Vec::with_capacity(ids.len());
-        for ids in key_lists(&ids) {
+        for ids in key_lists(ids) {
             entities.extend(
                 entity::Entity::find()
                     .filter(owned(entity::Column::OrganizationId, self.organization))
