@@ -100,10 +100,11 @@ impl Disturbed {
         expected.check(client, &id).await;
         let counted = bodies.count();
         assert_eq!(counted.repeated, 0);
+        expected.check_export(&db, &id);
         let next = client.start(&[document(7)], json!({})).await;
         assert_eq!(client.ended(&next).await["stage"], "COMPLETED");
         assert!(server.terminate().success());
-        expected.check_database(&db, &id).await;
+        crate::verify(&db).await;
         bodies.check_attempts(&db).await;
     }
 }
