@@ -129,9 +129,19 @@ fn order(table: &str) -> &'static str {
         "cluster_member" => "entity_id",
         "same_as_link" => "member_id",
         "merge_history" => "source_entity_id",
+        "entity" => MUCH_NAMED,
+        "mention_record" => {
+            "COALESCE((SELECT mention_count FROM entity \
+             WHERE entity.id = mention_record.entity_id), 0) DESC, id"
+        }
         _ => "id",
     }
 }
+
+/// First the entities that relations have at both ends and that face others.
+const MUCH_NAMED: &str = "CASE WHEN id IN (SELECT subject_id FROM relation) THEN 0 ELSE 1 END \
+     + CASE WHEN id IN (SELECT object_id FROM relation) THEN 0 ELSE 1 END \
+     + CASE WHEN id IN (SELECT canonical_id FROM same_as_link) THEN 0 ELSE 1 END, id";
 
 /// The first batch in a state.
 fn batch(state: &str) -> String {

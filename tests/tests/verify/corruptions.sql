@@ -247,7 +247,8 @@ WHERE foreigner.extraction_id <> relation.extraction_id ORDER BY id LIMIT 1) WHE
 
 --! graph/mention-entity clusters/mention graph/entity-mentions
 UPDATE mention_record SET entity_id = (SELECT id FROM entity AS foreigner
-WHERE foreigner.extraction_id <> mention_record.extraction_id ORDER BY id LIMIT 1) WHERE id =
+WHERE foreigner.extraction_id <> mention_record.extraction_id
+AND foreigner.canonical_id <> mention_record.resolved_entity_id ORDER BY id LIMIT 1) WHERE id =
     {one mention_record.entity_id};
 
 --! graph/mention-chunk
