@@ -13,6 +13,7 @@ mod fold;
 mod graph;
 pub mod ledger;
 mod notify;
+mod patience;
 mod portions;
 mod prune;
 pub mod read;

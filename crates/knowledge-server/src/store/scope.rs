@@ -15,6 +15,21 @@ pub(super) fn owned(column: impl ColumnTrait, organization: OrganizationId) -> E
     column.ne(organization.uuid()).not()
 }
 
+/// What finds the organisation's pairs in which a row is on either side: a condition for each side,
+/// since of an alternative SQLite would go through all of the organisation. The index of pairs
+/// begins with the organisation and the left side, another one with the right.
+pub(super) fn on_either_side<C: ColumnTrait>(
+    organization: (C, OrganizationId),
+    sides: (C, C),
+    is_in: impl Fn(C) -> Expr,
+) -> [Expr; 2] {
+    let ((column, organization), (left, right)) = (organization, sides);
+    [
+        column.eq(organization.uuid()).and(is_in(left)),
+        owned(column, organization).and(is_in(right)),
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use knowledge_migrations::{Migrator, MigratorTrait as _};

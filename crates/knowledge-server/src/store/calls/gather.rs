@@ -3,59 +3,44 @@
 //! The outcome of a call frees its place, and the intent of the call that takes it comes at once:
 //! recorded together, the two cost one flush to disk instead of two.
 
-use std::time::Duration;
-
-use tokio::{sync::mpsc::UnboundedReceiver, time::Instant};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::writer::{GROUP, Operation};
-
-/// The longest wait for intents.
-const LONGEST: Duration = Duration::from_micros(200);
-
-/// The shortest, which finds out whether they come again.
-const SHORTEST: Duration = Duration::from_micros(25);
+use crate::store::patience::Patience;
 
 /// Adds to a group what is about to come.
 pub(super) struct Gathering {
-    patience: Duration,
+    patience: Patience,
 }
 
 impl Default for Gathering {
     fn default() -> Self {
-        Self { patience: LONGEST }
+        Self {
+            patience: Patience::LONGEST,
+        }
     }
 }
 
 impl Gathering {
-    /// Waits a moment for as many intents as the group has outcomes. The timer's ticks are longer
-    /// than the wait, so this lets others run, and looks again.
+    /// Waits a moment for as many intents as the group has outcomes.
     pub(super) async fn gather(
         &mut self,
         operations: &mut UnboundedReceiver<Operation>,
         group: &mut Vec<Operation>,
     ) {
         take_waiting(operations, group);
-        let (intents, outcomes) = (
-            count(group, Operation::is_intent),
-            count(group, Operation::is_outcome),
-        );
+        let intents = count(group, Operation::is_intent);
+        let outcomes = count(group, Operation::is_outcome);
         if intents >= outcomes {
             return;
         }
-        let begun = Instant::now();
-        while count(group, Operation::is_intent) < outcomes && begun.elapsed() < self.patience {
-            tokio::task::yield_now().await;
+        let come = || {
             take_waiting(operations, group);
-        }
-        self.learn(count(group, Operation::is_intent) > intents);
-    }
-
-    fn learn(&mut self, gained: bool) {
-        self.patience = if gained {
-            LONGEST.min(self.patience * 2)
-        } else {
-            SHORTEST.max(self.patience / 2)
+            count(group, Operation::is_intent) >= outcomes
         };
+        self.patience.wait(come).await;
+        self.patience
+            .learn(count(group, Operation::is_intent) > intents);
     }
 }
 

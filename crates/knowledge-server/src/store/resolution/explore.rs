@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use knowledge_resolution::{Decisions, Exploration, Explored};
 use knowledge_tables::resolution_decision::{Column, Entity, Model};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::ExprTrait};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 use super::{Resolution, blocks::Blocks, forms::Stored};
-use crate::store::{StoreError, portions::key_lists, scope::owned};
+use crate::store::{StoreError, portions::key_lists, scope::on_either_side};
 
 /// Decisions, as `resolution_decision.kind` has them.
 pub(super) const TOGETHER: &str = "together";
@@ -155,17 +155,13 @@ impl Resolution<'_> {
     }
 
     pub(super) async fn decisions_of(&self, forms: &[Uuid]) -> Result<Vec<Model>, StoreError> {
-        // A query a side: of an alternative SQLite would go through all of the organisation.
         let mut decisions: BTreeMap<Uuid, Model> = BTreeMap::new();
         for ids in key_lists(forms) {
-            let ids = || ids.iter().copied();
-            let sides = [
-                Column::OrganizationId
-                    .eq(self.organization.uuid())
-                    .and(Column::LeftFormId.is_in(ids())),
-                owned(Column::OrganizationId, self.organization)
-                    .and(Column::RightFormId.is_in(ids())),
-            ];
+            let sides = on_either_side(
+                (Column::OrganizationId, self.organization),
+                (Column::LeftFormId, Column::RightFormId),
+                |side| side.is_in(ids.iter().copied()),
+            );
             for side in sides {
                 let found = Entity::find().filter(side).all(self.tx).await?;
                 decisions.extend(found.into_iter().map(|row| (row.id, row)));

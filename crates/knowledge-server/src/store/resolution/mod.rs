@@ -9,6 +9,7 @@
 //!
 //! Every transaction holds the organisation's lock, so steps follow each other.
 
+mod author;
 mod blocks;
 mod decide;
 mod explore;
@@ -17,21 +18,16 @@ mod index;
 mod questions;
 mod write;
 
-use std::collections::BTreeSet;
-
+pub(super) use author::Author;
 use chrono::{DateTime, Utc};
 pub use decide::{Decider, DecisionError};
 pub(super) use forms::Stored;
-use knowledge_domain::{
-    Entropy,
-    ids::{BatchId, OrganizationId},
-};
+use knowledge_domain::{Entropy, ids::OrganizationId};
 use knowledge_resolution::Settings;
 use knowledge_tables::organization;
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QuerySelect, sea_query::LockType,
 };
-use uuid::Uuid;
 
 use super::StoreError;
 
@@ -49,19 +45,6 @@ pub(super) struct Resolution<'a> {
     /// Who resolves.
     author: Author,
     settings: Settings,
-}
-
-/// Who brings entities together, or apart.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Author {
-    /// Resolution of a batch's entities.
-    Batch(BatchId),
-    /// A person, of this name, about these forms among each other; of what else changes by it
-    /// resolution is the author.
-    Person {
-        name: String,
-        decided: BTreeSet<Uuid>,
-    },
 }
 
 impl<'a> Resolution<'a> {

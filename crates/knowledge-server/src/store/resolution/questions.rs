@@ -11,7 +11,7 @@ use super::{Resolution, explore::Component};
 use crate::store::{
     StoreError,
     portions::{key_lists, portions},
-    scope::owned,
+    scope::on_either_side,
 };
 
 impl Resolution<'_> {
@@ -68,20 +68,14 @@ impl Resolution<'_> {
     }
 
     async fn questions_of(&self, component: &Component) -> Result<Vec<Model>, StoreError> {
-        use sea_orm::sea_query::ExprTrait as _;
-
         let forms: Vec<Uuid> = component.rows.values().map(|form| form.row.id).collect();
         let mut rows: BTreeMap<Uuid, Model> = BTreeMap::new();
-        // A query a side: of an alternative SQLite would go through all of the organisation.
         for ids in key_lists(&forms) {
-            let ids = || ids.iter().copied();
-            let sides = [
-                Column::OrganizationId
-                    .eq(self.organization.uuid())
-                    .and(Column::LeftFormId.is_in(ids())),
-                owned(Column::OrganizationId, self.organization)
-                    .and(Column::RightFormId.is_in(ids())),
-            ];
+            let sides = on_either_side(
+                (Column::OrganizationId, self.organization),
+                (Column::LeftFormId, Column::RightFormId),
+                |side| side.is_in(ids.iter().copied()),
+            );
             for side in sides {
                 let found = Entity::find().filter(side).all(self.tx).await?;
                 rows.extend(found.into_iter().map(|row| (row.id, row)));

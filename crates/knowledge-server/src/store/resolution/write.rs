@@ -1,9 +1,6 @@
 //! Settling dirty forms: what differs from what is written is written.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    fmt,
-};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use knowledge_domain::ids::{BatchId, ClusterId};
 use knowledge_resolution::{Face, FaceStrategy, FormCluster, Rule, select_face};
@@ -19,7 +16,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Author, Resolution, explore::Component, forms::Stored};
+use super::{Resolution, explore::Component, forms::Stored};
 use crate::store::{
     StoreError, convert,
     portions::{MOST_KEYS, key_lists, portions},
@@ -371,40 +368,6 @@ impl Resolution<'_> {
             merged_at: Set(self.at),
             created_at: Set(self.at),
             updated_at: Set(self.at),
-        }
-    }
-}
-
-impl Author {
-    /// Whether a person decided that entities of this form are what an entity of the other is.
-    fn decides(&self, form: Uuid, face: impl FnOnce() -> Option<Uuid>) -> bool {
-        let Self::Person { decided, .. } = self else {
-            return false;
-        };
-        decided.contains(&form) && face().is_some_and(|face| decided.contains(&face))
-    }
-
-    /// How merge history calls who follows the rules.
-    fn resolver(&self) -> String {
-        match self {
-            Self::Batch(_) => self.to_string(),
-            Self::Person { .. } => "resolution".to_owned(),
-        }
-    }
-
-    fn batch(&self) -> Option<BatchId> {
-        match self {
-            Self::Batch(id) => Some(*id),
-            Self::Person { .. } => None,
-        }
-    }
-}
-
-impl fmt::Display for Author {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Batch(id) => id.fmt(f),
-            Self::Person { name, .. } => f.write_str(name),
         }
     }
 }
