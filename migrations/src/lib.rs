@@ -16,6 +16,7 @@ mod m20261121_041000_add_tally;
 mod m20261121_063000_add_partial_documents;
 mod m20261121_064828_add_resolution_questions;
 mod m20261121_065000_leave_room_for_updates;
+mod m20261121_132126_add_resolution_version;
 
 /// The migrations in their order.
 pub struct Migrator;
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_063000_add_partial_documents::Migration),
             Box::new(m20261121_064828_add_resolution_questions::Migration),
             Box::new(m20261121_065000_leave_room_for_updates::Migration),
+            Box::new(m20261121_132126_add_resolution_version::Migration),
         ]
     }
 }

@@ -23,8 +23,8 @@ use knowledge_server::{
     store::{Decider, DecisionError, Store},
 };
 use knowledge_tables::{
-    batch_execution, cluster_member, entity, entity_cluster, merge_history, resolution_form,
-    same_as_link, workflow_activity, workflow_execution,
+    batch_execution, cluster_member, entity, entity_cluster, merge_history, organization,
+    resolution_block, resolution_form, same_as_link, workflow_activity, workflow_execution,
 };
 use knowledge_tests::{
     TestDatabase, each_database,
@@ -248,6 +248,33 @@ each_database! {
             assert_eq!(dirty_forms(&store).await, 0);
             store.close().await.unwrap();
         }
+    }
+
+    /// As an earlier release left it: blocks that it did not know, and nothing that says so.
+    async fn what_another_version_resolved_is_resolved_anew(db: TestDatabase) {
+        let mut first = documents();
+        let second = first.split_off(harbour::DOCUMENTS / 2);
+        let expected = resolved(&db, vec![first.clone(), second.clone()], 3, false).await;
+        let older = db.another();
+        resolved(&older, vec![first], 3, false).await;
+        let store = older.open().await;
+        let tx = store.begin().await.unwrap();
+        resolution_block::Entity::delete_many().exec(&tx).await.unwrap();
+        organization::Entity::update_many()
+            .col_expr(organization::Column::ResolutionVersion, 0.into())
+            .exec(&tx)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        store.close().await.unwrap();
+        assert_eq!(resolved(&older, vec![second], 3, false).await, expected);
+        let store = older.open().await;
+        let rows = organization::Entity::find().all(store.read()).await.unwrap();
+        assert!(rows.iter().all(|row| row.resolution_version == knowledge_resolution::VERSION));
+        let renewed = workflow_activity::Column::ActivityName.starts_with("resolve/renew/");
+        let units = workflow_activity::Entity::find().filter(renewed);
+        assert_eq!(units.all(store.read()).await.unwrap().len(), 1, "of the second batch only");
+        store.close().await.unwrap();
     }
 
     async fn what_a_person_decides_stays(db: TestDatabase) {

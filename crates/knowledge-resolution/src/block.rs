@@ -9,6 +9,7 @@ use crate::{
     form::Prepared,
     hash::stable_hash,
     name::{Name, is_initial},
+    sound,
 };
 
 /// Words of a name that give keys of their own at most.
@@ -35,6 +36,9 @@ pub(crate) fn keys(form: &Prepared<'_>) -> Vec<u64> {
         keys.shortened(&form.name);
     }
     keys.misspelt(form.name.core());
+    if matches!(form.kind, Kind::Person | Kind::Organization | Kind::Thing) {
+        keys.sounding(form.name.core());
+    }
     keys.0.sort_unstable();
     keys.0.dedup();
     keys.0
@@ -109,6 +113,24 @@ impl Keys {
                 }
                 self.add(&["c", &words.concat()]);
             }
+        }
+    }
+
+    /// How the words sound, in their order.
+    fn sounding(&mut self, words: &[String]) {
+        if words.is_empty() || words.len() > MAX_WORDS {
+            return;
+        }
+        let mut heard = false;
+        let mut sounds = String::with_capacity(16);
+        for word in words {
+            let code = sound::code(word);
+            heard |= code.is_some();
+            sounds.push_str(code.as_deref().unwrap_or(word));
+            sounds.push(' ');
+        }
+        if heard {
+            self.add(&["s", &sounds]);
         }
     }
 }

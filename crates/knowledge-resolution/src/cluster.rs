@@ -235,9 +235,9 @@ impl<'a> Clustering<'a> {
             .copied()
             .collect();
         edges.sort_by(|one, other| {
-            let similar = |edge: &Edge| edge.rule == Rule::SimilarName;
-            similar(one)
-                .cmp(&similar(other))
+            let near = |edge: &Edge| edge.rule.is_near();
+            near(one)
+                .cmp(&near(other))
                 .then(other.score.total_cmp(&one.score))
                 .then((one.left, one.right).cmp(&(other.left, other.right)))
         });
@@ -367,7 +367,7 @@ impl<'a> Clustering<'a> {
         }
         let (left, right) = (self.forms[left], self.forms[right]);
         let found = conflict(left, right);
-        if found.is_some() || rule != Rule::SimilarName {
+        if found.is_some() || !rule.is_near() {
             return found;
         }
         // A chain of slips ends where its ends are too far apart.

@@ -21,6 +21,7 @@ mod name;
 mod pairs;
 mod resolve;
 mod sketch;
+mod sound;
 mod table;
 
 pub use canonical::{Face, FaceStrategy, select_face};
@@ -33,6 +34,10 @@ pub use name::normalise;
 pub use resolve::{Cluster, Member, Workload, resolve, workload};
 pub use sketch::Sketch;
 pub use table::{Link, Record, link_tables};
+
+/// The version of block keys and rules. Whoever stores forms that another version has clustered
+/// gives them their keys, and clusters them, anew.
+pub const VERSION: i32 = 1;
 
 #[cfg(test)]
 mod tests;

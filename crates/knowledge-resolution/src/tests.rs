@@ -123,6 +123,49 @@ fn names_of_one_thing_meet() {
 }
 
 #[test]
+fn other_spellings_of_a_sound_meet() {
+    meet("Person", &["Catherine Meyer", "Katherine Maier"]);
+    meet("Person", &["Stephen Holt", "Steven Holt"]);
+    meet("Person", &["Anna Müller", "Anna Mueller"]);
+    meet(
+        "Organization",
+        &["Maier Optical Works", "Meyer Optical Works"],
+    );
+}
+
+#[test]
+fn given_names_that_only_sound_near_stay_apart() {
+    for (one, other) in [
+        ("Mario Meyer", "Maria Meyer"),
+        ("Mario Meyer", "Maria Maier"),
+        ("Dina Brandt", "Tina Brandt"),
+        ("Jan Meyer", "Jon Maier"),
+        ("Paul Meyer", "Paula Maier"),
+        ("Emma Meyer", "Emil Maier"),
+    ] {
+        stay_apart("Person", &[one, other]);
+    }
+    stay_apart("Place", &["Meyer", "Maier"]);
+    stay_apart("Person", &["Иван Петров", "Иван Петровa"]);
+}
+
+#[test]
+fn what_sounds_alike_in_one_document_is_two() {
+    let names = ["Catherine Meyer", "Katherine Meyer"];
+    let apart = names.map(|name| candidate(0, name, "Person"));
+    assert_eq!(merged(&apart), Vec::<Vec<&str>>::new());
+}
+
+#[test]
+fn no_chain_of_sounds_brings_other_given_names_together() {
+    let candidates = of_class(
+        "Person",
+        &["Elias Meyer", "Elias Maier", "E. Maier", "Emma Maier"],
+    );
+    assert_eq!(merged(&candidates), [["Elias Maier", "Elias Meyer"]]);
+}
+
+#[test]
 fn names_of_different_things_stay_apart() {
     stay_apart("Work", &["Boeing 737", "Boeing 747", "Boeing"]);
     stay_apart("Event", &["World War I", "World War II"]);
@@ -348,8 +391,7 @@ fn step_by_step(candidates: &[Candidate]) -> BTreeMap<String, BTreeSet<String>> 
 }
 
 fn names() -> impl Strategy<Value = Vec<(usize, String, &'static str)>> {
-    let name =
-        "(Elias|Emma|E\\.|Elizabeth )? ?(Brandt|Solberg|Sloberg|Smith)( Works| Society| Ltd)?";
+    let name = "(Elias|Emma|E\\.|Elizabeth|[CK]atherine )? ?(Brandt|Solberg|Sloberg|Smyth|Smith)( Works| Society| Ltd)?";
     let class = prop::sample::select(vec!["Person", "Organization", "Thing"]);
     prop::collection::vec((0_usize..6, name, class), 1..14)
 }

@@ -103,6 +103,7 @@ impl Fixture {
             id: id.uuid(),
             name: "Foreign".to_owned(),
             slug: "foreign".to_owned(),
+            resolution_version: 0,
             created_at: at(),
             updated_at: at(),
         })

@@ -16,6 +16,8 @@ pub struct Model {
     /// The name in addresses; unique.
     #[sea_orm(column_type = "Text")]
     pub slug: String,
+    /// The version of the block keys and rules that all of its forms have been resolved by.
+    pub resolution_version: i32,
     /// When the row was written.
     pub created_at: DateTimeUtc,
     /// When the row was last changed.

@@ -20,7 +20,10 @@ use knowledge_server::{
     },
 };
 use knowledge_tables::{batch_document, organization};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder,
+};
 
 use super::{
     command::{Failure, Request},
@@ -33,6 +36,7 @@ pub(crate) async fn create_organization(store: &Store, at: DateTime<Utc>) -> Org
         id: Set(id),
         name: Set("History".to_owned()),
         slug: Set(id.to_string()),
+        resolution_version: NotSet,
         created_at: Set(at),
         updated_at: Set(at),
     };

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::names::{fits_given, is_typo};
-use crate::{Kind, form::Prepared, kind, lexicon};
+use crate::{Kind, form::Prepared, kind, lexicon, sound};
 
 /// Why two forms are never one, however alike they are.
 #[derive(
@@ -98,6 +98,8 @@ fn other_given_names(left: &Prepared<'_>, right: &Prepared<'_>) -> bool {
     else {
         return false;
     };
-    let family = left_last == right_last || is_typo(left_last, right_last, true);
-    family && !fits_given(left, right) && !is_typo(left, right, true)
+    let spelling =
+        |left: &str, right: &str| is_typo(left, right, true) || sound::alike(left, right);
+    let family = left_last == right_last || spelling(left_last, right_last);
+    family && !fits_given(left, right) && !spelling(left, right)
 }

@@ -88,8 +88,18 @@ pub enum Rule {
     Acronym,
     /// A slip of the pen: `Lindqvist`, `Lindquist`.
     SimilarName,
+    /// Other spellings of what sounds the same: `Catherine Meyer`, `Katherine Maier`.
+    SoundsAlike,
     /// A person decided it.
     Manual,
+}
+
+impl Rule {
+    /// Whether it holds of names that are only near each other: one document that has both means
+    /// two things, and what is near to what is near may be far.
+    pub(crate) fn is_near(self) -> bool {
+        matches!(self, Self::SimilarName | Self::SoundsAlike)
+    }
 }
 
 /// One measure of a comparison.
@@ -179,7 +189,7 @@ fn compare_found(
     settings: &Settings,
 ) -> Comparison {
     let features = features(left, right, found.value, &settings.weights);
-    let together = conflict::together(left, right).filter(|_| found.rule == Rule::SimilarName);
+    let together = conflict::together(left, right).filter(|_| found.rule.is_near());
     Comparison {
         rule: Some(found.rule),
         score: weighted_mean(&features),

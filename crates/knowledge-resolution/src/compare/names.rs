@@ -8,6 +8,7 @@ use crate::{
     form::Prepared,
     lexicon,
     name::{Name, is_initial},
+    sound,
 };
 
 /// The rule that two names follow, and how much it says, 0..1.
@@ -55,7 +56,13 @@ pub(super) fn rule(left: &Prepared<'_>, right: &Prepared<'_>) -> Option<Found> {
         value,
         short: less_known(left, right),
     });
+    let sounding = sounding(left, right, kind).map(|value| Found {
+        rule: Rule::SoundsAlike,
+        value,
+        short: less_known(left, right),
+    });
     short
+        .chain(sounding)
         .chain(similar)
         .max_by(|one, other| one.value.total_cmp(&other.value))
 }
@@ -179,6 +186,27 @@ fn similar(left: &Name, right: &Name) -> Option<f64> {
         return None;
     };
     is_typo(one, other, left.core().len() > 1).then_some(0.92)
+}
+
+/// How much it says that two names of a person or an organisation sound alike, word by word; words
+/// that are the same help, and a single word says little.
+fn sounding(left: &Prepared<'_>, right: &Prepared<'_>, kind: Kind) -> Option<f64> {
+    let named = |kind| matches!(kind, Kind::Person | Kind::Organization);
+    let (one, other) = (left.name.core(), right.name.core());
+    if !named(kind) || one.len() != other.len() {
+        return None;
+    }
+    let mut differing = one.iter().zip(other).filter(|(one, other)| one != other);
+    let all = differing
+        .clone()
+        .all(|(one, other)| sound::alike(one, other));
+    let value = match (differing.by_ref().count(), one.len()) {
+        (1, 1) => 0.82,
+        (1, _) => 0.91,
+        (2, _) => 0.88,
+        _ => return None,
+    };
+    all.then_some(value)
 }
 
 /// Whether two words differ by a slip: one letter of five, or seven where nothing else helps; two

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr, time::Duration};
 use knowledge_domain::ids::OrganizationId;
 use knowledge_migrations::{Migrator, MigratorTrait};
 use sea_orm::{
-    ActiveValue::Set,
+    ActiveValue::{NotSet, Set},
     ConnectOptions, Database, DatabaseConnection, DbErr, EntityTrait,
     sqlx::{
         self, ConnectOptions as _, Connection as _,
@@ -195,6 +195,7 @@ impl Store {
             id: Set(OrganizationId::DEFAULT.uuid()),
             name: Set("Default".to_owned()),
             slug: Set("default".to_owned()),
+            resolution_version: NotSet,
             created_at: Set(epoch),
             updated_at: Set(epoch),
         })

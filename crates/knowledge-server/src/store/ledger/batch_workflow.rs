@@ -19,6 +19,8 @@ use super::{LedgerError, change::BatchChange};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display)]
 #[strum(serialize_all = "snake_case")]
 pub(super) enum Activity {
+    /// Gives forms that another version of the rules has resolved their blocks.
+    Renew,
     /// Gives entities their forms.
     Index,
     /// Clusters what is connected with some forms.

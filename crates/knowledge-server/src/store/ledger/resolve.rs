@@ -1,7 +1,7 @@
 //! Resolution of a batch's entities, and with it the end of the run.
 //!
-//! A workflow of the batch's own: units that each commit with their checkpoint. Units index the
-//! entities that have no form yet, then settle forms until none is dirty; what is left to do is read
+//! A workflow of the batch's own: units that each commit with their checkpoint. Units renew what
+//! another version of the rules has resolved, index the entities that have no form yet, then settle forms until none is dirty; what is left to do is read
 //! from the rows, so a process that dies loses the unit in flight, and batches of one organisation
 //! may take turns.
 
@@ -49,9 +49,11 @@ const DOCUMENTS_A_UNIT: u64 = 200;
 /// Dirty forms that a unit begins with at most.
 const FORMS_A_UNIT: u64 = 200;
 
-/// Where entities without a form are looked for next.
+/// Where forms of another version, then entities without a form are looked for next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Search {
+    /// Among the organisation's forms after this one.
+    Forms(Uuid),
     /// Among the batch's documents from this position on.
     Batch(i32),
     /// Among what other batches left behind.
@@ -73,7 +75,7 @@ impl Ledger {
     /// # Cancel safety
     /// Dropped at any point, the next call goes on after the last unit that was committed.
     pub async fn resolve(&self, lease: Lease) -> Result<(), LedgerError> {
-        let mut search = Search::Batch(0);
+        let mut search = Search::Forms(Uuid::nil());
         while let Step::More(next) = self.resolution_step(lease, search).await? {
             search = next;
         }
@@ -98,6 +100,16 @@ async fn step(change: &mut BatchChange, search: Search) -> Result<Step, LedgerEr
     let resolution =
         Resolution::begin(&tx, organization, env.entropy.as_ref(), change.at, author).await?;
     let execution = batch_workflow::execution(change).await?;
+    let mut search = search;
+    if let Search::Forms(after) = search {
+        let renewed = resolution.renew(after).await?;
+        if let Some(last) = renewed.last() {
+            let done = serde_json::json!({ "forms": renewed.len() });
+            batch_workflow::checkpoint(change, execution, Activity::Renew, &renewed, &done).await?;
+            return Ok(Step::More(Search::Forms(*last)));
+        }
+        search = Search::Batch(0);
+    }
     let (new, search) = unindexed(change, search).await?;
     if !new.is_empty() {
         let forms = resolution.index(&new).await?;

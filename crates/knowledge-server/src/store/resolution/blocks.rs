@@ -17,7 +17,8 @@ use crate::store::{
 pub(super) type Blocks = HashMap<u64, Vec<Uuid>>;
 
 impl Resolution<'_> {
-    /// Adds forms to blocks, each with the keys that are new to it. What is in a block that becomes
+    /// Adds forms to blocks, each with the keys that are new to it; where it is in one already, it
+    /// stays. What is in a block that becomes
     /// too large by it may be linked no more, and is dirty from now on.
     pub(super) async fn add_to_blocks(
         &self,
@@ -36,7 +37,10 @@ impl Resolution<'_> {
         for (stored, keys) in forms.values() {
             for key in keys {
                 let size = sizes.entry(*key).or_default();
-                if *size > most {
+                let in_it = before
+                    .get(key)
+                    .is_some_and(|forms| forms.contains(&stored.row.id));
+                if *size > most || in_it {
                     continue;
                 }
                 *size += 1;

@@ -4,7 +4,8 @@
 //! of entities and mentions to canonical entities. New entities are indexed ([`Resolution::index`]):
 //! their forms are made or added to, and marked dirty with whatever they may change. Dirty forms are
 //! settled ([`Resolution::settle`]): everything that is connected with them is clustered anew, and
-//! what differs is written. In between, what is written holds for what was there before; so each
+//! what differs is written. What another version of the rules has resolved is given its blocks and
+//! made dirty first ([`Resolution::renew`]). In between, what is written holds for what was there before; so each
 //! step is a transaction of its own, and any number of batches may take turns.
 //!
 //! Every transaction holds the organisation's lock, so steps follow each other.
@@ -16,6 +17,7 @@ mod explore;
 mod forms;
 mod index;
 mod questions;
+mod renew;
 mod write;
 
 pub(super) use author::Author;
@@ -45,6 +47,8 @@ pub(super) struct Resolution<'a> {
     /// Who resolves.
     author: Author,
     settings: Settings,
+    /// The version of the rules that the organisation's forms are resolved by.
+    version: i32,
 }
 
 impl<'a> Resolution<'a> {
@@ -57,7 +61,7 @@ impl<'a> Resolution<'a> {
         at: DateTime<Utc>,
         author: Author,
     ) -> Result<Self, StoreError> {
-        organization::Entity::find_by_id(organization.uuid())
+        let row = organization::Entity::find_by_id(organization.uuid())
             .lock(LockType::NoKeyUpdate)
             .one(tx)
             .await?;
@@ -71,6 +75,7 @@ impl<'a> Resolution<'a> {
             at,
             author,
             settings: Settings::default(),
+            version: row.map_or(0, |row| row.resolution_version),
         })
     }
 }

@@ -62,6 +62,7 @@ pub(super) async fn fill(url: &str, world: &mut World, entities: usize) -> Resul
     write_forms(&mut loader, &candidates, &places, &forms).await?;
     write_blocks(&mut loader, &forms).await?;
     write_clusters(&mut loader, &clusters).await?;
+    loader.resolved().await?;
     loader.close().await
 }
 

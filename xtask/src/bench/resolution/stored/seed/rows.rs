@@ -84,6 +84,14 @@ impl Loader {
         }
     }
 
+    /// Notes that the rules of this version have resolved what is written.
+    pub(super) async fn resolved(&mut self) -> Result<()> {
+        let version = knowledge_resolution::VERSION;
+        let note = format!("UPDATE organization SET resolution_version = {version}");
+        self.connection.execute_unprepared(&note).await?;
+        Ok(())
+    }
+
     /// Makes the indexes again, and lets the database take stock, as it does in time by itself.
     pub(super) async fn close(self) -> Result<()> {
         for index in &self.indexes {
