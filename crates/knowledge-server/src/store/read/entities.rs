@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use knowledge_domain::{
+    core_type,
     graph::Confidence,
     ids::{BatchId, EntityId, ExtractionId},
 };
@@ -365,6 +366,10 @@ fn fold_cluster(cluster: &[EntityMember], faces: &HashMap<EntityId, String>) -> 
         confidence = confidence.max(member.confidence);
     }
     names.remove(&name);
+    // It says only that nothing else was known of a member.
+    if types.len() > 1 {
+        types.remove(core_type::THING);
+    }
     let mut ids: Vec<_> = cluster.iter().map(|member| member.id).collect();
     ids.sort();
     EntityView {
@@ -410,6 +415,19 @@ mod tests {
         assert_eq!(folded[0].attributes["seat"], folded[0].name);
         assert_eq!(folded[0].confidence, Confidence::new(0.9));
         assert!(folded[1].aliases.is_empty());
+    }
+
+    #[test]
+    fn what_one_member_is_says_more_than_that_another_is_a_thing() {
+        let typed = |id, class: &str| EntityMember {
+            types: vec![class.to_owned()],
+            ..member(id, 1, "IBM", 0.5)
+        };
+        let faces = HashMap::new();
+        let folded = fold_entities(vec![typed(1, "Thing"), typed(2, "Organization")], &faces);
+        assert_eq!(folded[0].types, ["Organization"]);
+        let folded = fold_entities(vec![typed(1, "Thing"), typed(2, "Thing")], &faces);
+        assert_eq!(folded[0].types, ["Thing"]);
     }
 
     #[test]
