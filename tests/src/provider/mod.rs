@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use script::{Reply, Script};
+pub use script::{Reply, Report, Script};
 use tokio::sync::oneshot;
 
 /// A request as the provider saw it.
@@ -35,7 +35,7 @@ pub struct Seen {
     pub at: Instant,
     /// When it was answered.
     pub answered: Option<Instant>,
-    /// Tokens that the answer reported.
+    /// Tokens of the question and of the answer.
     pub tokens: u64,
     /// The status of the answer; none while there is none, or when the client went away before.
     pub status: Option<u16>,
@@ -135,7 +135,7 @@ impl Provider {
         lock(&self.state).most_in_flight
     }
 
-    /// Tokens that it has reported.
+    /// Tokens that it has counted, and reported if its script says so.
     #[must_use]
     pub fn tokens(&self) -> u64 {
         lock(&self.state).tokens

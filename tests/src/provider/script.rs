@@ -31,6 +31,22 @@ pub struct Script {
     pub no_schema: bool,
     /// JSON mode is refused.
     pub no_json_mode: bool,
+    /// What it says of the tokens of a call.
+    pub reports: Report,
+}
+
+/// What a provider says of the tokens of a call.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Report {
+    /// Those of the question, of the answer and of both.
+    #[default]
+    Whole,
+    /// Nothing: there is no `usage`.
+    Absent,
+    /// `usage` is null.
+    Null,
+    /// Those of the answer; the question's are null.
+    Answer,
 }
 
 /// What a request gets.

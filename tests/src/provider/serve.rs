@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::{
-    Reply, Script, Seen, State,
+    Reply, Report, Script, Seen, State,
     answers::{self, Wrong},
     lock,
     script::hits,
@@ -45,7 +45,7 @@ pub(super) fn run(listener: TcpListener, state: States, stopped: oneshot::Receiv
     });
 }
 
-/// Tokens that an answer reports.
+/// Tokens of a question and its answer.
 #[derive(Clone)]
 struct Reported(u64);
 
@@ -213,22 +213,37 @@ fn respond(
     finish: &str,
 ) -> Response {
     let (prompt, completion) = (question as u64 / 4, answer as u64 / 4);
-    lock(state).tokens += prompt + completion;
-    let mut response = Json(json!({
+    let usage = {
+        let mut state = lock(state);
+        state.tokens += prompt + completion;
+        usage(state.script.reports, prompt, completion)
+    };
+    let mut body = json!({
         "id": "chatcmpl-scripted",
         "object": "chat.completion",
         "choices": [{ "index": 0, "message": message, "finish_reason": finish }],
-        "usage": {
-            "prompt_tokens": prompt,
-            "completion_tokens": completion,
-            "total_tokens": prompt + completion,
-        },
-    }))
-    .into_response();
+    });
+    if let Some(usage) = usage {
+        body["usage"] = usage;
+    }
+    let mut response = Json(body).into_response();
     response
         .extensions_mut()
         .insert(Reported(prompt + completion));
     response
+}
+
+fn usage(reports: Report, prompt: u64, completion: u64) -> Option<Value> {
+    match reports {
+        Report::Whole => Some(json!({
+            "prompt_tokens": prompt,
+            "completion_tokens": completion,
+            "total_tokens": prompt + completion,
+        })),
+        Report::Absent => None,
+        Report::Null => Some(Value::Null),
+        Report::Answer => Some(json!({ "prompt_tokens": null, "completion_tokens": completion })),
+    }
 }
 
 fn limited(seconds: Option<u32>) -> Response {

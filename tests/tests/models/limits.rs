@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use knowledge_tests::{
     TestDatabase, each_database,
     events::kind,
-    provider::{Provider, Reply, Script, Seen},
+    provider::{Provider, Reply, Report, Script, Seen},
 };
 use serde_json::{Value, json};
 
@@ -71,6 +71,42 @@ each_database! {
         assert_eq!(provider.calls(), 30, "what was paid for is not asked again");
         assert!(server.terminate().success());
         knowledge_tests::verify(&db).await;
+    }
+
+    /// A provider that does not say what calls take is kept to the budget all the same: what it
+    /// leaves out is counted.
+    async fn a_budget_holds_for_a_provider_that_reports_no_tokens(db: TestDatabase) {
+        let provider = Provider::start(Script::default());
+        let server = serve(&db, &provider, &[]);
+        let config = json!({ "extractor": "LLM", "concurrency": 8, "tokenBudget": 24_000 });
+        for (at, reports) in [Report::Absent, Report::Null, Report::Answer].into_iter().enumerate() {
+            provider.follow(Script { reports, ..Script::answering(Duration::from_millis(100)) });
+            let before = (provider.calls() as u64, provider.tokens());
+            let id = server.client().start(&notes(100 * at, 24, 3), config.clone()).await;
+            let waiting = |it: &Value| executions(it, "SUSPENDED") > 0 && executions(it, "RUNNING") == 0;
+            let stopped = batch_that(server.client(), &id, "stopped", waiting).await;
+            let used = stopped["modelUsage"]["tokens"].as_u64().unwrap();
+            let (calls, spent) = (provider.calls() as u64 - before.0, provider.tokens() - before.1);
+            assert!((24_000..24_000 + 2 * used / calls).contains(&used), "{used} used, {calls} calls, {reports:?}");
+            // The scripted model has a token for every four bytes.
+            let counted = used as f64 / spent as f64;
+            assert!((0.5..2.0).contains(&counted), "{used} counted, {spent} spent, {reports:?}");
+        }
+        assert!(provider.most_in_flight() > 1, "calls went one at a time");
+        assert!(server.terminate().success());
+        knowledge_tests::verify(&db).await;
+    }
+
+    /// Documents that wait for room in a budget take nothing of the calls that a minute allows.
+    async fn who_waits_for_a_budget_takes_no_call_of_the_minute(db: TestDatabase) {
+        let provider = Provider::start(Script::answering(Duration::from_millis(20)));
+        corpus(&db, 30, 1);
+        let more = [("KNOWLEDGE_LLM_REQUESTS_PER_MINUTE", "31"), ("KNOWLEDGE_LLM_TOKENS_PER_MINUTE", "0")];
+        let begun = Instant::now();
+        let run = extract(&db, &provider, &more, &["--concurrency", "30", "--token-budget", "1000000"]);
+        run.assert_exit(0);
+        assert_eq!(provider.calls(), 30);
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     }
 
     /// Five failures in a row: nobody calls for the recovery time, over a restart; then one probe at

@@ -68,10 +68,12 @@ struct Waiter {
     turn: oneshot::Sender<Permit>,
 }
 
-/// The right to make one call; given back when dropped.
+/// The right to make one call; given back when dropped, with its part of the minute if no call was
+/// made.
 pub struct Permit {
     limiter: Limiter,
     tokens: u64,
+    is_used: bool,
 }
 
 /// What refills steadily up to a minute's worth.
@@ -189,11 +191,10 @@ impl Limiter {
             let permit = Permit {
                 limiter: self.clone(),
                 tokens: waiter.tokens,
+                is_used: false,
             };
             // Nobody there any more: the permit comes back, and with it the turn of the next.
-            if let Err(mut unused) = waiter.turn.send(permit) {
-                unused.unused();
-            }
+            drop(waiter.turn.send(permit));
         }
     }
 
@@ -264,24 +265,29 @@ impl Limiter {
 }
 
 impl Permit {
+    /// A call is about to be made with it.
+    pub fn sent(&mut self) {
+        self.is_used = true;
+    }
+
     /// Corrects the estimate by what the provider reported.
     pub fn settle(&mut self, tokens: u64) {
         let mut state = self.limiter.lock();
         state.tokens.give_back(self.tokens as f64 - tokens as f64);
         self.tokens = tokens;
     }
-
-    /// No call was made with it.
-    fn unused(&mut self) {
-        let mut state = self.limiter.lock();
-        state.requests.give_back(1.0);
-        state.tokens.give_back(self.tokens as f64);
-    }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.limiter.lock().in_flight -= 1;
+        {
+            let mut state = self.limiter.lock();
+            state.in_flight -= 1;
+            if !self.is_used {
+                state.requests.give_back(1.0);
+                state.tokens.give_back(self.tokens as f64);
+            }
+        }
         self.limiter.pump();
     }
 }
@@ -395,13 +401,25 @@ mod tests {
         let limiter = limiter(5, 600, 0);
         let begun = tokio::time::Instant::now();
         for _ in 0..602 {
-            drop(limiter.acquire(caller(1), 0).await);
+            limiter.acquire(caller(1), 0).await.sent();
         }
         assert!(
             begun.elapsed() >= Duration::from_millis(100),
             "{:?}",
             begun.elapsed()
         );
+    }
+
+    /// Calls that their batch's budget has no room for are looked at again and again.
+    #[tokio::test]
+    async fn a_turn_that_no_call_is_made_in_takes_nothing_of_the_minute() {
+        let limiter = limiter(5, 2, 1_000);
+        for _ in 0..100 {
+            drop(limiter.acquire(caller(1), 900).await);
+        }
+        limiter.acquire(caller(1), 900).await.sent();
+        let mut next = Box::pin(limiter.acquire(caller(1), 900));
+        assert!(futures::poll!(next.as_mut()).is_pending());
     }
 
     #[tokio::test]

@@ -18,6 +18,7 @@ mod route;
 mod routes;
 mod session;
 mod settings;
+mod usage;
 mod wire;
 
 #[cfg(test)]
@@ -37,3 +38,4 @@ pub use provider::{Embeddings, Provider, ProviderAnswer, ProviderError};
 pub use queue::Caller;
 pub use session::Session;
 pub use settings::{Endpoint, LlmSettings, Secret};
+pub use usage::Reported;

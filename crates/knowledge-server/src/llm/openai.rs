@@ -98,8 +98,8 @@ impl OpenAi {
         };
         match self.post("embeddings", &request).await? {
             Ok(body) => {
-                let (vectors, usage) = wire::vectors(&body, texts.len())?;
-                Ok(Embeddings { vectors, usage })
+                let (vectors, reported) = wire::vectors(&body, texts.len())?;
+                Ok(Embeddings { vectors, reported })
             }
             Err(complaint) => Err(rejected(complaint)),
         }

@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use knowledge_domain::workflow::BoxFuture;
-use knowledge_extraction::llm::{Call, CallError, Usage};
+use knowledge_extraction::llm::{Call, CallError};
+
+use super::usage::Reported;
 
 /// What a provider answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderAnswer {
     /// The answer's text.
     pub text: String,
-    /// The tokens that the provider reported; nothing, when it reports none.
-    pub usage: Usage,
+    /// The tokens that the provider reported.
+    pub reported: Reported,
     /// Whether the answer ended at its limit of tokens.
     pub truncated: bool,
 }
@@ -22,7 +24,7 @@ pub struct Embeddings {
     /// One vector a text.
     pub vectors: Vec<Vec<f32>>,
     /// The tokens that the provider reported.
-    pub usage: Usage,
+    pub reported: Reported,
 }
 
 /// Why a provider gave no answer.
@@ -42,8 +44,8 @@ pub enum ProviderError {
     Refused {
         /// In the model's words, shortened.
         reason: String,
-        /// What the refusal cost.
-        usage: Usage,
+        /// What it reported that the refusal cost.
+        reported: Reported,
     },
     /// The key is missing, wrong, or has no right to the model.
     #[error("the provider refuses the key: {message}")]
@@ -97,15 +99,6 @@ impl ProviderError {
     #[must_use]
     pub fn is_unknown(&self) -> bool {
         matches!(self, Self::Lost { .. } | Self::Protocol { .. })
-    }
-
-    /// What it cost all the same.
-    #[must_use]
-    pub fn usage(&self) -> Usage {
-        match self {
-            Self::Refused { usage, .. } => *usage,
-            _ => Usage::default(),
-        }
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::{
     provider::{ProviderAnswer, ProviderError},
     route::Route,
+    usage::{Reported, Taken},
 };
 
 /// Part of every key: changes whenever the same question is to be asked anew.
@@ -87,6 +88,21 @@ impl Question {
         }
     }
 
+    /// What its answer took: as reported, and counted where nothing was.
+    pub(super) fn taken(
+        &self,
+        reported: Reported,
+        answer: &str,
+        tokenizer: impl Fn() -> Tokenizer,
+    ) -> Taken {
+        let prompt = || self.prompt_tokens(tokenizer());
+        let completion = || match self {
+            Self::Chat(_) if !answer.is_empty() => tokenizer().count(answer),
+            Self::Chat(_) | Self::Vector { .. } => 0,
+        };
+        reported.taken(prompt, completion)
+    }
+
     /// Asks a provider.
     pub(super) async fn ask(&self, route: &Route) -> Result<ProviderAnswer, ProviderError> {
         match self {
@@ -97,7 +113,7 @@ impl Question {
                 let vector = found.vectors.into_iter().next().unwrap_or_default();
                 Ok(ProviderAnswer {
                     text: json!(vector).to_string(),
-                    usage: found.usage,
+                    reported: found.reported,
                     truncated: false,
                 })
             }

@@ -1,6 +1,6 @@
 //! One provider's model behind its circuit breaker.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use knowledge_domain::Clock;
@@ -27,6 +27,8 @@ pub(super) struct Route {
     pub(super) price: Option<Price>,
     breaker: Mutex<CircuitBreaker>,
     heard: Mutex<Heard>,
+    /// Done once it is said that the provider does not report what calls take.
+    incomplete_report: Once,
     log: CallLog,
     clock: Arc<dyn Clock>,
 }
@@ -60,6 +62,7 @@ impl Route {
             price,
             breaker: Mutex::new(CircuitBreaker::new(rules, state)),
             heard: Mutex::new(heard),
+            incomplete_report: Once::new(),
             log,
             clock,
         }
@@ -96,6 +99,17 @@ impl Route {
     /// A call that was let through was dropped; it says nothing of the provider.
     pub(super) fn dropped(&self) {
         self.lock().record(Verdict::Cancelled, self.clock.now());
+    }
+
+    /// The provider reports no tokens, or a part of them; said once.
+    pub(super) fn report_is_incomplete(&self) {
+        self.incomplete_report.call_once(|| {
+            tracing::info!(
+                provider = self.name,
+                model = self.model,
+                "the provider does not report all tokens: they are counted by the tokenizer"
+            );
+        });
     }
 
     pub(super) fn cost(&self, usage: Usage) -> u64 {

@@ -3,9 +3,12 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use knowledge_extraction::llm::{Call, Usage};
+use knowledge_extraction::llm::Call;
 
-use super::provider::{ProviderAnswer, ProviderError};
+use super::{
+    provider::{ProviderAnswer, ProviderError},
+    usage::Reported,
+};
 
 /// A refusal is shown up to so many characters.
 const REASON_CHARS: usize = 200;
@@ -121,7 +124,8 @@ impl Dialect {
 struct Completion {
     #[serde(default)]
     choices: Vec<Choice>,
-    usage: Option<WireUsage>,
+    #[serde(default)]
+    usage: Reported,
 }
 
 #[derive(Debug, Deserialize)]
@@ -136,47 +140,30 @@ struct Message {
     refusal: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-struct WireUsage {
-    #[serde(default)]
-    prompt_tokens: u64,
-    #[serde(default)]
-    completion_tokens: u64,
-}
-
-impl From<WireUsage> for Usage {
-    fn from(usage: WireUsage) -> Self {
-        Self {
-            prompt_tokens: usage.prompt_tokens,
-            completion_tokens: usage.completion_tokens,
-        }
-    }
-}
-
 /// Reads the body of a successful response.
 pub(super) fn answer(body: &[u8]) -> Result<ProviderAnswer, ProviderError> {
     let completion: Completion = read(body)?;
-    let usage = completion.usage.unwrap_or_default().into();
+    let reported = completion.usage;
     let Some(choice) = completion.choices.into_iter().next() else {
         return Err(protocol("it has no choices"));
     };
     let finish = choice.finish_reason.unwrap_or_default();
     if let Some(reason) = choice.message.refusal.filter(|reason| !reason.is_empty()) {
-        return Err(refused(&reason, usage));
+        return Err(refused(&reason, reported));
     }
     if finish == "content_filter" {
-        return Err(refused("the provider's content filter", usage));
+        return Err(refused("the provider's content filter", reported));
     }
     let truncated = finish == "length";
     match choice.message.content {
         Some(text) => Ok(ProviderAnswer {
             text,
-            usage,
+            reported,
             truncated,
         }),
         None if truncated => Ok(ProviderAnswer {
             text: String::new(),
-            usage,
+            reported,
             truncated,
         }),
         None => Err(protocol("its message has no content")),
@@ -194,7 +181,8 @@ pub(super) struct EmbeddingRequest<'a> {
 #[derive(Debug, Deserialize)]
 struct EmbeddingResponse {
     data: Vec<Vector>,
-    usage: Option<WireUsage>,
+    #[serde(default)]
+    usage: Reported,
 }
 
 #[derive(Debug, Deserialize)]
@@ -204,7 +192,10 @@ struct Vector {
 }
 
 /// Reads vectors, one for each of `count` texts.
-pub(super) fn vectors(body: &[u8], count: usize) -> Result<(Vec<Vec<f32>>, Usage), ProviderError> {
+pub(super) fn vectors(
+    body: &[u8],
+    count: usize,
+) -> Result<(Vec<Vec<f32>>, Reported), ProviderError> {
     let response: EmbeddingResponse = read(body)?;
     let mut data = response.data;
     data.sort_by_key(|vector| vector.index);
@@ -216,7 +207,7 @@ pub(super) fn vectors(body: &[u8], count: usize) -> Result<(Vec<Vec<f32>>, Usage
         return Err(protocol("it has not one vector for each text"));
     }
     let vectors = data.into_iter().map(|vector| vector.embedding).collect();
-    Ok((vectors, response.usage.unwrap_or_default().into()))
+    Ok((vectors, response.usage))
 }
 
 /// What an endpoint says of a failure.
@@ -281,10 +272,10 @@ fn protocol(message: &str) -> ProviderError {
     }
 }
 
-fn refused(reason: &str, usage: Usage) -> ProviderError {
+fn refused(reason: &str, reported: Reported) -> ProviderError {
     ProviderError::Refused {
         reason: shortened(reason),
-        usage,
+        reported,
     }
 }
 

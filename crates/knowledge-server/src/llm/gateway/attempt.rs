@@ -65,11 +65,15 @@ impl Gateway {
             return self.not_sent(asked, intended).await.map(Tried::Done);
         }
         sent.recorded();
+        if let Some(permit) = permit {
+            permit.sent();
+        }
         let result = asked.question.ask(route).await;
         sent.done();
-        let handed_in = self.settle(asked, route, &result).await;
-        if let Ok(answered) = &result {
-            let tokens = answered.usage.total();
+        let usage = self.taken(asked, route, &result);
+        let handed_in = self.settle(asked, route, &result, usage).await;
+        if result.is_ok() {
+            let tokens = usage.total();
             self.0.patience.answered();
             if asked.session.budget.is_some() {
                 self.0.calibration.learn(asked.tokens, tokens);
@@ -84,7 +88,7 @@ impl Gateway {
         match result {
             Ok(answered) => Ok(Tried::Done(Step::Answered(Answer {
                 text: answered.text,
-                usage: answered.usage,
+                usage,
                 truncated: answered.truncated,
             }))),
             Err(error) if may_pass(&error) => Ok(Tried::Passing(error)),

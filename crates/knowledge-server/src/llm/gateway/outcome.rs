@@ -1,6 +1,6 @@
 //! What a call came to, and what it cost, on its way into the record.
 
-use knowledge_extraction::llm::CallError;
+use knowledge_extraction::llm::{CallError, Usage};
 
 use super::{Gateway, not_recorded, run::Asked};
 use crate::{
@@ -13,27 +13,48 @@ use crate::{
 };
 
 impl Gateway {
+    /// What a call took. What its provider did not report is counted by the tokenizer, so that
+    /// budgets and limits hold for every provider; nothing is known of a call without an outcome.
+    pub(super) fn taken(
+        &self,
+        asked: Asked<'_>,
+        route: &Route,
+        result: &Result<ProviderAnswer, ProviderError>,
+    ) -> Usage {
+        let (reported, text) = match result {
+            Ok(answer) => (answer.reported, &answer.text),
+            Err(ProviderError::Refused { reported, reason }) => (*reported, reason),
+            Err(_) => return Usage::default(),
+        };
+        let taken = asked.question.taken(reported, text, || self.tokenizer());
+        if taken.is_counted {
+            route.report_is_incomplete();
+        }
+        taken.usage
+    }
+
     /// Hands in a call's outcome and its cost, and notes what it says of the provider.
     pub(super) async fn settle(
         &self,
         asked: Asked<'_>,
         route: &Route,
         result: &Result<ProviderAnswer, ProviderError>,
+        usage: Usage,
     ) -> HandedIn {
-        let (settled, usage, says) = match result {
+        let (settled, says) = match result {
             Ok(answer) => {
                 let settled = Settled::Answered {
                     text: answer.text.clone(),
                     truncated: answer.truncated,
                 };
-                (settled, answer.usage, Verdict::Success)
+                (settled, Verdict::Success)
             }
             Err(error) => {
                 let settled = Settled::Failed {
                     error: error.to_string(),
                     unknown: error.is_unknown(),
                 };
-                (settled, error.usage(), verdict(error))
+                (settled, verdict(error))
             }
         };
         // Handed in before anything else is waited for: an answer that is paid for is kept even if

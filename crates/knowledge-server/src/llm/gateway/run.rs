@@ -60,6 +60,10 @@ impl Gateway {
         let mut waits = 0;
         loop {
             let permit = self.0.limiter.acquire(session.caller(), asked.tokens).await;
+            // Before the attempt, so that no settlement is missed between its end and the wait.
+            let settled = self.0.settled.notified();
+            tokio::pin!(settled);
+            settled.as_mut().enable();
             match self.attempt(asked, permit).await? {
                 Step::Answered(answer) => return Ok(answer),
                 Step::Wait(after) => {
@@ -74,7 +78,7 @@ impl Gateway {
                 }
                 // Looked at again after a while even if nothing tells of a settlement.
                 Step::Reserved => {
-                    let _ = tokio::time::timeout(RESERVED, self.0.settled.notified()).await;
+                    let _ = tokio::time::timeout(RESERVED, settled).await;
                 }
             }
         }
