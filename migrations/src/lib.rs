@@ -17,6 +17,7 @@ mod m20261121_063000_add_partial_documents;
 mod m20261121_064828_add_resolution_questions;
 mod m20261121_065000_leave_room_for_updates;
 mod m20261121_132126_add_resolution_version;
+mod m20261121_134149_add_embeddings;
 
 /// The migrations in their order.
 pub struct Migrator;
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_064828_add_resolution_questions::Migration),
             Box::new(m20261121_065000_leave_room_for_updates::Migration),
             Box::new(m20261121_132126_add_resolution_version::Migration),
+            Box::new(m20261121_134149_add_embeddings::Migration),
         ]
     }
 }

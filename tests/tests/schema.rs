@@ -27,7 +27,7 @@ macro_rules! with_entities {
             server, workflow_execution, workflow_activity, workflow_signal, extraction, chunk,
             mention_record, entity, relation, relation_evidence, entity_cluster, cluster_member,
             same_as_link, merge_history, resolution_form, resolution_block, resolution_decision,
-            resolution_question,
+            resolution_question, embedding,
             llm_call, token_account, circuit_breaker);
         all
     }};
@@ -158,6 +158,10 @@ const UNIQUE: &[(&str, &[&str])] = &[
         &["organization_id", "left_form_id", "right_form_id"],
     ),
     ("llm_call", &["organization_id", "key"]),
+    (
+        "embedding",
+        &["organization_id", "owner_type", "owner_id", "model"],
+    ),
     ("token_account", &["batch_id"]),
     ("circuit_breaker", &["provider", "model"]),
 ];

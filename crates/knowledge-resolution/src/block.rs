@@ -39,6 +39,9 @@ pub(crate) fn keys(form: &Prepared<'_>) -> Vec<u64> {
     if matches!(form.kind, Kind::Person | Kind::Organization | Kind::Thing) {
         keys.sounding(form.name.core());
     }
+    if let Some(vector) = &form.form.vector {
+        keys.0.extend_from_slice(vector.keys());
+    }
     keys.0.sort_unstable();
     keys.0.dedup();
     keys.0

@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    Clustered, Decisions, Edge, Form, FormCluster, Question, Settings, cluster,
-    compare::compare_related, form::Prepared,
+    Clustered, Comparison, Conflict, Decisions, Edge, Form, FormCluster, Question, Rule, Settings,
+    cluster, compare::compare_related, form::Prepared,
 };
 
 /// Forms that are connected with the ones that it began with, as far as they are known.
@@ -23,6 +23,8 @@ pub struct Exploration {
     frontier: BTreeSet<String>,
     /// Pairs that are linked.
     edges: BTreeMap<(String, String), Edge>,
+    /// Pairs that a person may decide about, whatever else they are linked with.
+    asked: BTreeMap<(String, String), Asked>,
     compared: BTreeSet<(String, String)>,
 }
 
@@ -35,6 +37,22 @@ pub struct Explored {
     pub clusters: Vec<FormCluster>,
     /// What a person may decide of them.
     pub questions: Vec<Question>,
+    /// What a person may decide of one of them and another form, which need not be among them: a
+    /// question connects nothing, and depends on the two alone.
+    pub asked: Vec<Asked>,
+}
+
+/// Two forms that a person is asked about, by their keys.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asked {
+    /// The form with the smaller key.
+    pub left: String,
+    /// The form with the larger key.
+    pub right: String,
+    /// Why they may be one.
+    pub rule: Rule,
+    /// How sure, 0..1.
+    pub score: f64,
 }
 
 impl Exploration {
@@ -51,6 +69,7 @@ impl Exploration {
             reached,
             seen: BTreeMap::new(),
             edges: BTreeMap::new(),
+            asked: BTreeMap::new(),
             compared: BTreeSet::new(),
         }
     }
@@ -108,11 +127,32 @@ impl Exploration {
             return;
         };
         let (left, right) = (Prepared::new(left), Prepared::new(right));
-        if let Some(edge) = edge(0, &left, 1, &right, &self.settings) {
+        let Some(compared) = compare_related(&left, &right, &self.settings) else {
+            return;
+        };
+        let asked = compared.rule.filter(|_| compared.asked(&self.settings));
+        if let Some(rule) = asked {
+            let asked = Asked {
+                left: pair.0.clone(),
+                right: pair.1.clone(),
+                rule,
+                score: compared.score,
+            };
+            self.asked.insert(pair.clone(), asked);
+        }
+        let edge = linked((0, 1), &compared, &self.settings);
+        // Two that one document has both may have been linked before it came, and what the link
+        // stood in the way of is to be looked at again.
+        let no_more = compared.conflict == Some(Conflict::Together)
+            || (asked.is_some() && left.form.documents.shared(&right.form.documents) > 0);
+        if edge.is_none() && !no_more {
+            return;
+        }
+        if let Some(edge) = edge {
             self.edges.insert(pair.clone(), edge);
-            if let Some(form) = self.seen.remove(to) {
-                self.reach([form]);
-            }
+        }
+        if let Some(form) = self.seen.remove(to) {
+            self.reach([form]);
         }
     }
 
@@ -142,7 +182,24 @@ impl Exploration {
             clusters,
             questions,
         } = cluster(&refs, &edges, decisions, &self.settings);
+        let mut of: BTreeMap<&str, usize> = BTreeMap::new();
+        for (at, cluster) in clusters.iter().enumerate() {
+            of.extend(
+                cluster
+                    .forms
+                    .iter()
+                    .map(|form| (forms[*form].key.as_str(), at)),
+            );
+        }
+        let mut asked = self.asked;
+        asked.retain(|pair, _| {
+            let (left, right) = (of.get(pair.0.as_str()), of.get(pair.1.as_str()));
+            let reached = left.is_some() || right.is_some();
+            reached && left != right && !decisions.apart.contains(pair)
+        });
+        drop(of);
         Explored {
+            asked: asked.into_values().collect(),
             forms,
             clusters,
             questions,
@@ -159,6 +216,14 @@ pub(crate) fn edge(
     settings: &Settings,
 ) -> Option<Edge> {
     let compared = compare_related(left_form, right_form, settings)?;
+    linked((left, right), &compared, settings)
+}
+
+fn linked(
+    (left, right): (usize, usize),
+    compared: &Comparison,
+    settings: &Settings,
+) -> Option<Edge> {
     let rule = compared.rule.filter(|_| compared.accepted(settings))?;
     Some(Edge {
         left,

@@ -12,7 +12,7 @@ use knowledge_domain::{
 };
 
 use crate::{
-    Kind, Sketch,
+    Kind, Sketch, Vector,
     hash::stable_hash,
     kind,
     lexicon::{self, Sex, is_generation},
@@ -82,6 +82,8 @@ pub struct Form {
     pub neighbours: Sketch,
     /// Documents that it is in.
     pub documents: Sketch,
+    /// What its [`Form::meaning`] means, where a model was asked.
+    pub vector: Option<Vector>,
 }
 
 impl Form {
@@ -115,7 +117,25 @@ impl Form {
             documents: [candidate.document.to_string().as_str()]
                 .into_iter()
                 .collect(),
+            vector: None,
         }
+    }
+
+    /// The text whose vector says what the form means: its name, its classes and what identifies
+    /// it. The same for all entities of the form.
+    #[must_use]
+    pub fn meaning(&self) -> String {
+        let local = |class: &String| {
+            let local = class.rsplit(['/', '#', ':']).next().unwrap_or(class);
+            local.to_lowercase()
+        };
+        let classes: Vec<String> = self.types.iter().map(local).collect();
+        let mut text = format!("{} ({}", self.name, classes.join(", "));
+        for (attribute, value) in &self.identity {
+            let _ = write!(text, "; {attribute} {value}");
+        }
+        text.push(')');
+        text
     }
 
     /// The id of the form in an organisation.
@@ -129,6 +149,9 @@ impl Form {
         let aliases = self.aliases.unite(&other.aliases);
         let neighbours = self.neighbours.unite(&other.neighbours);
         let documents = self.documents.unite(&other.documents);
+        if self.vector.is_none() {
+            self.vector.clone_from(&other.vector);
+        }
         aliases | neighbours | documents
     }
 

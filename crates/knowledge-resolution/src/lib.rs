@@ -23,17 +23,19 @@ mod resolve;
 mod sketch;
 mod sound;
 mod table;
+mod vector;
 
 pub use canonical::{Face, FaceStrategy, select_face};
 pub use cluster::{Clustered, Decisions, Doubt, Edge, FormCluster, Question, cluster};
 pub use compare::{Comparison, Conflict, Feature, Rule, Settings, Side, Weights, compare};
-pub use explore::{Exploration, Explored};
+pub use explore::{Asked, Exploration, Explored};
 pub use form::{Candidate, Form};
 pub use kind::Kind;
 pub use name::normalise;
 pub use resolve::{Cluster, Member, Workload, resolve, workload};
 pub use sketch::Sketch;
 pub use table::{Link, Record, link_tables};
+pub use vector::{PROBES, Vector, centre};
 
 /// The version of block keys and rules. Whoever stores forms that another version has clustered
 /// gives them their keys, and clusters them, anew.

@@ -8,6 +8,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod meaning;
+
 /// An entity of a document of its own, unless `at` names one of the same document.
 fn candidate(at: usize, name: &str, class: &str) -> Candidate {
     let document = DocumentId::derive(OrganizationId::DEFAULT, &at.to_string());
@@ -388,6 +390,21 @@ fn step_by_step(candidates: &[Candidate]) -> BTreeMap<String, BTreeSet<String>> 
         }
     }
     clusters
+}
+
+/// A link may stand in the way of another, and go when a document has both ends of it.
+#[test]
+fn what_a_link_stood_in_the_way_of_is_looked_at_when_it_goes() {
+    let candidates = [
+        candidate(1, "Sloberg", "Thing"),
+        candidate(0, "Solberg", "Organization"),
+        candidate(2, "Solberg", "Person"),
+        candidate(1, "Solberg", "Person"),
+    ];
+    let all = resolve(&candidates, &Decisions::default(), &Settings::default());
+    let all: BTreeSet<String> = all.into_iter().map(|cluster| cluster.key).collect();
+    let steps: BTreeSet<String> = step_by_step(&candidates).into_keys().collect();
+    assert_eq!(steps, all);
 }
 
 fn names() -> impl Strategy<Value = Vec<(usize, String, &'static str)>> {

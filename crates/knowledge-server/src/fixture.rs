@@ -104,6 +104,8 @@ impl Fixture {
             name: "Foreign".to_owned(),
             slug: "foreign".to_owned(),
             resolution_version: 0,
+            embedding_model: None,
+            embedding_gaps: false,
             created_at: at(),
             updated_at: at(),
         })
@@ -150,6 +152,7 @@ impl Fixture {
             entity_count: 0,
             relation_count: 0,
             tokens_used: 7,
+            resolution_tokens: 0,
             last_sequence: 0,
             progress_units: 500_000,
             retry_round: 0,

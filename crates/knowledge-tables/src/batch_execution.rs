@@ -60,6 +60,8 @@ pub struct Model {
     pub relation_count: i32,
     /// Tokens of model calls.
     pub tokens_used: i64,
+    /// Tokens of model calls that resolution made, among `tokens_used`.
+    pub resolution_tokens: i64,
     /// The sequence of the last event.
     pub last_sequence: i64,
     /// Sum of the documents' progress, of 1,000,000 each.

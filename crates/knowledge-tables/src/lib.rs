@@ -11,6 +11,7 @@ pub mod chunk;
 pub mod circuit_breaker;
 pub mod cluster_member;
 pub mod document;
+pub mod embedding;
 pub mod entity;
 pub mod entity_cluster;
 pub mod extraction;

@@ -18,6 +18,11 @@ pub struct Model {
     pub slug: String,
     /// The version of the block keys and rules that all of its forms have been resolved by.
     pub resolution_version: i32,
+    /// The model whose vectors its forms are compared by, once there are some.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub embedding_model: Option<String>,
+    /// Whether forms were resolved without the vector that they should have.
+    pub embedding_gaps: bool,
     /// When the row was written.
     pub created_at: DateTimeUtc,
     /// When the row was last changed.

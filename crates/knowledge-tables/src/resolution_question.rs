@@ -16,7 +16,7 @@ pub struct Model {
     pub left_form_id: Uuid,
     /// The form with the larger id.
     pub right_form_id: Uuid,
-    /// Why they were left apart: `full` or `ambiguous`.
+    /// Why they were left apart: `full`, `ambiguous` or `near`.
     #[sea_orm(column_type = "Text")]
     pub doubt: String,
     /// The rule that their names follow.

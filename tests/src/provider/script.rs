@@ -31,6 +31,10 @@ pub struct Script {
     pub no_schema: bool,
     /// JSON mode is refused.
     pub no_json_mode: bool,
+    /// Texts that begin with one of a group mean nearly the same, all others something else each.
+    pub meanings: Vec<Vec<&'static str>>,
+    /// Vectors are refused, as by an endpoint that has none.
+    pub no_vectors: bool,
     /// What it says of the tokens of a call.
     pub reports: Report,
 }

@@ -260,34 +260,69 @@ fn error(status: u16, code: &str, message: &str) -> Response {
     (status, Json(body)).into_response()
 }
 
-/// A vector of three numbers for each text, made of its bytes.
+/// A vector for each text: what its group of meanings says, or what its bytes do.
 async fn embed(
     Shared(state): Shared<States>,
     headers: HeaderMap,
     Json(body): Json<Value>,
 ) -> Response {
     let flight = InFlight::begin(&state, "embeddings", &headers, &body);
-    let (latency, reply) = {
+    let (script, reply) = {
         let mut locked = lock(&state);
         let reply = locked.script.next.pop_front().unwrap_or(Reply::Answer);
-        (locked.script.latency, reply)
+        (locked.script.clone(), reply)
     };
-    tokio::time::sleep(latency).await;
-    if let Reply::Status(status) = reply {
-        return flight.end(error(status, "scripted", "scripted to fail"));
+    if script.no_vectors {
+        return flight.end(error(404, "not_found", "no such endpoint"));
+    }
+    tokio::time::sleep(script.latency).await;
+    match reply {
+        Reply::Hang => std::future::pending().await,
+        Reply::Status(status) => {
+            return flight.end(error(status, "scripted", "scripted to fail"));
+        }
+        _ => {}
     }
     let texts = body["input"].as_array().cloned().unwrap_or_default();
     let data: Vec<Value> = texts
         .iter()
         .enumerate()
         .map(|(index, text)| {
-            let text = text.as_str().unwrap_or_default();
-            let sum: u32 = text.bytes().map(u32::from).sum();
-            json!({ "index": index, "embedding": [text.len() as f64, f64::from(sum), 1.0] })
+            let vector = vector(&script, text.as_str().unwrap_or_default());
+            json!({ "index": index, "embedding": vector })
         })
         .collect();
     let tokens = body["input"].to_string().len() as u64 / 4;
     lock(&state).tokens += tokens;
     let answer = Json(json!({ "data": data, "usage": { "prompt_tokens": tokens } }));
-    flight.end(answer.into_response())
+    let mut answer = answer.into_response();
+    answer.extensions_mut().insert(Reported(tokens));
+    flight.end(answer)
+}
+
+/// Directions that have much in common, as those of real models do.
+fn vector(script: &Script, text: &str) -> Vec<f64> {
+    const DIMENSIONS: u64 = 96;
+    let group = script.meanings.iter().position(|group| {
+        let mut group = group.iter();
+        group.any(|beginning| text.starts_with(beginning))
+    });
+    let own = noise(text.as_bytes(), DIMENSIONS);
+    let common = noise(b"what all texts have in common", DIMENSIONS);
+    let meant = group.map(|group| noise(&[u8::try_from(group).unwrap_or(u8::MAX)], DIMENSIONS));
+    let at = |at: usize| match &meant {
+        Some(meant) => common[at] + meant[at] + 0.1 * own[at],
+        None => common[at] + own[at],
+    };
+    (0..own.len()).map(at).collect()
+}
+
+/// Numbers from -1 to 1 that only depend on the bytes.
+fn noise(bytes: &[u8], dimensions: u64) -> Vec<f64> {
+    let seed = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    let mut random = fastrand::Rng::with_seed(seed);
+    let number = |_| random.f64() * 2.0 - 1.0;
+    (0..dimensions).map(number).collect()
 }

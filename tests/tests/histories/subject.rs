@@ -22,7 +22,8 @@ use knowledge_server::{
         Pruning, Store,
         ledger::{
             Created, DocumentOutcome, DocumentRun, FailedDocument, FailedUnit, Lease, Ledger,
-            LedgerError, NextRound, Owner, PassOutcome, PreparedBatch, StartRequest, SteerOutcome,
+            LedgerError, NextRound, Owner, PassOutcome, PreparedBatch, Resolving, StartRequest,
+            SteerOutcome,
         },
     },
 };
@@ -200,7 +201,10 @@ impl Subject {
             }
             Command::Resolve(server) => {
                 let server = &self.servers[server];
-                server.ledger.resolve(server.lease()).await?;
+                server
+                    .ledger
+                    .resolve(server.lease(), Resolving::new(None))
+                    .await?;
             }
             command => self.of_document(command, before).await?,
         }

@@ -37,6 +37,8 @@ pub(crate) async fn create_organization(store: &Store, at: DateTime<Utc>) -> Org
         name: Set("History".to_owned()),
         slug: Set(id.to_string()),
         resolution_version: NotSet,
+        embedding_model: NotSet,
+        embedding_gaps: NotSet,
         created_at: Set(at),
         updated_at: Set(at),
     };

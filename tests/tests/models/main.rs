@@ -3,6 +3,7 @@
 mod costs;
 mod failures;
 mod limits;
+mod meanings;
 mod pinned;
 mod quarantine;
 mod run;

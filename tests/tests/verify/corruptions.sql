@@ -360,6 +360,18 @@ INSERT INTO resolution_decision (id, organization_id, kind, left_form_id, right_
     updated_at FROM resolution_form
 WHERE id = {one resolution_form};
 
+--! resolution/embedding-owner
+INSERT INTO embedding (id, organization_id, owner_type, owner_id, model, dimensions, vector,
+    content_hash, created_at, updated_at) SELECT {nobody}, {default}, 'form', {nobody}, 'm', 0, '',
+    '', created_at, updated_at FROM organization
+WHERE id = {default};
+
+--! resolution/embedding-vector
+INSERT INTO embedding (id, organization_id, owner_type, owner_id, model, dimensions, vector,
+    content_hash, created_at, updated_at) SELECT {nobody}, {default}, 'form', id, 'm', 2, 'abcd',
+    '', created_at, updated_at FROM resolution_form
+WHERE id = {one resolution_form};
+
 --! resolution/workflow
 UPDATE workflow_execution SET status = 'running' WHERE workflow_type = 'batch_extraction';
 
@@ -679,6 +691,12 @@ INSERT INTO llm_call (id, organization_id, key, kind, provider, model, prompt_ve
 SELECT id, {nobody}, 'key', 'chat', 'provider', 'model', 'single@1', 'intent', 'owner', 1, 0, 0, (1 = 0),
     0, 0, 0, created_at, updated_at
 FROM organization WHERE id = {default};
+
+--! orphans/embedding.organization_id resolution/embedding-owner
+INSERT INTO embedding (id, organization_id, owner_type, owner_id, model, dimensions, vector,
+    content_hash, created_at, updated_at) SELECT {nobody}, {nobody}, 'form', id, 'm', 0, '',
+    '', created_at, updated_at FROM resolution_form
+WHERE id = {one resolution_form};
 
 --! orphans/token_account.organization_id
 INSERT INTO token_account (id, organization_id, batch_id, used, cost_micro_usd, created_at,

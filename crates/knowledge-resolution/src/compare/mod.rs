@@ -2,10 +2,12 @@
 //! what forbids that they are one.
 
 mod conflict;
+mod meaning;
 mod names;
 
 pub use conflict::Conflict;
 pub(crate) use conflict::conflict;
+pub(crate) use meaning::is_far;
 use serde::Serialize;
 
 use crate::{Form, form::Prepared};
@@ -15,6 +17,8 @@ use crate::{Form, form::Prepared};
 pub struct Settings {
     /// Forms whose score is at least this are linked.
     pub accept: f64,
+    /// Names that sound alike or mean the same are asked about from this score on.
+    pub ask: f64,
     /// How much better the best of several full forms must be for a short form to mean it.
     pub margin: f64,
     /// Names that a cluster has at most without review.
@@ -36,12 +40,15 @@ pub struct Weights {
     pub identity: f64,
     /// Whether documents relate both to the same things; counts where they do.
     pub neighbours: f64,
+    /// How near their vectors are; counts where both have one of the same model.
+    pub cosine: f64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
             accept: 0.85,
+            ask: 0.78,
             margin: 0.08,
             max_forms: 50,
             max_block: 64,
@@ -50,6 +57,7 @@ impl Default for Settings {
                 types: 0.1,
                 identity: 0.1,
                 neighbours: 0.1,
+                cosine: 0.05,
             },
         }
     }
@@ -90,6 +98,8 @@ pub enum Rule {
     SimilarName,
     /// Other spellings of what sounds the same: `Catherine Meyer`, `Katherine Maier`.
     SoundsAlike,
+    /// Names that are not alike and mean the same: `NYC`, `New York City`.
+    SameMeaning,
     /// A person decided it.
     Manual,
 }
@@ -105,7 +115,7 @@ impl Rule {
 /// One measure of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Feature {
-    /// `name`, `types`, `identity` or `neighbours`.
+    /// `name`, `types`, `identity`, `neighbours` or `cosine`.
     pub name: &'static str,
     /// 0..1.
     pub value: f64,
@@ -144,6 +154,13 @@ impl Comparison {
     pub fn accepted(&self, settings: &Settings) -> bool {
         self.conflict.is_none() && self.score >= settings.accept
     }
+
+    /// Whether a person is asked about the two.
+    #[must_use]
+    pub fn asked(&self, settings: &Settings) -> bool {
+        let doubtful = matches!(self.rule, Some(Rule::SoundsAlike | Rule::SameMeaning));
+        doubtful && self.conflict.is_none() && (settings.ask..settings.accept).contains(&self.score)
+    }
 }
 
 /// Compares two forms; the other way round gives the same with the sides exchanged.
@@ -157,7 +174,7 @@ pub(crate) fn compare_prepared(
     right: &Prepared<'_>,
     settings: &Settings,
 ) -> Comparison {
-    let Some(found) = names::rule(left, right) else {
+    let Some(found) = rule(left, right) else {
         return Comparison {
             rule: None,
             features: Vec::new(),
@@ -175,11 +192,20 @@ pub(crate) fn compare_related(
     right: &Prepared<'_>,
     settings: &Settings,
 ) -> Option<Comparison> {
-    if left.is_unlike(right) {
+    if left.is_unlike(right) && !meaning::is_near(left, right) {
         return None;
     }
-    let found = names::rule(left, right)?;
+    let found = rule(left, right)?;
     Some(compare_found(left, right, found, settings))
+}
+
+/// The rule that says most: of names that are alike, or of what they mean.
+fn rule(left: &Prepared<'_>, right: &Prepared<'_>) -> Option<names::Found> {
+    let (alike, meant) = (names::rule(left, right), meaning::rule(left, right));
+    match (alike, meant) {
+        (Some(alike), Some(meant)) if meant.value > alike.value => Some(meant),
+        (alike, meant) => alike.or(meant),
+    }
 }
 
 fn compare_found(
@@ -205,7 +231,7 @@ fn features(
     name: f64,
     weights: &Weights,
 ) -> Vec<Feature> {
-    let mut features = Vec::with_capacity(4);
+    let mut features = Vec::with_capacity(5);
     let mut add = |name, value, weight| {
         features.push(Feature {
             name,
@@ -227,6 +253,9 @@ fn features(
     if shared > 0 {
         let value = if shared > 1 { 1.0 } else { 0.9 };
         add("neighbours", value, weights.neighbours);
+    }
+    if let Some(cosine) = meaning::cosine(left, right) {
+        add("cosine", f64::midpoint(1.0, cosine), weights.cosine);
     }
     features
 }

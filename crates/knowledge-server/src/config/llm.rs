@@ -10,7 +10,6 @@ use crate::llm::{BreakerRules, Endpoint, LimiterRules, LlmSettings, Secret};
 
 const OPENAI: &str = "https://api.openai.com/v1";
 const DEFAULT_MODEL: &str = "gpt-4o-mini";
-const DEFAULT_EMBEDDING_MODEL: &str = "text-embedding-3-small";
 
 impl Config {
     /// What extracts when neither a batch nor the configuration says: a model where there is a key.
@@ -40,9 +39,7 @@ impl Config {
         };
         Some(LlmSettings {
             fallback: self.fallback(&primary),
-            embedding_model: given(self.embedding_model.as_ref())
-                .unwrap_or(DEFAULT_EMBEDDING_MODEL)
-                .to_owned(),
+            embedding_model: given(self.embedding_model.as_ref()).map(str::to_owned),
             timeout: Duration::from_secs(self.llm_timeout_seconds),
             limits: LimiterRules {
                 permits: self.llm_max_concurrent,

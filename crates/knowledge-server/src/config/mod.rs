@@ -87,7 +87,7 @@ pub struct Config {
     /// The model that extracts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub llm_model: Option<String>,
-    /// The model of vectors.
+    /// The model of vectors, by which resolution compares meanings; without one it does not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub embedding_model: Option<String>,
     /// Calls of models at a time.

@@ -138,6 +138,12 @@ impl Batch {
         Ok(found.map_err(|error| internal(&error))?.into())
     }
 
+    /// What its resolution waits for, or had to do without; `null` when it is nothing.
+    async fn resolution_note(&self, ctx: &Context<'_>) -> Result<Option<String>> {
+        let note = Viewer::of(ctx)?.reads.resolution_note(self.0.id).await;
+        note.map_err(|error| internal(&error))
+    }
+
     /// What its unsettled documents are doing.
     async fn documents_by_stage(&self) -> Option<DocumentsByStage> {
         self.0.documents_by_stage.map(Into::into)

@@ -18,6 +18,8 @@ pub(crate) enum Doubt {
     Full,
     /// The name of the one can mean several.
     Ambiguous,
+    /// Their names sound alike or mean nearly the same, and nothing else says that they are one.
+    Near,
 }
 
 /// A question to a person.
@@ -63,6 +65,7 @@ impl PossibleDuplicate {
     async fn doubt(&self) -> Doubt {
         match self.0.doubt.as_str() {
             "full" => Doubt::Full,
+            "near" => Doubt::Near,
             _ => Doubt::Ambiguous,
         }
     }

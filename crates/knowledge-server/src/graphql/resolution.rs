@@ -66,7 +66,7 @@ pub(crate) struct SameAs {
 /// One measure of a comparison.
 #[derive(SimpleObject)]
 pub(crate) struct LinkFeature {
-    /// `name`, `types`, `identity` or `neighbours`.
+    /// `name`, `types`, `identity`, `neighbours` or `cosine`.
     name: String,
     /// From 0 to 1.
     value: f64,

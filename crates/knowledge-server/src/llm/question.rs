@@ -1,4 +1,4 @@
-//! What a provider is asked: a chat, or the vector of a text.
+//! What a provider is asked: a chat, or the vectors of some texts.
 
 use knowledge_extraction::{
     llm::{Call, Tokenizer},
@@ -20,10 +20,10 @@ const KEY_VERSION: u32 = 1;
 pub(super) enum Question {
     /// A prompt.
     Chat(Call),
-    /// A text whose vector is wanted.
-    Vector {
-        /// The text.
-        text: String,
+    /// Texts whose vectors are wanted, all in one request.
+    Vectors {
+        /// The texts.
+        texts: Vec<String>,
         /// Names what asks.
         unit: String,
     },
@@ -43,7 +43,7 @@ impl Question {
                 call.format.schema,
                 call.max_output_tokens,
             ]),
-            Self::Vector { text, .. } => json!([KEY_VERSION, model, "embedding", text]),
+            Self::Vectors { texts, .. } => json!([KEY_VERSION, model, "embedding", texts]),
         };
         sha256_hex(parts.to_string().as_bytes())
     }
@@ -52,7 +52,7 @@ impl Question {
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Chat(_) => "chat",
-            Self::Vector { .. } => "embedding",
+            Self::Vectors { .. } => "embedding",
         }
     }
 
@@ -60,7 +60,7 @@ impl Question {
     pub(super) fn prompt(&self) -> &str {
         match self {
             Self::Chat(call) => &call.prompt,
-            Self::Vector { .. } => "embedding",
+            Self::Vectors { .. } => "embedding",
         }
     }
 
@@ -68,7 +68,7 @@ impl Question {
     pub(super) fn unit(&self) -> &str {
         match self {
             Self::Chat(call) => &call.unit,
-            Self::Vector { unit, .. } => unit,
+            Self::Vectors { unit, .. } => unit,
         }
     }
 
@@ -76,7 +76,7 @@ impl Question {
     pub(super) fn prompt_tokens(&self, tokenizer: Tokenizer) -> u64 {
         match self {
             Self::Chat(call) => tokenizer.of_call(call),
-            Self::Vector { text, .. } => tokenizer.count(text),
+            Self::Vectors { texts, .. } => texts.iter().map(|text| tokenizer.count(text)).sum(),
         }
     }
 
@@ -84,7 +84,7 @@ impl Question {
     pub(super) fn answer_tokens(&self) -> u64 {
         match self {
             Self::Chat(call) => u64::from(call.max_output_tokens),
-            Self::Vector { .. } => 0,
+            Self::Vectors { .. } => 0,
         }
     }
 
@@ -98,7 +98,7 @@ impl Question {
         let prompt = || self.prompt_tokens(tokenizer());
         let completion = || match self {
             Self::Chat(_) if !answer.is_empty() => tokenizer().count(answer),
-            Self::Chat(_) | Self::Vector { .. } => 0,
+            Self::Chat(_) | Self::Vectors { .. } => 0,
         };
         reported.taken(prompt, completion)
     }
@@ -107,12 +107,13 @@ impl Question {
     pub(super) async fn ask(&self, route: &Route) -> Result<ProviderAnswer, ProviderError> {
         match self {
             Self::Chat(call) => route.provider.chat(&route.model, call).await,
-            Self::Vector { text, .. } => {
-                let texts = std::slice::from_ref(text);
+            Self::Vectors { texts, .. } => {
                 let found = route.provider.embed(&route.model, texts).await?;
-                let vector = found.vectors.into_iter().next().unwrap_or_default();
+                let text = serde_json::to_string(&found.vectors);
                 Ok(ProviderAnswer {
-                    text: json!(vector).to_string(),
+                    text: text.map_err(|error| ProviderError::Protocol {
+                        message: error.to_string(),
+                    })?,
                     reported: found.reported,
                     truncated: false,
                 })

@@ -55,13 +55,18 @@ impl Session {
         }
     }
 
-    /// The vector of a text and what it cost, cached, limited and accounted for as every other
-    /// call. `unit` names what asks over all its attempts.
+    /// The vectors of some texts by a model of vectors, and what they cost: one call, cached, limited
+    /// and accounted for as every other. `unit` names what asks over all its attempts.
     ///
     /// # Errors
     /// [`CallError`], as [`Models::ask`].
-    pub async fn vector(&self, unit: &str, text: &str) -> Result<(Vec<f32>, Usage), CallError> {
-        self.gateway.vector(self, unit, text).await
+    pub async fn vectors(
+        &self,
+        model: &str,
+        unit: &str,
+        texts: Vec<String>,
+    ) -> Result<(Vec<Vec<f32>>, Usage), CallError> {
+        self.gateway.vectors(self, model, unit, texts).await
     }
 
     pub(super) fn model(&self) -> &str {

@@ -58,8 +58,8 @@ pub struct LlmSettings {
     pub primary: Endpoint,
     /// Who is asked while the first is away.
     pub fallback: Option<Endpoint>,
-    /// The model of vectors.
-    pub embedding_model: String,
+    /// The model of vectors; without one nobody asks for vectors.
+    pub embedding_model: Option<String>,
     /// How long one request may take.
     pub timeout: Duration,
     /// How much is asked at a time.
@@ -81,7 +81,7 @@ impl LlmSettings {
         Self {
             primary,
             fallback: None,
-            embedding_model: "text-embedding-3-small".to_owned(),
+            embedding_model: None,
             timeout: Duration::from_mins(1),
             limits: LimiterRules::default(),
             breaker: BreakerRules::default(),

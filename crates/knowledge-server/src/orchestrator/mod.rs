@@ -57,6 +57,8 @@ struct Shared {
     /// Processes that take a share of every batch, when last counted.
     servers: AtomicU32,
     registry: Registry,
+    /// The way to the models, once it is known.
+    models: std::sync::OnceLock<Gateway>,
     /// Permits of documents that run, over all batches.
     documents: tokio::sync::Semaphore,
 }
@@ -80,6 +82,7 @@ impl Orchestrator {
                 shares: AtomicBool::new(false),
                 servers: AtomicU32::new(0),
                 registry: Registry::default(),
+                models: std::sync::OnceLock::new(),
                 documents,
             }),
             models: None,
@@ -89,6 +92,9 @@ impl Orchestrator {
     /// The same, that knows the models which its documents ask.
     #[must_use]
     pub fn with_models(self, models: Option<Gateway>) -> Self {
+        if let Some(models) = &models {
+            self.shared.models.get_or_init(|| models.clone());
+        }
         Self { models, ..self }
     }
 

@@ -196,6 +196,8 @@ impl Store {
             name: Set("Default".to_owned()),
             slug: Set("default".to_owned()),
             resolution_version: NotSet,
+            embedding_model: NotSet,
+            embedding_gaps: NotSet,
             created_at: Set(epoch),
             updated_at: Set(epoch),
         })

@@ -31,7 +31,7 @@ pub use error::StoreError;
 pub use graph::{ExtractionOrigin, FoundGraph};
 pub use notify::EVENTS_CHANNEL;
 pub use prune::{Pruned, Pruning};
-pub use resolution::{Decider, DecisionError};
+pub use resolution::{Decider, DecisionError, Meaning, Wanted};
 
 /// A handle to the database; cheap to clone.
 #[derive(Debug, Clone)]

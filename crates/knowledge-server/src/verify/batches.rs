@@ -137,7 +137,8 @@ pub(super) async fn counters(batch: &Batch<'_>, findings: &mut Findings) -> Resu
         row.progress_units,
         all(|sums| sums.progress),
     );
-    compare("tokens-used", row.tokens_used, all(|sums| sums.tokens));
+    let tokens = all(|sums| sums.tokens) + row.resolution_tokens;
+    compare("tokens-used", row.tokens_used, tokens);
     // Resolution counts what the documents share once.
     let resolved = row.enable_entity_resolution && row.state == BatchStage::Completed.to_string();
     if !resolved {

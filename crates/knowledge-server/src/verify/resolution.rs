@@ -4,10 +4,10 @@ use knowledge_domain::{
     batch::BatchStage, document::DocumentStatus, workflow::WorkflowExecutionStatus,
 };
 use knowledge_tables::{
-    batch_document, batch_execution, cluster_member, entity, entity_cluster, resolution_decision,
-    resolution_form, resolution_question, workflow_execution,
+    batch_document, batch_execution, cluster_member, embedding, entity, entity_cluster,
+    resolution_decision, resolution_form, resolution_question, workflow_execution,
 };
-use sea_orm::sea_query::{Alias, Expr, ExprTrait, JoinType, Query, SelectStatement};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func, JoinType, Query, SelectStatement};
 
 use super::rule::{DatabaseRule, any, ids, miscounted, number_of};
 
@@ -139,6 +139,37 @@ pub(super) const RULES: &[DatabaseRule] = &[
             ids(Entity)
                 .and_where(Expr::exists(in_one_cluster(ends)))
                 .take()
+        },
+    },
+    DatabaseRule {
+        code: "resolution/embedding-owner",
+        table: "embedding",
+        says: "it is of a form that does not exist",
+        broken: || {
+            use embedding::{Column, Entity};
+            let column = |column: Column| Expr::col((Entity, column));
+            let owner = any(resolution_form::Entity)
+                .and_where(form(resolution_form::Column::Id).eq(column(Column::OwnerId)))
+                .and_where(
+                    form(resolution_form::Column::OrganizationId)
+                        .eq(column(Column::OrganizationId)),
+                )
+                .take();
+            let of_form = column(Column::OwnerType)
+                .eq("form")
+                .and(Expr::exists(owner));
+            ids(Entity).and_where(of_form.not()).take()
+        },
+    },
+    DatabaseRule {
+        code: "resolution/embedding-vector",
+        table: "embedding",
+        says: "it has not as many numbers as it says",
+        broken: || {
+            use embedding::{Column, Entity};
+            let bytes = Func::cust(Alias::new("length")).arg(Expr::col((Entity, Column::Vector)));
+            let said = Expr::col((Entity, Column::Dimensions)).mul(4);
+            ids(Entity).and_where(Expr::expr(bytes).ne(said)).take()
         },
     },
     DatabaseRule {

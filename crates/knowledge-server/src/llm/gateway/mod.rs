@@ -132,23 +132,31 @@ impl Gateway {
         self.answer(session, session.model(), question).await
     }
 
-    /// The vector of a text, by the model of vectors.
-    pub(super) async fn vector(
+    /// The vectors of some texts, by a model of vectors, all asked for in one request.
+    pub(super) async fn vectors(
         &self,
         session: &Session,
+        model: &str,
         unit: &str,
-        text: &str,
-    ) -> Result<(Vec<f32>, Usage), CallError> {
-        let question = Question::Vector {
-            text: text.to_owned(),
-            unit: unit.to_owned(),
-        };
-        let model = &self.0.settings.embedding_model;
+        texts: Vec<String>,
+    ) -> Result<(Vec<Vec<f32>>, Usage), CallError> {
+        let count = texts.len();
+        let unit = unit.to_owned();
+        let question = Question::Vectors { texts, unit };
         let answer = self.answer(session, model, question).await?;
-        let vector = serde_json::from_str(&answer.text).map_err(|_| CallError::Protocol {
-            message: "the vector that was kept is none".to_owned(),
-        })?;
-        Ok((vector, answer.usage))
+        let vectors: Vec<Vec<f32>> = serde_json::from_str(&answer.text).unwrap_or_default();
+        if vectors.len() != count {
+            return Err(CallError::Protocol {
+                message: "what was kept is not one vector for each text".to_owned(),
+            });
+        }
+        Ok((vectors, answer.usage))
+    }
+
+    /// The model of vectors by which meanings are compared, where one is named.
+    #[must_use]
+    pub fn embedding_model(&self) -> Option<&str> {
+        self.0.settings.embedding_model.as_deref()
     }
 }
 

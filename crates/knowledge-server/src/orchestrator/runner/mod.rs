@@ -2,6 +2,7 @@
 
 mod document;
 mod pass;
+mod resolving;
 
 use std::{sync::Arc, time::Duration};
 
@@ -134,7 +135,7 @@ impl Runner {
             match self.stored(|| ledger.settle(lease)).await? {
                 PassOutcome::Unsettled => {}
                 PassOutcome::Resolve => {
-                    return self.stored(|| ledger.resolve(lease)).await;
+                    return self.resolve(lease).await;
                 }
                 PassOutcome::Ended => return Ok(()),
             }

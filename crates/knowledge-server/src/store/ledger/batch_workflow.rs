@@ -23,6 +23,8 @@ pub(super) enum Activity {
     Renew,
     /// Gives entities their forms.
     Index,
+    /// Asks what forms mean.
+    Embed,
     /// Clusters what is connected with some forms.
     Settle,
 }
@@ -44,7 +46,8 @@ pub(super) async fn execution(change: &BatchChange) -> Result<Uuid, LedgerError>
         return begin(change).await;
     };
     if status != WorkflowExecutionStatus::Running.to_string() {
-        resume(change, id).await?;
+        let suspended = status == WorkflowExecutionStatus::Suspended.to_string();
+        resume(change, id, suspended).await?;
     }
     Ok(id)
 }
@@ -150,24 +153,33 @@ pub(super) async fn complete(
 /// Ends the workflow of a batch that ends without it, where there is one.
 pub(super) async fn stop(change: &BatchChange) -> Result<(), LedgerError> {
     use workflow_execution::Column;
-    let running = WorkflowExecutionStatus::Running.to_string();
+    let open = [
+        WorkflowExecutionStatus::Running,
+        WorkflowExecutionStatus::Suspended,
+    ];
     let ended = ended(change, WorkflowExecutionStatus::Cancelled);
     ended
         .filter(Column::BatchId.eq(change.row.id))
-        .filter(Column::Status.eq(running))
+        .filter(Column::Status.is_in(open.map(|status| status.to_string())))
         .exec(change.tx.as_ref())
         .await?;
     Ok(())
 }
 
-/// Sets the workflow going again, when its batch is retried.
-async fn resume(change: &BatchChange, execution: Uuid) -> Result<(), LedgerError> {
+/// Sets the workflow going again, when its batch is retried or what it waited for is over.
+async fn resume(change: &BatchChange, execution: Uuid, suspended: bool) -> Result<(), LedgerError> {
     use workflow_execution::{Column, Entity};
     let running = WorkflowExecutionStatus::Running.to_string();
     Entity::update_many()
         .col_expr(Column::Status, Expr::value(running))
         .col_expr(Column::CompletedAt, Expr::value(None::<DateTime<Utc>>))
-        .col_expr(Column::RetryCount, Expr::col(Column::RetryCount).add(1))
+        .col_expr(Column::Error, Expr::value(None::<String>))
+        .col_expr(Column::SuspendReason, Expr::value(None::<String>))
+        .col_expr(Column::ResumeAt, Expr::value(None::<DateTime<Utc>>))
+        .col_expr(
+            Column::RetryCount,
+            Expr::col(Column::RetryCount).add(i32::from(!suspended)),
+        )
         .col_expr(Column::Version, Expr::col(Column::Version).add(1))
         .col_expr(Column::UpdatedAt, Expr::value(change.at))
         .filter(Column::Id.eq(execution))

@@ -167,6 +167,7 @@ impl Ledger {
             entity_count: 0,
             relation_count: 0,
             tokens_used: 0,
+            resolution_tokens: 0,
             last_sequence: 0,
             progress_units: 0,
             retry_round: 0,

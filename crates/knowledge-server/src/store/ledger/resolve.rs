@@ -8,7 +8,7 @@
 use knowledge_domain::{
     batch::{BatchEventKind, BatchStage, BatchTrigger},
     document::DocumentStatus,
-    ids::OrganizationId,
+    ids::{ExecutionId, OrganizationId},
 };
 use knowledge_tables::{
     batch_document, batch_execution, entity, merge_history, relation, same_as_link,
@@ -36,7 +36,7 @@ use crate::{
         convert,
         fold::folded,
         portions::key_lists,
-        resolution::{Author, Resolution},
+        resolution::{Author, Resolution, Wanted},
     },
 };
 
@@ -62,45 +62,110 @@ enum Search {
     Over,
 }
 
+/// How far resolution has got, and how it compares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolving {
+    search: Search,
+    model: Option<String>,
+}
+
+impl Resolving {
+    /// From the beginning; meanings are compared by this model, if by any.
+    #[must_use]
+    pub fn new(model: Option<String>) -> Self {
+        Self {
+            search: Search::Forms(Uuid::nil()),
+            model,
+        }
+    }
+
+    /// The model that meanings are compared by.
+    #[must_use]
+    pub fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
+    /// The same, without comparing meanings any more.
+    #[must_use]
+    pub fn without_meanings(self) -> Self {
+        Self {
+            model: None,
+            ..self
+        }
+    }
+}
+
+/// What resolution has come to.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Resolved {
+    /// The batch is resolved and completed.
+    Completed,
+    /// It goes on when these forms have their vectors, for which its workflow asks.
+    Meanings(Resolving, ExecutionId, Vec<Wanted>),
+}
+
 /// Whether there is more to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 enum Step {
     More(Search),
+    Meanings(Search, ExecutionId, Vec<Wanted>),
     Last,
 }
 
 impl Ledger {
-    /// Resolves the entities of a batch that is `Resolving`, and completes it.
+    /// Resolves the entities of a batch that is `Resolving`, and completes it; or stops where
+    /// vectors are wanted, which whoever resolves gets outside of any transaction, hands to
+    /// [`Ledger::keep_meanings`], and goes on.
     ///
     /// # Cancel safety
     /// Dropped at any point, the next call goes on after the last unit that was committed.
-    pub async fn resolve(&self, lease: Lease) -> Result<(), LedgerError> {
-        let mut search = Search::Forms(Uuid::nil());
-        while let Step::More(next) = self.resolution_step(lease, search).await? {
-            search = next;
+    pub async fn resolve(
+        &self,
+        lease: Lease,
+        mut resolving: Resolving,
+    ) -> Result<Resolved, LedgerError> {
+        loop {
+            match self.resolution_step(lease, &resolving).await? {
+                Step::More(next) => resolving.search = next,
+                Step::Meanings(search, execution, wanted) => {
+                    resolving.search = search;
+                    return Ok(Resolved::Meanings(resolving, execution, wanted));
+                }
+                Step::Last => break,
+            }
         }
         hit(FailurePoint::ResolutionAfterCommit);
-        Ok(())
+        Ok(Resolved::Completed)
     }
 
-    async fn resolution_step(&self, lease: Lease, search: Search) -> Result<Step, LedgerError> {
-        commit_alone(&self.env, Scope::owned(lease), |change| {
-            Box::pin(step(change, search))
+    async fn resolution_step(
+        &self,
+        lease: Lease,
+        resolving: &Resolving,
+    ) -> Result<Step, LedgerError> {
+        let resolving = resolving.clone();
+        commit_alone(&self.env, Scope::owned(lease), move |change| {
+            let resolving = resolving.clone();
+            Box::pin(async move { step(change, &resolving).await })
         })
         .await
     }
 }
 
-async fn step(change: &mut BatchChange, search: Search) -> Result<Step, LedgerError> {
+async fn step(change: &mut BatchChange, resolving: &Resolving) -> Result<Step, LedgerError> {
     change.env.store.be_patient(&change.tx).await?;
     let tx = std::sync::Arc::clone(&change.tx);
     let env = std::sync::Arc::clone(&change.env);
     let author = Author::Batch(change.batch_id());
     let organization = OrganizationId::from_uuid(change.row.organization_id);
-    let resolution =
+    let mut resolution =
         Resolution::begin(&tx, organization, env.entropy.as_ref(), change.at, author).await?;
     let execution = batch_workflow::execution(change).await?;
-    let mut search = search;
+    match &resolving.model {
+        Some(model) => resolution.compare_meanings(model).await?,
+        None => resolution.leave_gaps().await?,
+    }
+    let mut search = resolving.search;
     if let Search::Forms(after) = search {
         let renewed = resolution.renew(after).await?;
         if let Some(last) = renewed.last() {
@@ -119,6 +184,11 @@ async fn step(change: &mut BatchChange, search: Search) -> Result<Step, LedgerEr
         return Ok(Step::More(search));
     }
     let dirty = resolution.dirty_forms(FORMS_A_UNIT).await?;
+    let wanted = resolution.without_vector(&dirty).await?;
+    if !wanted.is_empty() {
+        let execution = ExecutionId::from_uuid(execution);
+        return Ok(Step::Meanings(search, execution, wanted));
+    }
     if !dirty.is_empty() {
         let settled = resolution.settle(dirty.clone()).await?;
         hit(FailurePoint::ResolutionHalfWritten);

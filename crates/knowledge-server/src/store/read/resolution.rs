@@ -8,14 +8,20 @@ use knowledge_domain::{
     ids::{BatchId, EntityId, ExtractionId},
 };
 use knowledge_resolution::{Comparison, Form, Settings, compare};
-use knowledge_tables::{entity, merge_history, resolution_decision, resolution_form};
+use knowledge_tables::{
+    entity, merge_history, organization, resolution_decision, resolution_form, workflow_execution,
+};
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
 };
 use uuid::Uuid;
 
 use super::{KEYS_A_STATEMENT, Reads, SameAsView};
-use crate::store::{StoreError, resolution::Stored, scope::owned};
+use crate::store::{
+    StoreError,
+    resolution::{Stored, vectors},
+    scope::owned,
+};
 
 /// Why two entities are one, or are not.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,9 +103,20 @@ impl Reads {
             .filter(resolution_form::Column::Id.is_in(ids.iter().copied()))
             .all(self.connection())
             .await?;
-        rows.into_iter()
+        let mut forms: HashMap<Uuid, Form> = rows
+            .into_iter()
             .map(|row| Ok((row.id, Stored::read(row)?.form)))
-            .collect()
+            .collect::<Result<_, StoreError>>()?;
+        let organization = organization::Entity::find_by_id(self.organization.uuid());
+        let organization = organization.one(self.connection()).await?;
+        if let Some(model) = organization.and_then(|row| row.embedding_model) {
+            for (id, vector) in vectors(self.connection(), self.organization, &model, ids).await? {
+                if let Some(form) = forms.get_mut(&id) {
+                    form.vector = vector;
+                }
+            }
+        }
+        Ok(forms)
     }
 
     async fn decision(&self, left: Uuid, right: Uuid) -> Result<Option<String>, StoreError> {
@@ -154,6 +171,20 @@ impl Reads {
         ids.sort_unstable();
         ids.dedup();
         Ok(ids.into_iter().map(ExtractionId::from_uuid).collect())
+    }
+
+    /// What the resolution of a batch waits for, or had to do without.
+    pub async fn resolution_note(&self, batch: BatchId) -> Result<Option<String>, StoreError> {
+        use workflow_execution::{Column, Entity};
+        let found: Option<Option<String>> = Entity::find()
+            .select_only()
+            .column(Column::Error)
+            .filter(owned(Column::OrganizationId, self.organization))
+            .filter(Column::BatchId.eq(batch.uuid()))
+            .into_tuple()
+            .one(self.connection())
+            .await?;
+        Ok(found.flatten())
     }
 
     /// What resolution amounts to, in a batch or in the organisation.

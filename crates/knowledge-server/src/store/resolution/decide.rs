@@ -309,6 +309,7 @@ impl Resolution<'_> {
         let pairs: Vec<(Uuid, Uuid)> = entities.iter().map(|id| (*id, own.row.id)).collect();
         self.move_to(&pairs).await?;
         let id = own.row.id;
+        self.copy_meanings(stored.row.id, id).await?;
         let keys = own.form.block_keys();
         self.add_to_blocks(&BTreeMap::from([(own.form.key.clone(), (own, keys))]))
             .await?;

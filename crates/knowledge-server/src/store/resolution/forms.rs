@@ -16,7 +16,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::Resolution;
+use super::{Resolution, meaning::vectors};
 use crate::store::{
     StoreError, convert,
     portions::{key_lists, portions},
@@ -28,6 +28,8 @@ use crate::store::{
 pub(in crate::store) struct Stored {
     pub(super) row: Model,
     pub(in crate::store) form: Form,
+    /// Whether a model was asked what it means.
+    pub(super) embedded: bool,
 }
 
 impl Stored {
@@ -42,8 +44,13 @@ impl Stored {
             aliases: sketch("resolution_form.aliases", row.aliases.clone())?,
             neighbours: sketch("resolution_form.neighbours", row.neighbours.clone())?,
             documents: sketch("resolution_form.documents", row.documents.clone())?,
+            vector: None,
         };
-        Ok(Self { row, form })
+        Ok(Self {
+            row,
+            form,
+            embedded: false,
+        })
     }
 }
 
@@ -70,7 +77,11 @@ impl Resolution<'_> {
             created_at: self.at,
             updated_at: self.at,
         };
-        Ok(Stored { row, form })
+        Ok(Stored {
+            row,
+            form,
+            embedded: false,
+        })
     }
 
     pub(super) async fn forms_by_key(
@@ -111,6 +122,15 @@ impl Resolution<'_> {
                 .await?;
             for row in rows {
                 forms.insert(row.id, Stored::read(row)?);
+            }
+        }
+        if let Some(model) = &self.model {
+            let ids: Vec<Uuid> = forms.keys().copied().collect();
+            for (form, vector) in vectors(self.tx, self.organization, model, &ids).await? {
+                if let Some(stored) = forms.get_mut(&form) {
+                    stored.form.vector = vector;
+                    stored.embedded = true;
+                }
             }
         }
         Ok(forms)

@@ -16,6 +16,7 @@ mod decide;
 mod explore;
 mod forms;
 mod index;
+mod meaning;
 mod questions;
 mod renew;
 mod write;
@@ -27,6 +28,8 @@ pub(super) use forms::Stored;
 use knowledge_domain::{Entropy, ids::OrganizationId};
 use knowledge_resolution::Settings;
 use knowledge_tables::organization;
+pub(super) use meaning::vectors;
+pub use meaning::{Meaning, Wanted};
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QuerySelect, sea_query::LockType,
 };
@@ -49,6 +52,12 @@ pub(super) struct Resolution<'a> {
     settings: Settings,
     /// The version of the rules that the organisation's forms are resolved by.
     version: i32,
+    /// The model whose vectors forms are compared by.
+    model: Option<String>,
+    /// Whether forms were resolved without the vector that they should have.
+    gaps: bool,
+    /// Whether a form without a vector stays dirty until it has one.
+    vectors_wanted: bool,
 }
 
 impl<'a> Resolution<'a> {
@@ -75,7 +84,10 @@ impl<'a> Resolution<'a> {
             at,
             author,
             settings: Settings::default(),
-            version: row.map_or(0, |row| row.resolution_version),
+            version: row.as_ref().map_or(0, |row| row.resolution_version),
+            gaps: row.as_ref().is_some_and(|row| row.embedding_gaps),
+            model: row.and_then(|row| row.embedding_model),
+            vectors_wanted: false,
         })
     }
 }

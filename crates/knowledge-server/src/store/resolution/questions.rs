@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use knowledge_domain::ids::{FormId, QuestionId};
+use knowledge_resolution::{Doubt, Rule};
 use knowledge_tables::resolution_question::{ActiveModel, Column, Entity, Model};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
@@ -24,21 +25,15 @@ impl Resolution<'_> {
             let (Some(left), Some(right)) = (row(edge.left), row(edge.right)) else {
                 return Err(StoreError::corrupt("a question about a form without a row"));
             };
-            let (left, right) = (left.row.id, right.row.id);
-            let (left, right) = (left.min(right), left.max(right));
-            let id = QuestionId::derive(FormId::from_uuid(left), FormId::from_uuid(right)).uuid();
-            let row = ActiveModel {
-                id: Set(id),
-                organization_id: Set(self.organization.uuid()),
-                left_form_id: Set(left),
-                right_form_id: Set(right),
-                doubt: Set(question.doubt.to_string()),
-                reason: Set(edge.rule.to_string()),
-                confidence: Set(edge.score),
-                created_at: Set(self.at),
-                updated_at: Set(self.at),
-            };
-            asked.insert(id, row);
+            let edge = (left.row.id, right.row.id, edge.rule, edge.score);
+            let row = self.question(edge, question.doubt);
+            asked.insert(*row.id.as_ref(), row);
+        }
+        for near in &component.explored.asked {
+            let id = |key: &String| FormId::derive(self.organization, key).uuid();
+            let edge = (id(&near.left), id(&near.right), near.rule, near.score);
+            let row = self.question(edge, Doubt::Near);
+            asked.insert(*row.id.as_ref(), row);
         }
         let mut settled = Vec::new();
         for known in self.questions_of(component).await? {
@@ -50,6 +45,26 @@ impl Resolution<'_> {
             }
         }
         self.replace(settled, asked.into_values().collect()).await
+    }
+
+    fn question(
+        &self,
+        (one, other, rule, score): (Uuid, Uuid, Rule, f64),
+        doubt: Doubt,
+    ) -> ActiveModel {
+        let (left, right) = (one.min(other), one.max(other));
+        let id = QuestionId::derive(FormId::from_uuid(left), FormId::from_uuid(right));
+        ActiveModel {
+            id: Set(id.uuid()),
+            organization_id: Set(self.organization.uuid()),
+            left_form_id: Set(left),
+            right_form_id: Set(right),
+            doubt: Set(doubt.to_string()),
+            reason: Set(rule.to_string()),
+            confidence: Set(score),
+            created_at: Set(self.at),
+            updated_at: Set(self.at),
+        }
     }
 
     async fn replace(&self, gone: Vec<Uuid>, new: Vec<ActiveModel>) -> Result<(), StoreError> {

@@ -20,21 +20,22 @@ impl Resolution<'_> {
         if self.version == VERSION {
             return Ok(Vec::new());
         }
-        let rows = resolution_form::Entity::find()
+        let ids: Vec<Uuid> = resolution_form::Entity::find()
+            .select_only()
+            .column(resolution_form::Column::Id)
             .filter(resolution_form::Column::OrganizationId.eq(self.organization.uuid()))
             .filter(resolution_form::Column::Id.gt(after))
             .order_by_asc(resolution_form::Column::Id)
             .limit(FORMS)
+            .into_tuple()
             .all(self.tx)
             .await?;
-        let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
         if ids.is_empty() {
             self.renewed().await?;
             return Ok(ids);
         }
         let mut forms: BTreeMap<String, (Stored, Vec<u64>)> = BTreeMap::new();
-        for row in rows {
-            let stored = Stored::read(row)?;
+        for stored in self.forms(ids.clone()).await?.into_values() {
             let keys = stored.form.block_keys();
             forms.insert(stored.form.key.clone(), (stored, keys));
         }

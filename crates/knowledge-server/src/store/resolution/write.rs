@@ -153,7 +153,8 @@ impl Resolution<'_> {
                 row.link_confidence,
                 row.link_reason,
             ) = place;
-            row.dirty = false;
+            // It is settled again when it has its vector.
+            row.dirty = self.vectors_wanted && !stored.embedded;
         }
         plan.forms.extend(members.into_values());
         Ok(())

@@ -134,6 +134,7 @@ fn changed_row(
         entity_count: Set(row.entity_count),
         relation_count: Set(row.relation_count),
         tokens_used: Set(row.tokens_used),
+        resolution_tokens: Set(row.resolution_tokens),
         last_sequence: Set(row.last_sequence),
         progress_units: Set(row.progress_units),
         retry_round: Set(row.retry_round),

@@ -1,0 +1,234 @@
+//! Forms with vectors.
+
+use super::*;
+
+/// A vector at an angle to the first axis, in degrees, in the plane of another axis.
+fn at(degrees: f32, axis: usize) -> Option<Vector> {
+    let mut values = vec![0.0; 24];
+    values[0] = degrees.to_radians().cos();
+    values[axis] = degrees.to_radians().sin();
+    Vector::new("m", values, &[0.0; 24])
+}
+
+fn form(document: usize, name: &str, class: &str, vector: Option<Vector>) -> Form {
+    let mut form = Form::of(&candidate(document, name, class));
+    form.vector = vector;
+    form
+}
+
+/// Clusters of several names, and what is asked, from all forms or from those that begin with one.
+fn explored(forms: &[Form], from: &[Form]) -> (Vec<Vec<String>>, Vec<(String, String)>) {
+    let mut exploration = Exploration::new(Settings::default(), from.iter().cloned());
+    loop {
+        let wanted = exploration.next_blocks();
+        if wanted.is_empty() {
+            break;
+        }
+        for (key, keys) in &wanted {
+            let shares = |form: &&Form| form.block_keys().iter().any(|key| keys.contains(key));
+            let near: Vec<&Form> = forms.iter().filter(shares).collect();
+            exploration.see(near.iter().map(|form| (*form).clone()));
+            exploration.compare(near.iter().map(|form| (key.as_str(), form.key.as_str())));
+        }
+    }
+    let found = exploration.finish(&Decisions::default());
+    let several = found
+        .clusters
+        .iter()
+        .filter(|cluster| cluster.forms.len() > 1);
+    let names = several.map(|cluster| {
+        let names = cluster.forms.iter().map(|at| found.forms[*at].name.clone());
+        names.collect()
+    });
+    let asked = found
+        .asked
+        .iter()
+        .map(|asked| (asked.left.clone(), asked.right.clone()));
+    (names.collect(), asked.collect())
+}
+
+fn all(forms: &[Form]) -> (Vec<Vec<String>>, usize) {
+    let (clusters, asked) = explored(forms, forms);
+    (clusters, asked.len())
+}
+
+/// Two names of a class in two documents, at an angle.
+fn two(class: &str, names: [&str; 2], degrees: f32) -> (Vec<Vec<String>>, usize) {
+    all(&[
+        form(0, names[0], class, at(0.0, 1)),
+        form(1, names[1], class, at(degrees, 1)),
+    ])
+}
+
+const ONE: usize = 1;
+
+#[test]
+fn what_means_the_same_is_one_however_it_is_called() {
+    for (class, names) in [
+        ("Place", ["NYC", "New York City"]),
+        ("Organization", ["Deutsche Bahn", "German Railways"]),
+    ] {
+        let (clusters, asked) = two(class, names, 10.0);
+        assert_eq!((clusters.len(), asked), (ONE, 0), "{names:?}");
+        let (clusters, asked) = two(class, names, 33.0);
+        assert_eq!(
+            (clusters.len(), asked),
+            (0, 1),
+            "near, and not near enough: {names:?}"
+        );
+        let (clusters, asked) = two(class, names, 60.0);
+        assert_eq!((clusters.len(), asked), (0, 0), "{names:?}");
+    }
+}
+
+#[test]
+fn no_nearness_gets_round_a_guard() {
+    for (class, names) in [
+        ("Work", ["Boeing 737", "Boeing 747"]),
+        ("Work", ["A320", "A321"]),
+        ("Place", ["North Carrick", "South Carrick"]),
+        ("Person", ["Elias Brandt", "Emma Brandt"]),
+    ] {
+        assert_eq!(two(class, names, 2.0), (Vec::new(), 0), "{names:?}");
+    }
+    let born = |place, name, year| {
+        let mut form = Form::of(&with(candidate(place, name, "Place"), "founded", year));
+        form.vector = at(0.0, 1);
+        form
+    };
+    let founded = [
+        born(0, "Karl-Marx-Stadt", "1143"),
+        born(1, "Chemnitz", "1953"),
+    ];
+    assert_eq!(all(&founded), (Vec::new(), 0));
+    let other = [
+        form(0, "NYC", "Place", at(0.0, 1)),
+        form(1, "New York City", "Organization", at(2.0, 1)),
+    ];
+    assert_eq!(all(&other), (Vec::new(), 0));
+}
+
+#[test]
+fn where_nearness_is_not_enough_a_person_is_asked() {
+    for (class, names) in [
+        ("Person", ["Mark Twain", "Samuel Clemens"]),
+        (
+            "Organization",
+            ["Copenhagen University", "Aarhus University"],
+        ),
+        ("Place", ["Lower Saxony", "Niedersachsen"]),
+    ] {
+        assert_eq!(two(class, names, 2.0), (Vec::new(), 1), "{names:?}");
+    }
+    let together = [
+        form(0, "NYC", "Place", at(0.0, 1)),
+        form(0, "New York City", "Place", at(2.0, 1)),
+    ];
+    assert_eq!(all(&together), (Vec::new(), 1), "one document has both");
+}
+
+#[test]
+fn what_may_mean_several_is_none() {
+    let forms = [
+        form(0, "Big Apple", "Place", at(0.0, 1)),
+        form(1, "New York City 1", "Place", at(8.0, 1)),
+        form(2, "New York City 2", "Place", at(8.0, 2)),
+    ];
+    assert_eq!(
+        all(&forms).0,
+        Vec::<Vec<String>>::new(),
+        "numbers tell them apart"
+    );
+    let forms = [
+        form(0, "Gotham", "Place", at(0.0, 1)),
+        form(1, "North Island", "Place", at(8.0, 1)),
+        form(2, "South Island", "Place", at(8.0, 2)),
+    ];
+    assert_eq!(all(&forms), (Vec::new(), 2));
+}
+
+#[test]
+fn a_chain_of_meanings_ends_where_its_ends_mean_something_else() {
+    let names = [
+        "alpha",
+        "beta gamma",
+        "delta epsilon zeta",
+        "eta theta iota kappa",
+    ];
+    let forms = |step: f32| -> Vec<Form> {
+        let forms = (0_u8..).zip(names);
+        forms
+            .map(|(at_step, name)| {
+                form(
+                    usize::from(at_step),
+                    name,
+                    "Place",
+                    at(f32::from(at_step) * step, 1),
+                )
+            })
+            .collect()
+    };
+    assert_eq!(
+        all(&forms(10.0)).0.concat().len(),
+        4,
+        "the ends are 30 degrees apart"
+    );
+    let long = all(&forms(24.0)).0;
+    assert!(long.iter().all(|cluster| cluster.len() < 4), "{long:?}");
+}
+
+#[test]
+fn a_question_is_the_same_from_either_side() {
+    let forms = [
+        form(0, "NYC", "Place", at(0.0, 1)),
+        form(1, "New York City", "Place", at(33.0, 1)),
+        form(2, "Meyer", "Person", None),
+        form(3, "Maier", "Person", None),
+    ];
+    let all = explored(&forms, &forms).1;
+    assert_eq!(all.len(), 2, "{all:?}");
+    for form in &forms {
+        let (clusters, asked) = explored(&forms, std::slice::from_ref(form));
+        assert!(clusters.is_empty());
+        assert!(asked.len() == 1 && all.contains(&asked[0]), "{asked:?}");
+    }
+}
+
+#[test]
+fn a_cosine_is_a_feature_of_its_own() {
+    let settings = Settings::default();
+    let (left, right) = (
+        form(0, "Elias Brandt", "Person", at(0.0, 1)),
+        form(1, "E. Brandt", "Person", at(60.0, 1)),
+    );
+    let compared = compare(&left, &right, &settings);
+    let cosine = compared.features.iter().find(|it| it.name == "cosine");
+    let cosine = cosine.expect("both have a vector");
+    assert!((cosine.value - 0.75).abs() < 1e-3 && cosine.weight > 0.0);
+    assert_eq!(
+        (compared.rule, compared.accepted(&settings)),
+        (Some(Rule::Initials), true)
+    );
+    let mut unknown = right.clone();
+    unknown.vector = None;
+    let compared = compare(&left, &unknown, &settings);
+    assert!(compared.features.iter().all(|it| it.name != "cosine"));
+    unknown.vector = Vector::new("another", vec![1.0; 24], &[0.0; 24]);
+    let compared = compare(&left, &unknown, &settings);
+    assert!(compared.features.iter().all(|it| it.name != "cosine"));
+}
+
+#[test]
+fn the_text_of_a_meaning_is_a_function_of_the_form() {
+    let text = |candidate| Form::of(&candidate).meaning();
+    let born = with(
+        candidate(0, "Dr. Elias BRANDT", "https://schema.org/Person"),
+        "birthYear",
+        "1842",
+    );
+    assert_eq!(text(born.clone()), "elias brandt (person; birthyear 1842)");
+    let mut told = born;
+    told.aliases = vec!["Brandt".to_owned()];
+    told.neighbours = vec!["Halvern".to_owned()];
+    assert_eq!(text(told), "elias brandt (person; birthyear 1842)");
+}

@@ -1,0 +1,151 @@
+//! The resolution of a batch: units of the ledger, and between them the calls that they want.
+
+use std::time::Duration;
+
+use knowledge_domain::{ids::ExecutionId, workflow::Suspension};
+use knowledge_extraction::llm::CallError;
+use knowledge_resolution::{PROBES, Vector, centre};
+
+use super::Runner;
+use crate::{
+    llm::{Gateway, Session},
+    store::{
+        Meaning, Wanted,
+        ledger::{Lease, LedgerError, Resolved, Resolving},
+    },
+};
+
+/// Failures of the provider after which resolution goes on without it. Five in a row open the
+/// breaker, which lets one probe through every half a minute.
+const FAILURES: u32 = 8;
+
+/// How long a workflow that waits for a command waits at most before it looks again.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+
+/// What came of asking for vectors.
+enum Asked {
+    /// Vectors, and the tokens that they took.
+    Meanings(Vec<Meaning>, u64),
+    Suspended(Suspension),
+    /// The provider failed, and may not the next time.
+    Failed(String),
+    /// There will be no vectors.
+    Never(String),
+}
+
+impl Runner {
+    /// Resolves the batch and completes it.
+    ///
+    /// # Cancel safety
+    /// Dropped at any point, the batch can be resumed from what is committed.
+    pub(super) async fn resolve(&self, lease: Lease) -> Result<(), LedgerError> {
+        let ledger = &self.shared.ledger;
+        let models = self.shared.models.get();
+        let model = models.and_then(Gateway::embedding_model);
+        let mut resolving = Resolving::new(model.map(str::to_owned));
+        let mut failures = 0;
+        loop {
+            let resolved = self.stored(|| ledger.resolve(lease, resolving.clone()));
+            let Resolved::Meanings(next, execution, wanted) = resolved.await? else {
+                return Ok(());
+            };
+            resolving = next;
+            let (Some(gateway), Some(model)) = (models, resolving.model()) else {
+                resolving = resolving.without_meanings();
+                continue;
+            };
+            match self.ask(gateway, model, execution, wanted).await? {
+                Asked::Meanings(meanings, tokens) => {
+                    failures = 0;
+                    self.stored(|| ledger.keep_meanings(lease, model, &meanings, tokens))
+                        .await?;
+                }
+                Asked::Suspended(suspension) => {
+                    self.stored(|| ledger.suspend_resolution(lease, &suspension))
+                        .await?;
+                    if !self.outlast(&suspension).await {
+                        return Ok(());
+                    }
+                }
+                Asked::Failed(message) if failures + 1 < FAILURES => {
+                    tracing::warn!(batch = %self.batch, "no vectors: {message}");
+                    tokio::time::sleep(Duration::from_millis(100 << failures)).await;
+                    failures += 1;
+                }
+                Asked::Failed(message) | Asked::Never(message) => {
+                    let message = format!("meanings were not compared: {message}");
+                    tracing::warn!(batch = %self.batch, "{message}");
+                    self.stored(|| ledger.note_resolution(lease, &message))
+                        .await?;
+                    resolving = resolving.without_meanings();
+                }
+            }
+        }
+    }
+
+    /// Waits until a suspension may be over; whether this process is to go on.
+    async fn outlast(&self, suspension: &Suspension) -> bool {
+        let wait = suspension.until.map(|until| {
+            let wait = until - self.shared.ledger.clock().now();
+            wait.to_std().unwrap_or_default()
+        });
+        let draining = self.shared.registry.draining();
+        tokio::select! {
+            () = self.run.nudged() => true,
+            () = tokio::time::sleep(wait.unwrap_or(LOOK_AGAIN)) => true,
+            () = draining.cancelled() => false,
+        }
+    }
+
+    /// Asks what forms mean, in one call, or two where the model is new to the organisation.
+    async fn ask(
+        &self,
+        gateway: &Gateway,
+        model: &str,
+        execution: ExecutionId,
+        wanted: Vec<Wanted>,
+    ) -> Result<Asked, LedgerError> {
+        let budget = self.settings().await?.config.token_budget;
+        let session = Session::new(gateway.clone(), self.organization)
+            .of_workflow(self.batch, execution, budget);
+        // What a unit pays it is told once more when it has to ask again, so it needs a name.
+        let Some(unit) = wanted.first() else {
+            return Ok(Asked::Meanings(Vec::new(), 0));
+        };
+        let unit = format!("resolve/embed/{}", unit.form);
+        let texts = wanted.iter().map(|it| it.text.clone()).collect();
+        let asked = async {
+            let probes = PROBES.map(str::to_owned).to_vec();
+            let (probes, first) = session.vectors(model, &unit, probes).await?;
+            let (said, second) = session.vectors(model, &unit, texts).await?;
+            Ok((probes, said, first.total() + second.total()))
+        };
+        let (probes, said, tokens) = match asked.await {
+            Ok(answered) => answered,
+            Err(error) => return Ok(came_to(error)),
+        };
+        let Some(centre) = centre(&probes) else {
+            return Ok(Asked::Never(
+                "the model has no direction for texts".to_owned(),
+            ));
+        };
+        let meanings = wanted.into_iter().zip(said).map(|(wanted, said)| Meaning {
+            form: wanted.form,
+            vector: Vector::new(model, said, &centre),
+            text: wanted.text,
+        });
+        Ok(Asked::Meanings(meanings.collect(), tokens))
+    }
+}
+
+/// What follows a call that gave no answer.
+fn came_to(error: CallError) -> Asked {
+    match error {
+        CallError::Suspended(suspension) => Asked::Suspended(suspension),
+        CallError::Store { .. }
+        | CallError::Unavailable { .. }
+        | CallError::RateLimited { .. }
+        | CallError::Cancelled => Asked::Failed(error.to_string()),
+        error => Asked::Never(error.to_string()),
+    }
+}

@@ -1,0 +1,272 @@
+//! Resolution that compares what names mean.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use knowledge_tables::{embedding, entity, organization, workflow_activity};
+use knowledge_tests::{
+    TestDatabase, TestServer, each_database,
+    provider::{Provider, Reply, Script},
+};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, prelude::Uuid};
+use serde_json::{Value, json};
+
+use super::run::borrowed;
+
+const MODEL: &str = "scripted-vectors";
+
+/// Two names of one place that have nothing in common, and two that only seem near.
+fn script() -> Script {
+    Script {
+        meanings: vec![
+            vec!["port ellis (", "brennhaven ("],
+            vec!["calder instruments", "calder works"],
+        ],
+        ..Script::default()
+    }
+}
+
+fn environment(provider: &Provider, more: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {
+    let mut environment = vec![
+        ("OPENAI_BASE_URL", provider.url()),
+        ("KNOWLEDGE_EMBEDDING_MODEL", MODEL.to_owned()),
+        ("KNOWLEDGE_EXTRACTOR", "offline".to_owned()),
+        ("KNOWLEDGE_LLM_REQUESTS_PER_MINUTE", "0".to_owned()),
+        ("KNOWLEDGE_LLM_TOKENS_PER_MINUTE", "0".to_owned()),
+    ];
+    let more = more.iter();
+    environment.extend(more.map(|(name, value)| (*name, (*value).to_owned())));
+    environment
+}
+
+fn document(name: &str, text: &str) -> Value {
+    json!({ "name": name, "text": text })
+}
+
+fn documents() -> Vec<Value> {
+    vec![
+        document(
+            "a",
+            "Ilse Varga was born in Port Ellis. She worked for Calder Instruments Ltd in Port Ellis.",
+        ),
+        document(
+            "b",
+            "Tomas Renn was born in Brennhaven. He worked for Northlight Shipping Company in Brennhaven.",
+        ),
+        document(
+            "c",
+            "Hannah Weiss was born in Steinach. She worked for Lowland Savings Bank in Steinach.",
+        ),
+    ]
+}
+
+fn serve(db: &TestDatabase, environment: &[(&'static str, String)]) -> TestServer {
+    TestServer::start_with(db.url(), &borrowed(environment))
+}
+
+/// What faces the entities of a name.
+async fn faces(db: &TestDatabase, name: &str) -> BTreeSet<Uuid> {
+    let store = db.open().await;
+    let named = entity::Entity::find().filter(entity::Column::Name.eq(name));
+    let rows = named.all(store.read()).await.expect("the store answers");
+    assert!(!rows.is_empty(), "{name} is an entity");
+    rows.into_iter().map(|row| row.canonical_id).collect()
+}
+
+async fn vectors(db: &TestDatabase) -> u64 {
+    let store = db.open().await;
+    let of_model = embedding::Entity::find().filter(embedding::Column::Model.eq(MODEL));
+    of_model
+        .count(store.read())
+        .await
+        .expect("the store answers")
+}
+
+async fn batch(server: &TestServer, documents: &[Value], config: Value) -> Value {
+    let id = server.client().start(documents, config).await;
+    server.client().ended(&id).await
+}
+
+fn embeddings(provider: &Provider) -> usize {
+    provider
+        .seen()
+        .iter()
+        .filter(|seen| seen.path == "embeddings")
+        .count()
+}
+
+each_database! {
+    async fn names_that_mean_the_same_are_one(db: TestDatabase) {
+        let provider = Provider::start(script());
+        let environment = environment(&provider, &[]);
+        let server = serve(&db, &environment);
+        let ended = batch(&server, &documents(), json!({})).await;
+        assert_eq!(ended["stage"], json!("COMPLETED"), "{ended}");
+        assert_eq!(faces(&db, "Port Ellis").await, faces(&db, "Brennhaven").await);
+        assert_ne!(faces(&db, "Port Ellis").await, faces(&db, "Steinach").await);
+        assert_eq!(embeddings(&provider), 2, "the probes, and all names at once");
+        assert!(vectors(&db).await >= 6);
+        let used = server.client().graphql(
+            "query($id: ID!) { batch(id: $id) { tokensUsed resolutionNote modelUsage { tokens } } }",
+            json!({ "id": ended["id"] }),
+        ).await;
+        assert_eq!(used["batch"]["tokensUsed"], json!(provider.tokens()), "{used}");
+        assert_eq!(used["batch"]["resolutionNote"], Value::Null);
+
+        // Known names are not asked about again, by whatever batch.
+        let again = batch(&server, &documents()[..2], json!({})).await;
+        assert_eq!((again["stage"].clone(), embeddings(&provider)), (json!("COMPLETED"), 2));
+        assert!(server.terminate().success());
+        knowledge_tests::verify(&db).await;
+
+        // The same in two batches, the other way round.
+        let other = db.another();
+        let mut turned = documents();
+        turned.reverse();
+        let server = serve(&other, &environment);
+        for document in turned {
+            batch(&server, &[document], json!({})).await;
+        }
+        assert_eq!(faces(&other, "Port Ellis").await, faces(&db, "Port Ellis").await);
+        assert_eq!(faces(&other, "Port Ellis").await, faces(&other, "Brennhaven").await);
+        assert!(server.terminate().success());
+        knowledge_tests::verify(&other).await;
+    }
+
+    async fn nothing_is_asked_that_nobody_asked_for(db: TestDatabase) {
+        let provider = Provider::start(script());
+        let environment = environment(&provider, &[("KNOWLEDGE_EMBEDDING_MODEL", "")]);
+        let server = serve(&db, &environment);
+        batch(&server, &documents(), json!({})).await;
+        assert_eq!(provider.calls(), 0);
+        assert_ne!(faces(&db, "Port Ellis").await, faces(&db, "Brennhaven").await);
+        assert!(server.terminate().success());
+        assert_eq!(vectors(&db).await, 0);
+
+        // What was resolved without is compared by the next batch that asks.
+        let environment = self::environment(&provider, &[]);
+        let server = serve(&db, &environment);
+        batch(&server, &[document("d", "Jonas Bleck was born in Steinach.")], json!({})).await;
+        assert_eq!(faces(&db, "Port Ellis").await, faces(&db, "Brennhaven").await);
+        assert!(server.terminate().success());
+        knowledge_tests::verify(&db).await;
+    }
+
+    async fn a_kill_in_between_costs_the_call_in_flight(db: TestDatabase) {
+        let provider = Provider::start(script().then([Reply::Answer, Reply::Hang]));
+        let environment = environment(&provider, &[("KNOWLEDGE_LLM_TIMEOUT_SECONDS", "2")]);
+        let server = serve(&db, &environment);
+        let id = server.client().start(&documents(), json!({})).await;
+        tokio::task::block_in_place(|| provider.wait_until("the second call", |it| it.calls() == 2 && it.in_flight() == 1));
+        server.kill9();
+        let server = serve(&db, &environment);
+        let ended = server.client().ended(&id).await;
+        assert_eq!(ended["stage"], json!("COMPLETED"), "{ended}");
+        assert_eq!(provider.calls(), 3, "the call that hung, once more");
+        assert_eq!(faces(&db, "Port Ellis").await, faces(&db, "Brennhaven").await);
+        assert!(server.terminate().success());
+        knowledge_tests::verify(&db).await;
+    }
+
+    async fn an_open_breaker_suspends_the_workflow(db: TestDatabase) {
+        let failing = [Reply::Status(500); 3];
+        let provider = Provider::start(script().then(failing));
+        let environment = environment(&provider, &[("KNOWLEDGE_BREAKER_FAILURES", "2"), ("KNOWLEDGE_BREAKER_RECOVERY_SECONDS", "2")]);
+        let server = serve(&db, &environment);
+        let id = server.client().start(&documents(), json!({})).await;
+        let note = waits(&server, &id).await;
+        assert!(note.contains("left alone"), "{note}");
+        server.kill9();
+        let server = serve(&db, &environment);
+        let ended = server.client().ended(&id).await;
+        assert_eq!(ended["stage"], json!("COMPLETED"), "{ended}");
+        assert_eq!(faces(&db, "Port Ellis").await, faces(&db, "Brennhaven").await);
+        assert!(server.terminate().success());
+        knowledge_tests::verify(&db).await;
+    }
+
+    async fn a_spent_budget_suspends_the_workflow_until_it_is_raised(db: TestDatabase) {
+        let provider = Provider::start(script());
+        let environment = environment(&provider, &[]);
+        let server = serve(&db, &environment);
+        let id = server.client().start(&documents(), json!({ "tokenBudget": 1 })).await;
+        let note = waits(&server, &id).await;
+        assert!(note.contains("budget"), "{note}");
+        let raise = "mutation($id: ID!, $tokens: Long!) { raiseTokenBudget(id: $id, tokenBudget: $tokens) { __typename } }";
+        server.client().graphql(raise, json!({ "id": id, "tokens": 100_000 })).await;
+        let ended = server.client().ended(&id).await;
+        assert_eq!(ended["stage"], json!("COMPLETED"), "{ended}");
+        assert_eq!(faces(&db, "Port Ellis").await, faces(&db, "Brennhaven").await);
+        assert!(server.terminate().success());
+        knowledge_tests::verify(&db).await;
+    }
+
+    async fn an_endpoint_without_vectors_is_gone_without(db: TestDatabase) {
+        let provider = Provider::start(Script { no_vectors: true, ..script() });
+        let environment = environment(&provider, &[]);
+        let server = serve(&db, &environment);
+        let ended = batch(&server, &documents(), json!({})).await;
+        assert_eq!(ended["stage"], json!("COMPLETED"), "{ended}");
+        assert_eq!(provider.calls(), 1);
+        let note = note(&server, &ended["id"]).await;
+        assert!(note.contains("meanings were not compared") && note.contains("404"), "{note}");
+        assert!(server.terminate().success());
+        let store = db.open().await;
+        let rows = organization::Entity::find().all(store.read()).await.expect("the store answers");
+        assert!(rows[0].embedding_gaps, "the next batch asks again");
+        let embedded = workflow_activity::Column::ActivityName.starts_with("resolve/embed/");
+        let units = workflow_activity::Entity::find().filter(embedded);
+        assert_eq!(units.count(store.read()).await.expect("the store answers"), 0);
+        store.close().await.expect("the store closes");
+        knowledge_tests::verify(&db).await;
+
+        provider.follow(script());
+        let server = serve(&db, &environment);
+        batch(&server, &[document("d", "Jonas Bleck was born in Steinach.")], json!({})).await;
+        assert_eq!(faces(&db, "Port Ellis").await, faces(&db, "Brennhaven").await);
+        assert!(server.terminate().success());
+        knowledge_tests::verify(&db).await;
+    }
+
+    async fn a_link_by_meaning_is_explained(db: TestDatabase) {
+        let provider = Provider::start(script());
+        let server = serve(&db, &environment(&provider, &[]));
+        let ended = batch(&server, &documents(), json!({})).await;
+        let found = server.client().graphql(
+            "query($id: ID!) { batch(id: $id) { entities { nodes { name aliases memberIds } } } }",
+            json!({ "id": ended["id"] }),
+        ).await;
+        let nodes = found["batch"]["entities"]["nodes"].as_array().expect("there are entities");
+        let port = nodes.iter().find(|node| node.to_string().contains("Brennhaven")).expect("it is there");
+        let explained = server.client().graphql(
+            "query($one: ID!, $other: ID!) { explainLink(left: $one, right: $other) { linked rule features { name value weight } } }",
+            json!({ "one": port["memberIds"][0], "other": port["memberIds"][1] }),
+        ).await;
+        let link = &explained["explainLink"];
+        assert_eq!((&link["linked"], &link["rule"]), (&json!(true), &json!("same_meaning")));
+        let features = link["features"].as_array().expect("it has features");
+        let cosine = features.iter().find(|it| it["name"] == json!("cosine")).expect("one is the cosine");
+        assert!(cosine["value"].as_f64() > Some(0.9) && cosine["weight"].as_f64() == Some(0.05), "{cosine}");
+        assert!(server.terminate().success());
+    }
+}
+
+async fn note(server: &TestServer, id: &Value) -> String {
+    let query = "query($id: ID!) { batch(id: $id) { resolutionNote } }";
+    let found = server.client().graphql(query, json!({ "id": id })).await;
+    found["batch"]["resolutionNote"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// Waits until resolution says what it waits for.
+async fn waits(server: &TestServer, id: &str) -> String {
+    for _ in 0..600 {
+        let note = note(server, &json!(id)).await;
+        if !note.is_empty() {
+            return note;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("resolution waits for nothing");
+}
