@@ -6,6 +6,7 @@ use knowledge_tests::{
     TestDatabase, each_database,
     events::kind,
     provider::{Provider, Reply, Report, Script, Seen},
+    server::run_with,
 };
 use serde_json::{Value, json};
 
@@ -79,6 +80,7 @@ each_database! {
         let provider = Provider::start(Script::default());
         let server = serve(&db, &provider, &[]);
         let config = json!({ "extractor": "LLM", "concurrency": 8, "tokenBudget": 24_000 });
+        let mut last = String::new();
         for (at, reports) in [Report::Absent, Report::Null, Report::Answer].into_iter().enumerate() {
             provider.follow(Script { reports, ..Script::answering(Duration::from_millis(100)) });
             let before = (provider.calls() as u64, provider.tokens());
@@ -91,8 +93,16 @@ each_database! {
             // The scripted model has a token for every four bytes.
             let counted = used as f64 / spent as f64;
             assert!((0.5..2.0).contains(&counted), "{used} counted, {spent} spent, {reports:?}");
+            last = id;
         }
         assert!(provider.most_in_flight() > 1, "calls went one at a time");
+        let calls = provider.calls();
+        let raise = ["batch", "raise", &last, "--token-budget", "1000000", "--server", &server.client().url("/"), "--json"];
+        let raised = run_with(&raise, &[]);
+        assert!(raised.status.success(), "{}", String::from_utf8_lossy(&raised.stderr));
+        let ended = server.client().ended(&last).await;
+        assert_eq!(ended["completedDocuments"], json!(24), "{ended}");
+        assert!(provider.calls() > calls);
         assert!(server.terminate().success());
         knowledge_tests::verify(&db).await;
     }

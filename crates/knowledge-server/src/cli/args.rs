@@ -149,6 +149,17 @@ pub(super) enum BatchCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Let a batch use more tokens; what waits for its budget goes on.
+    Raise {
+        /// The batch.
+        batch: BatchId,
+        /// The most tokens that model calls may use, all in all.
+        #[arg(long, value_name = "TOKENS", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(1..))]
+        token_budget: i64,
+        /// Print it as JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Try the failed and skipped documents of an ended batch again.
     Retry {
         /// The batch.

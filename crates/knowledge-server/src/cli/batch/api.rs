@@ -76,6 +76,17 @@ impl Api {
         self.steer("retryFailedDocuments", batch).await
     }
 
+    /// Lets a batch use more tokens.
+    pub(super) async fn raise(&self, batch: BatchId, budget: i64) -> anyhow::Result<Value> {
+        let query = format!(
+            "mutation($id: ID!, $to: Long!) {{
+                answer: raiseTokenBudget(id: $id, tokenBudget: $to) {{ {PAYLOAD} }} }} {BATCH}"
+        );
+        let variables = json!({ "id": batch, "to": budget });
+        let mut data = self.ask(&query, &variables).await?;
+        succeeded(data["answer"].take())
+    }
+
     async fn steer(&self, mutation: &str, batch: BatchId) -> anyhow::Result<Value> {
         let query =
             format!("mutation($id: ID!) {{ answer: {mutation}(id: $id) {{ {PAYLOAD} }} }} {BATCH}");

@@ -33,6 +33,14 @@ pub(super) async fn run(arguments: BatchArguments) -> anyhow::Result<Ended> {
             report(&api.cancel(batch).await?, json)?;
             Ok(Ended::Done)
         }
+        BatchCommand::Raise {
+            batch,
+            token_budget,
+            json,
+        } => {
+            report(&api.raise(batch, token_budget).await?, json)?;
+            Ok(Ended::Done)
+        }
         BatchCommand::Retry { batch, watch, json } => {
             let changed = api.retry(batch).await?;
             go_on(&api, &changed, watch, json).await

@@ -22,8 +22,9 @@ impl Gateway {
         result: &Result<ProviderAnswer, ProviderError>,
     ) -> Usage {
         let (reported, text) = match result {
-            Ok(answer) => (answer.reported, &answer.text),
-            Err(ProviderError::Refused { reported, reason }) => (*reported, reason),
+            Ok(answer) => (answer.reported, answer.text.as_str()),
+            // The reason is shortened, and may be the provider's own.
+            Err(ProviderError::Refused { reported, .. }) => (*reported, ""),
             Err(_) => return Usage::default(),
         };
         let taken = asked.question.taken(reported, text, || self.tokenizer());
