@@ -252,6 +252,10 @@ pub(crate) fn relocate(text: &SourceText, span: CharSpan, wanted: &str) -> Optio
         if best.is_none_or(|found| chars.abs_diff(span.start()) < found.abs_diff(span.start())) {
             best = Some(chars);
         }
+        if chars >= span.start() {
+            // Every later one is farther.
+            break;
+        }
     }
     let start = best?;
     CharSpan::new(start, start.checked_add(length)?).ok()

@@ -228,6 +228,7 @@ fn placed(
         offset,
         by_name: BTreeMap::new(),
         listed: BTreeMap::new(),
+        evidence: BTreeMap::new(),
     };
     for entity in answer.entities {
         places.entity(entity, &mut piece);
@@ -247,6 +248,8 @@ struct Places {
     by_name: BTreeMap<String, Vec<CharSpan>>,
     /// The positions of those that relations have named, in [`Memo::entities`].
     listed: BTreeMap<String, u32>,
+    /// Where words that relations are said in were found, if they were.
+    evidence: BTreeMap<String, Option<CharSpan>>,
 }
 
 impl Places {
@@ -300,10 +303,7 @@ impl Places {
     }
 
     fn relation(&mut self, relation: &SingleRelation, piece: &mut Piece) {
-        let start = CharSpan::new(0, 1).ok();
-        let evidence = start
-            .and_then(|start| relocate(&self.source, start, relation.evidence.trim()))
-            .and_then(|span| span.shifted(self.offset).ok());
+        let evidence = self.evidence(relation.evidence.trim());
         let subject = self.listed(&relation.subject, &mut piece.memo);
         let object = self.object(relation, &mut piece.memo);
         let (Some(evidence), Some(subject), Some(object)) = (evidence, subject, object) else {
@@ -317,6 +317,20 @@ impl Places {
             evidence,
             confidence: Confidence::new(relation.confidence),
         });
+    }
+
+    /// Where the words of an evidence are first, in characters of the chunk. Relations of a sentence
+    /// have the same.
+    fn evidence(&mut self, words: &str) -> Option<CharSpan> {
+        if let Some(found) = self.evidence.get(words) {
+            return *found;
+        }
+        let start = CharSpan::new(0, 1).ok();
+        let found = start
+            .and_then(|start| relocate(&self.source, start, words))
+            .and_then(|span| span.shifted(self.offset).ok());
+        self.evidence.insert(words.to_owned(), found);
+        found
     }
 
     fn object(&mut self, relation: &SingleRelation, memo: &mut Memo) -> Option<MemoObject> {
@@ -385,14 +399,14 @@ pub(super) fn relations(
         source: std::sync::Arc::new(error),
     })?;
     let mut found = Found::from(Vec::new());
+    let mut kept = Kept::new(request.mentions, &memo);
     for relation in &memo.relations {
         let evidence = relation.evidence;
-        let subject = nearest(request.mentions, memo.mentions(relation.subject), evidence);
+        let subject = kept.nearest(relation.subject, evidence);
         let object = match &relation.object {
-            MemoObject::Entity(entity) => {
-                let spans = memo.mentions(*entity);
-                nearest(request.mentions, spans, evidence).map(ObjectCandidate::Mention)
-            }
+            MemoObject::Entity(entity) => kept
+                .nearest(*entity, evidence)
+                .map(ObjectCandidate::Mention),
             MemoObject::Literal {
                 value,
                 literal_type,
@@ -416,22 +430,46 @@ pub(super) fn relations(
     Ok(found)
 }
 
-/// Of the mentions at these spans the one nearest to the evidence. One that was cut differently by
-/// a neighbouring chunk still is it.
-fn nearest(mentions: &[TypedMention], spans: &[CharSpan], evidence: CharSpan) -> Option<u32> {
+/// The mentions that were kept, by the entities that relations name.
+struct Kept<'a> {
+    mentions: &'a [TypedMention],
+    memo: &'a Memo,
+    /// Span and id of each mention of an entity; found when it is first asked for.
+    of_entity: BTreeMap<u32, Vec<(CharSpan, u32)>>,
+}
+
+impl<'a> Kept<'a> {
+    fn new(mentions: &'a [TypedMention], memo: &'a Memo) -> Self {
+        Self {
+            mentions,
+            memo,
+            of_entity: BTreeMap::new(),
+        }
+    }
+
+    /// Of an entity's mentions the one nearest to the evidence.
+    fn nearest(&mut self, entity: u32, evidence: CharSpan) -> Option<u32> {
+        let (mentions, memo) = (self.mentions, self.memo);
+        self.of_entity
+            .entry(entity)
+            .or_insert_with(|| at(mentions, memo.mentions(entity)))
+            .iter()
+            .min_by_key(|(span, _)| {
+                let inside = evidence.contains(*span);
+                (!inside, span.start().abs_diff(evidence.start()))
+            })
+            .map(|(_, id)| *id)
+    }
+}
+
+/// The mentions at these spans. One that was cut differently by a neighbouring chunk still is
+/// there.
+fn at(mentions: &[TypedMention], spans: &[CharSpan]) -> Vec<(CharSpan, u32)> {
     mentions
         .iter()
-        .filter(|mention| {
-            mention
-                .span
-                .is_some_and(|at| spans.iter().any(|span| span.overlaps(at)))
-        })
-        .min_by_key(|mention| {
-            let start = mention.span.map_or(0, CharSpan::start);
-            let inside = mention.span.is_some_and(|at| evidence.contains(at));
-            (!inside, start.abs_diff(evidence.start()))
-        })
-        .map(|mention| mention.id)
+        .filter_map(|mention| Some((mention.span?, mention.id)))
+        .filter(|(at, _)| spans.iter().any(|span| span.overlaps(*at)))
+        .collect()
 }
 
 pub(super) fn attributes(attributes: Vec<Attribute>) -> BTreeMap<String, String> {
