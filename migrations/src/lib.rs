@@ -18,6 +18,7 @@ mod m20261121_064828_add_resolution_questions;
 mod m20261121_065000_leave_room_for_updates;
 mod m20261121_132126_add_resolution_version;
 mod m20261121_134149_add_embeddings;
+mod m20261121_141008_index_only_what_is_known;
 
 /// The migrations in their order.
 pub struct Migrator;
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_065000_leave_room_for_updates::Migration),
             Box::new(m20261121_132126_add_resolution_version::Migration),
             Box::new(m20261121_134149_add_embeddings::Migration),
+            Box::new(m20261121_141008_index_only_what_is_known::Migration),
         ]
     }
 }

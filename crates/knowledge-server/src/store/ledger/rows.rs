@@ -9,8 +9,8 @@ use knowledge_domain::{
 };
 use knowledge_tables::{batch_document, workflow_execution};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
-    sea_query::OnConflict,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait,
+    IntoActiveModel, QueryFilter, sea_query::OnConflict,
 };
 use uuid::Uuid;
 
@@ -25,8 +25,14 @@ pub(super) trait Kept: EntityTrait {
     /// The primary key's column.
     const KEY: Self::Column;
 
-    /// The columns that change after a row was inserted.
+    /// The columns that change after a row was inserted, and that no index has.
     const CHANGING: &'static [Self::Column];
+
+    /// Those that an index has.
+    const INDEXED: &'static [Self::Column];
+
+    /// Whether one that an index has differs.
+    fn moves(before: &Self::Model, after: &Self::Model) -> bool;
 
     fn key(row: &Self::Model) -> Uuid;
 
@@ -107,12 +113,9 @@ where
     }
 
     /// Each row that is to be written, with what it was, where that is known.
-    pub(super) fn moves(&mut self) -> Vec<(Option<E::Model>, E::Model)> {
-        let before = std::mem::take(&mut self.before);
-        let moved = before.into_iter();
-        moved
-            .filter_map(|(key, before)| Some((before, self.known.get(&key)?.clone())))
-            .collect()
+    pub(super) fn moves(&self) -> impl Iterator<Item = (Option<&E::Model>, &E::Model)> {
+        let moved = self.before.iter();
+        moved.filter_map(|(key, before)| Some((before.as_ref(), self.known.get(key)?)))
     }
 
     /// Forgets all rows but those that `keep` says.
@@ -131,8 +134,31 @@ where
         tx: &DatabaseTransaction,
         at: DateTime<Utc>,
     ) -> Result<(), LedgerError> {
+        let before = std::mem::take(&mut self.before);
+        let stays = |key: &Uuid| {
+            let (before, after) = (before.get(key)?.as_ref()?, self.known.get(key)?);
+            Some(!E::moves(before, after))
+        };
         let changed = std::mem::take(&mut self.changed);
-        for keys in portions(&changed) {
+        // SQLite writes the entry of every index that has a column which is set, changed or not.
+        let sqlite = tx.get_database_backend() == DbBackend::Sqlite;
+        let (stay, moved): (Vec<_>, Vec<_>) = changed
+            .into_iter()
+            .partition(|key| sqlite && stays(key).unwrap_or_default());
+        let columns = E::CHANGING.iter().copied();
+        self.overwrite(tx, &stay, columns.clone(), at).await?;
+        self.overwrite(tx, &moved, columns.chain(E::INDEXED.iter().copied()), at)
+            .await
+    }
+
+    async fn overwrite(
+        &mut self,
+        tx: &DatabaseTransaction,
+        keys: &[Uuid],
+        columns: impl Iterator<Item = E::Column> + Clone,
+        at: DateTime<Utc>,
+    ) -> Result<(), LedgerError> {
+        for keys in portions(keys) {
             let mut rows = Vec::with_capacity(keys.len());
             for key in keys {
                 if let Some(row) = self.known.get_mut(key) {
@@ -142,7 +168,7 @@ where
             }
             // A row that is there conflicts with itself, so one statement inserts and updates.
             let overwrite = OnConflict::column(E::KEY)
-                .update_columns(E::CHANGING.iter().copied())
+                .update_columns(columns.clone())
                 .to_owned();
             E::insert_many(rows)
                 .on_conflict(overwrite)
@@ -164,12 +190,11 @@ impl Kept for batch_document::Entity {
 
     const CHANGING: &'static [Self::Column] = {
         use batch_document::Column::{
-            Attempt, CompletedAt, EntityCount, Error, ErrorKind, ExecutionId, ExtractionId,
-            MissingUnits, ProgressUnits, RelationCount, RetryRound, Stage, StageCurrent,
-            StageTotal, StartedAt, Status, TokensUsed, UpdatedAt, Version,
+            Attempt, CompletedAt, EntityCount, Error, ErrorKind, ExecutionId, MissingUnits,
+            ProgressUnits, RelationCount, RetryRound, Stage, StageCurrent, StageTotal, StartedAt,
+            TokensUsed, UpdatedAt, Version,
         };
         &[
-            Status,
             Stage,
             StageCurrent,
             StageTotal,
@@ -179,7 +204,6 @@ impl Kept for batch_document::Entity {
             Error,
             ErrorKind,
             ExecutionId,
-            ExtractionId,
             EntityCount,
             RelationCount,
             MissingUnits,
@@ -190,6 +214,15 @@ impl Kept for batch_document::Entity {
             UpdatedAt,
         ]
     };
+
+    const INDEXED: &'static [Self::Column] = &[
+        batch_document::Column::Status,
+        batch_document::Column::ExtractionId,
+    ];
+
+    fn moves(before: &Self::Model, after: &Self::Model) -> bool {
+        (&before.status, before.extraction_id) != (&after.status, after.extraction_id)
+    }
 
     fn key(row: &Self::Model) -> Uuid {
         row.id
@@ -206,19 +239,16 @@ impl Kept for workflow_execution::Entity {
 
     const CHANGING: &'static [Self::Column] = {
         use workflow_execution::Column::{
-            CompletedAt, CurrentActivity, Error, LeaseOwner, LeaseToken, LostRuns, Output,
-            Requested, ResumeAt, RetryCount, RetryOwner, StartedAt, Status, SuspendReason,
-            UpdatedAt, Version,
+            CompletedAt, CurrentActivity, Error, LeaseToken, LostRuns, Output, Requested, ResumeAt,
+            RetryCount, RetryOwner, StartedAt, SuspendReason, UpdatedAt, Version,
         };
         &[
-            Status,
             CurrentActivity,
             Output,
             Error,
             RetryOwner,
             RetryCount,
             LostRuns,
-            LeaseOwner,
             LeaseToken,
             SuspendReason,
             ResumeAt,
@@ -229,6 +259,15 @@ impl Kept for workflow_execution::Entity {
             UpdatedAt,
         ]
     };
+
+    const INDEXED: &'static [Self::Column] = &[
+        workflow_execution::Column::Status,
+        workflow_execution::Column::LeaseOwner,
+    ];
+
+    fn moves(before: &Self::Model, after: &Self::Model) -> bool {
+        (&before.status, &before.lease_owner) != (&after.status, &after.lease_owner)
+    }
 
     fn key(row: &Self::Model) -> Uuid {
         row.id

@@ -34,9 +34,9 @@ impl Tally {
 }
 
 /// The counts after documents moved; `None` where they cannot be followed and must be counted.
-pub(super) fn after(
+pub(super) fn after<'a>(
     counts: Option<DocumentsByStage>,
-    moves: &[(Option<Model>, Model)],
+    moves: impl Iterator<Item = (Option<&'a Model>, &'a Model)>,
 ) -> Result<Option<DocumentsByStage>, StoreError> {
     let Some(mut counts) = counts else {
         return Ok(None);

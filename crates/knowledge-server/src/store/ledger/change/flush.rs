@@ -8,8 +8,8 @@ use knowledge_domain::{
 };
 use knowledge_tables::{batch_event, batch_execution};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    QueryTrait,
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryTrait,
 };
 use uuid::Uuid;
 
@@ -68,7 +68,12 @@ impl BatchChange {
             pace: self.pace,
             documents: self.counts,
         })?);
-        let changed = changed_row(&self.row, &self.state, self.at)?;
+        self.row.state = self.state.stage().to_string();
+        let mut changed = changed_row(&self.row, &self.state, self.at)?;
+        if self.row.state == self.original.state {
+            // Set or not, SQLite would write its entries in the indexes.
+            changed.state = NotSet;
+        }
         let mut update = batch_execution::Entity::update_many()
             .set(changed)
             .filter(batch_execution::Column::Id.eq(self.row.id))
@@ -88,7 +93,7 @@ impl BatchChange {
 
     /// Gives the events their sequences, without those that later ones make needless.
     async fn number_events(&mut self) -> Result<(), LedgerError> {
-        self.counts = tally::after(self.counts, &self.documents.moves())?;
+        self.counts = tally::after(self.counts, self.documents.moves())?;
         let recorded = self.events.len();
         coalesce(&mut self.events);
         COALESCED.add(recorded - self.events.len());
@@ -125,7 +130,7 @@ fn changed_row(
     at: DateTime<Utc>,
 ) -> Result<batch_execution::ActiveModel, StoreError> {
     Ok(batch_execution::ActiveModel {
-        state: Set(state.stage().to_string()),
+        state: Set(row.state.clone()),
         state_data: Set(convert::to_json(state)?),
         completed_documents: Set(row.completed_documents),
         failed_documents: Set(row.failed_documents),
