@@ -33,6 +33,8 @@ pub struct Script {
     pub no_json_mode: bool,
     /// Texts that begin with one of a group mean nearly the same, all others something else each.
     pub meanings: Vec<Vec<&'static str>>,
+    /// Requests for the vectors of more texts are refused.
+    pub most_texts: Option<usize>,
     /// Vectors are refused, as by an endpoint that has none.
     pub no_vectors: bool,
     /// What it says of the tokens of a call.

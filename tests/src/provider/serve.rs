@@ -275,6 +275,10 @@ async fn embed(
     if script.no_vectors {
         return flight.end(error(404, "not_found", "no such endpoint"));
     }
+    let texts = body["input"].as_array().map_or(0, Vec::len);
+    if script.most_texts.is_some_and(|most| texts > most) {
+        return flight.end(error(422, "batch_size", "batch size exceeds the maximum"));
+    }
     tokio::time::sleep(script.latency).await;
     match reply {
         Reply::Hang => std::future::pending().await,

@@ -227,6 +227,20 @@ each_database! {
         knowledge_tests::verify(&db).await;
     }
 
+    async fn an_endpoint_that_takes_few_texts_is_asked_for_few(db: TestDatabase) {
+        let provider = Provider::start(Script { most_texts: Some(7), ..script() });
+        let server = serve(&db, &environment(&provider, &[]));
+        let ended = batch(&server, &documents(), json!({})).await;
+        assert_eq!(ended["stage"], json!("COMPLETED"), "{ended}");
+        let (refused, taken): (Vec<_>, Vec<_>) = provider.seen().into_iter().partition(|it| it.status == Some(422));
+        assert_eq!((refused.len(), taken.len() >= 5), (2, true), "24, 12, then 6 at a time");
+        assert_eq!(faces(&db, "Port Ellis").await, faces(&db, "Brennhaven").await);
+        let used = server.client().graphql("query($id: ID!) { batch(id: $id) { tokensUsed } }", json!({ "id": ended["id"] })).await;
+        assert_eq!(used["batch"]["tokensUsed"], json!(provider.tokens()));
+        assert!(server.terminate().success());
+        knowledge_tests::verify(&db).await;
+    }
+
     async fn a_link_by_meaning_is_explained(db: TestDatabase) {
         let provider = Provider::start(script());
         let server = serve(&db, &environment(&provider, &[]));

@@ -44,6 +44,7 @@ impl Runner {
         let model = models.and_then(Gateway::embedding_model);
         let mut resolving = Resolving::new(model.map(str::to_owned));
         let mut failures = 0;
+        let mut most = usize::MAX;
         loop {
             let resolved = self.stored(|| ledger.resolve(lease, resolving.clone()));
             let Resolved::Meanings(next, execution, wanted) = resolved.await? else {
@@ -54,7 +55,10 @@ impl Runner {
                 resolving = resolving.without_meanings();
                 continue;
             };
-            match self.ask(gateway, model, execution, wanted).await? {
+            match self
+                .ask(gateway, model, execution, wanted, &mut most)
+                .await?
+            {
                 Asked::Meanings(meanings, tokens) => {
                     failures = 0;
                     self.stored(|| ledger.keep_meanings(lease, model, &meanings, tokens))
@@ -97,13 +101,15 @@ impl Runner {
         }
     }
 
-    /// Asks what forms mean, in one call, or two where the model is new to the organisation.
+    /// Asks what forms mean: in one call, with another where the model is new to the organisation,
+    /// or in several where the endpoint takes not so many texts at once; `most` is how many it took.
     async fn ask(
         &self,
         gateway: &Gateway,
         model: &str,
         execution: ExecutionId,
         wanted: Vec<Wanted>,
+        most: &mut usize,
     ) -> Result<Asked, LedgerError> {
         let budget = self.settings().await?.config.token_budget;
         let session = Session::new(gateway.clone(), self.organization)
@@ -113,12 +119,12 @@ impl Runner {
             return Ok(Asked::Meanings(Vec::new(), 0));
         };
         let unit = format!("resolve/embed/{}", unit.form);
-        let texts = wanted.iter().map(|it| it.text.clone()).collect();
+        let texts: Vec<String> = wanted.iter().map(|it| it.text.clone()).collect();
         let asked = async {
             let probes = PROBES.map(str::to_owned).to_vec();
-            let (probes, first) = session.vectors(model, &unit, probes).await?;
-            let (said, second) = session.vectors(model, &unit, texts).await?;
-            Ok((probes, said, first.total() + second.total()))
+            let (probes, first) = vectors(&session, (model, &unit), &probes, most).await?;
+            let (said, second) = vectors(&session, (model, &unit), &texts, most).await?;
+            Ok((probes, said, first + second))
         };
         let (probes, said, tokens) = match asked.await {
             Ok(answered) => answered,
@@ -136,6 +142,31 @@ impl Runner {
         });
         Ok(Asked::Meanings(meanings.collect(), tokens))
     }
+}
+
+/// Vectors of texts and the tokens that they took; half as many at once where the endpoint refuses.
+async fn vectors(
+    session: &Session,
+    (model, unit): (&str, &str),
+    texts: &[String],
+    most: &mut usize,
+) -> Result<(Vec<Vec<f32>>, u64), CallError> {
+    let (mut found, mut tokens) = (Vec::with_capacity(texts.len()), 0);
+    while found.len() < texts.len() {
+        let rest = &texts[found.len()..];
+        let next = &rest[..rest.len().min(*most)];
+        match session.vectors(model, unit, next.to_vec()).await {
+            Ok((vectors, usage)) => {
+                found.extend(vectors);
+                tokens += usage.total();
+            }
+            Err(CallError::Rejected { .. } | CallError::ContextOverflow) if next.len() > 1 => {
+                *most = next.len().div_ceil(2);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((found, tokens))
 }
 
 /// What follows a call that gave no answer.

@@ -85,9 +85,12 @@ impl<'a> Resolution<'a> {
             author,
             settings: Settings::default(),
             version: row.as_ref().map_or(0, |row| row.resolution_version),
+            // What a person decides while a batch asks for vectors takes none of its forms from it.
+            vectors_wanted: row
+                .as_ref()
+                .is_some_and(|row| row.embedding_model.is_some() && !row.embedding_gaps),
             gaps: row.as_ref().is_some_and(|row| row.embedding_gaps),
             model: row.and_then(|row| row.embedding_model),
-            vectors_wanted: false,
         })
     }
 }
