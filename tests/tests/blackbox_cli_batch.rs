@@ -2,6 +2,8 @@
 
 use std::{fs, process::Output};
 
+use knowledge_domain::ids::BatchId;
+use knowledge_tables::batch_execution;
 use knowledge_tests::{
     TestDatabase, TestServer,
     bad_network::BadNetwork,
@@ -10,6 +12,7 @@ use knowledge_tests::{
     events::{assert_event_log, is_terminal, outline},
     server,
 };
+use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
 fn batch(server: &str, arguments: &[&str]) -> Output {
@@ -81,6 +84,31 @@ each_database! {
         let plain = batch(&url, &["watch", &id]);
         assert_exit(&plain, 0);
         assert!(complaints(&plain).contains("[100%] 4/4 completed"), "{}", complaints(&plain));
+    }
+
+    async fn a_batch_is_started_with_all_that_can_be_said_of_it(db: TestDatabase) {
+        let server = TestServer::start(db.url());
+        let url = server.client().url("");
+        let folder = corpus(&db, 1, false);
+        let said = [
+            "start", &folder, "--watch", "--json", "--concurrency", "2",
+            "--failure-policy", "retry-failed", "--max-retries", "1", "--no-resolution",
+            "--extractor", "offline", "--strategy", "staged", "--gleaning-rounds", "1",
+            "--minimum-coverage", "50", "--token-budget", "9",
+        ];
+        let output = batch(&url, &said);
+        assert_exit(&output, 0);
+        let id = lines(&output)[0]["batchId"].as_str().unwrap().to_owned();
+        let rows = batch_execution::Entity::find_by_id(id.parse::<BatchId>().unwrap().uuid());
+        let row = rows.one(&db.connect().await).await.unwrap().expect("the batch is stored");
+        assert_eq!(
+            row.config,
+            json!({
+                "concurrency": 2, "failurePolicy": "retry-failed", "maxRetries": 1,
+                "enableEntityResolution": false, "extractor": "offline", "strategy": "staged",
+                "gleaningRounds": 1, "minimumCoverage": 50, "tokenBudget": 9,
+            })
+        );
     }
 
     async fn the_exit_code_says_how_it_ended(db: TestDatabase) {

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use knowledge_domain::{
-    batch::{BatchStage, ExtractionStrategy, Extractor, FailurePolicy},
+    batch::{BatchStage, Extractor},
     ids::BatchId,
 };
 
+use super::options::{ExtractorArg, Options};
 use crate::config::Overrides;
 
 /// Turns batches of documents into a typed, deduplicated, evidence-backed knowledge graph.
@@ -71,33 +72,8 @@ pub(super) struct Extract {
     /// `sqlite://PATH` or `postgres://USER:PASSWORD@HOST:PORT/NAME`.
     #[arg(long, value_name = "URL")]
     pub(super) database: Option<String>,
-    /// Documents at a time, 1 to 64.
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(1..=64))]
-    pub(super) concurrency: Option<i64>,
-    /// What to do about documents that fail.
-    #[arg(long, value_enum)]
-    pub(super) failure_policy: Option<PolicyArg>,
-    /// Rounds over failed documents under retry-failed, 0 to 10.
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..=10))]
-    pub(super) max_retries: Option<i64>,
-    /// Leave entities as each document has them.
-    #[arg(long)]
-    pub(super) no_resolution: bool,
-    /// What extracts.
-    #[arg(long, value_enum)]
-    pub(super) extractor: Option<ExtractorArg>,
-    /// How chunks become questions to a model.
-    #[arg(long, value_enum)]
-    pub(super) strategy: Option<StrategyArg>,
-    /// Rounds in which a model is asked for what it missed, 0 to 5.
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..=5))]
-    pub(super) gleaning_rounds: Option<i64>,
-    /// The least share of a document's units that must be extracted, in percent.
-    #[arg(long, value_name = "PERCENT", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..=100))]
-    pub(super) minimum_coverage: Option<i64>,
-    /// The most tokens that model calls may use.
-    #[arg(long, value_name = "TOKENS", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(1..))]
-    pub(super) token_budget: Option<i64>,
+    #[command(flatten)]
+    pub(super) options: Options,
     /// Say what would be asked of a model and what it would cost, and ask nothing.
     #[arg(long)]
     pub(super) dry_run: bool,
@@ -196,24 +172,8 @@ pub(super) struct BatchStart {
     /// Names the request: sent again, it gives the same batch.
     #[arg(long, value_name = "KEY")]
     pub(super) idempotency_key: Option<String>,
-    /// Documents at a time, 1 to 64.
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(1..=64))]
-    pub(super) concurrency: Option<i64>,
-    /// What to do about documents that fail.
-    #[arg(long, value_enum)]
-    pub(super) failure_policy: Option<PolicyArg>,
-    /// Rounds over failed documents under retry-failed, 0 to 10.
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..=10))]
-    pub(super) max_retries: Option<i64>,
-    /// Leave entities as each document has them.
-    #[arg(long)]
-    pub(super) no_resolution: bool,
-    /// What extracts.
-    #[arg(long, value_enum)]
-    pub(super) extractor: Option<ExtractorArg>,
-    /// The most tokens that model calls may use.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
-    pub(super) token_budget: Option<i64>,
+    #[command(flatten)]
+    pub(super) options: Options,
     /// Watch the batch to its end.
     #[arg(long)]
     pub(super) watch: bool,
@@ -318,55 +278,6 @@ pub(super) enum Format {
     Json,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum ExtractorArg {
-    Offline,
-    Llm,
-}
-
-impl From<ExtractorArg> for Extractor {
-    fn from(argument: ExtractorArg) -> Self {
-        match argument {
-            ExtractorArg::Offline => Self::Offline,
-            ExtractorArg::Llm => Self::Llm,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum StrategyArg {
-    /// One question a chunk.
-    Single,
-    /// A question for each stage.
-    Staged,
-}
-
-impl From<StrategyArg> for ExtractionStrategy {
-    fn from(argument: StrategyArg) -> Self {
-        match argument {
-            StrategyArg::Single => Self::Single,
-            StrategyArg::Staged => Self::Staged,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum PolicyArg {
-    ContinueOnFailure,
-    AbortAll,
-    RetryFailed,
-}
-
-impl From<PolicyArg> for FailurePolicy {
-    fn from(argument: PolicyArg) -> Self {
-        match argument {
-            PolicyArg::ContinueOnFailure => Self::ContinueOnFailure,
-            PolicyArg::AbortAll => Self::AbortAll,
-            PolicyArg::RetryFailed => Self::RetryFailed,
-        }
-    }
-}
-
 impl Serve {
     pub(super) fn overrides(&self) -> Overrides {
         Overrides {
@@ -382,7 +293,7 @@ impl Extract {
         Overrides {
             database_url: self.database.clone(),
             listen: None,
-            extractor: self.extractor.map(Extractor::from),
+            extractor: self.options.extractor.map(Extractor::from),
         }
     }
 }

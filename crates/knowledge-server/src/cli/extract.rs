@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Ended,
-    args::{Extract, ExtractorArg, Format, StrategyArg},
+    args::{Extract, Format},
     export, inputs, serve, watch,
 };
 use crate::{
@@ -120,17 +120,7 @@ fn by_ending(path: &Path) -> anyhow::Result<Format> {
 /// The same arguments give the same request, so that running again resumes. Another model is
 /// another request: what it would find is not what the first has found.
 fn request(command: &Extract, documents: Vec<NewDocument>, config: &Config) -> StartBatch {
-    let options = BatchOptions {
-        concurrency: command.concurrency,
-        failure_policy: command.failure_policy.map(Into::into),
-        max_retries: command.max_retries,
-        enable_entity_resolution: command.no_resolution.then_some(false),
-        extractor: command.extractor.map(ExtractorArg::into),
-        token_budget: command.token_budget,
-        strategy: command.strategy.map(StrategyArg::into),
-        gleaning_rounds: command.gleaning_rounds,
-        minimum_coverage: command.minimum_coverage,
-    };
+    let options = BatchOptions::from(&command.options);
     let mut hasher = Sha256::new();
     hasher.update(format!("{options:?}"));
     if options.extractor.unwrap_or(config.default_extractor()) == Extractor::Llm {

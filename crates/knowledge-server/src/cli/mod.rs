@@ -10,6 +10,7 @@ mod batch;
 mod export;
 mod extract;
 mod inputs;
+mod options;
 mod prune;
 mod resolve;
 mod serve;

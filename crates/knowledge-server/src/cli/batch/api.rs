@@ -17,7 +17,7 @@ const PAGE: u32 = 100;
 
 /// What is shown of a batch.
 const BATCH: &str = "fragment B on Batch {
-    id stage failurePolicy concurrency mode extractor progress totalDocuments completedDocuments
+    id stage failurePolicy concurrency mode extractor strategy progress totalDocuments completedDocuments
     failedDocuments skippedDocuments entityCount relationCount tokensUsed error createdAt startedAt
     completedAt documentsPerMinute
     documentsByStage { waiting chunk mentions entities relations assemble }

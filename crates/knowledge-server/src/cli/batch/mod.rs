@@ -5,9 +5,11 @@ mod follow;
 mod show;
 mod sse;
 
+use std::fmt;
+
 use anyhow::bail;
 use knowledge_domain::{
-    batch::{BatchStage, FailurePolicy},
+    batch::{BatchOptions, BatchStage},
     ids::BatchId,
 };
 use serde_json::{Value, json};
@@ -80,28 +82,28 @@ fn request(command: &BatchStart, documents: Vec<NewDocument>) -> Value {
             })
         })
         .collect();
-    let policy = command.failure_policy.map(|policy| match policy.into() {
-        FailurePolicy::ContinueOnFailure => "CONTINUE_ON_FAILURE",
-        FailurePolicy::AbortAll => "ABORT_ALL",
-        FailurePolicy::RetryFailed => "RETRY_FAILED",
-    });
-    let extractor = command.extractor.map(|extractor| match extractor.into() {
-        knowledge_domain::batch::Extractor::Offline => "OFFLINE",
-        knowledge_domain::batch::Extractor::Llm => "LLM",
-    });
+    let options = BatchOptions::from(&command.options);
     json!({
         "documents": documents,
         "ontologyId": command.ontology_id,
         "idempotencyKey": command.idempotency_key,
         "config": {
-            "concurrency": command.concurrency,
-            "failurePolicy": policy,
-            "maxRetries": command.max_retries,
-            "enableEntityResolution": command.no_resolution.then_some(false),
-            "extractor": extractor,
-            "tokenBudget": command.token_budget,
+            "concurrency": options.concurrency,
+            "failurePolicy": options.failure_policy.map(named),
+            "maxRetries": options.max_retries,
+            "enableEntityResolution": options.enable_entity_resolution,
+            "extractor": options.extractor.map(named),
+            "tokenBudget": options.token_budget,
+            "strategy": options.strategy.map(named),
+            "gleaningRounds": options.gleaning_rounds,
+            "minimumCoverage": options.minimum_coverage,
         },
     })
+}
+
+/// A word as GraphQL writes it.
+fn named(word: impl fmt::Display) -> String {
+    word.to_string().replace('-', "_").to_uppercase()
 }
 
 async fn watch(api: &Api, batch: BatchId, json: bool) -> anyhow::Result<Ended> {
