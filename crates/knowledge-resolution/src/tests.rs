@@ -111,6 +111,7 @@ fn names_of_one_thing_meet() {
         ],
     );
     meet("Person", &["Sherlock Holmes", "Mr. Holmes", "Holmes"]);
+    meet("Person", &["Ruben Castellan", "Ruben C."]);
     meet("Person", &["John Ronald Reuel Tolkien", "J.R.R. Tolkien"]);
     meet("Person", &["Peter Lindqvist", "Peter Lindquist"]);
     meet(
@@ -174,6 +175,9 @@ fn names_of_different_things_stay_apart() {
     stay_apart("Place", &["North Carrick", "South Carrick", "Carrick"]);
     stay_apart("Person", &["Elias Brandt", "Emma Brandt"]);
     stay_apart("Person", &["Mario Rossi", "Maria Rossi"]);
+    stay_apart("Person", &["Ruben Castellan", "Ruben Cole", "Ruben C."]);
+    stay_apart("Person", &["Elizabeth Irving", "Elizabeth I"]);
+    stay_apart("Person", &["Ruben Castellan", "Rolf C."]);
     stay_apart("Person", &["Elias Brandt", "Elias Brandt Jr."]);
     stay_apart("Person", &["Mr. Brandt", "Mrs. Brandt"]);
     stay_apart(

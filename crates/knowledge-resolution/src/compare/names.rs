@@ -101,6 +101,13 @@ fn short_person(short: &[String], full: &[String]) -> Option<(Rule, f64)> {
         [only] if is_initial(only) => None,
         [only] if full.len() > 1 && full.last() == Some(only) => Some((Rule::PartOfName, 0.85)),
         [only] if full.len() > 1 && full.first() == Some(only) => Some((Rule::PartOfName, 0.80)),
+        [first, last] if is_initial(last) && !is_initial(first) => {
+            // `Elizabeth I` is nobody's surname.
+            let counts = matches!(last.as_str(), "i" | "v" | "x");
+            let begins = full.first() == Some(first);
+            let ends = full.last().is_some_and(|name| name.starts_with(last));
+            (!counts && full.len() > 1 && begins && ends).then_some((Rule::Initials, 0.85))
+        }
         [first, .., last] => {
             if full.len() > short.len() && full.ends_with(short) {
                 return Some((Rule::PartOfName, 0.90));
