@@ -300,7 +300,7 @@ impl Resolution<'_> {
         let faces = self.faces(entities.iter().copied()).await?;
         let face = select_face(faces.values(), FaceStrategy::default());
         let face = face.map_or(first, |face| face.entity.uuid());
-        let mut own = self.new_form(form, face)?;
+        let mut own = self.new_form(form, face);
         own.row.entity_count = convert::count(entities.len());
         let mut rest = stored.clone();
         rest.row.entity_count -= own.row.entity_count;

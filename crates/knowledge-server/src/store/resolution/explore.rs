@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use knowledge_resolution::{Decisions, Exploration, Explored};
+use knowledge_resolution::{Decisions, Exploration, Explored, Form};
 use knowledge_tables::resolution_decision::{Column, Entity, Model};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
@@ -84,13 +84,14 @@ impl Resolution<'_> {
         let ids: BTreeSet<Uuid> = blocks.values().flatten().copied().collect();
         let missing = ids.into_iter().filter(|id| !known.forms.contains_key(id));
         known.forms.extend(self.forms(missing.collect()).await?);
-        exploration.see(
-            blocks
-                .values()
-                .flatten()
-                .filter_map(|id| known.forms.get(id))
-                .map(|stored| stored.form.clone()),
-        );
+        let ids: BTreeSet<&Uuid> = blocks.values().flatten().collect();
+        let unseen: Vec<Form> = ids
+            .into_iter()
+            .filter_map(|id| known.forms.get(id))
+            .filter(|stored| !exploration.knows(&stored.form.key))
+            .map(|stored| stored.form.clone())
+            .collect();
+        exploration.see(unseen);
         for (from, keys) in wanted {
             let near = keys.iter().filter_map(|key| blocks.get(key)).flatten();
             let near = near.filter_map(|id| known.forms.get(id));

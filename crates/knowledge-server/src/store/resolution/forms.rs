@@ -12,6 +12,7 @@ use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
     ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
+    prelude::Json,
     sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
@@ -26,6 +27,7 @@ use crate::store::{
 /// A form with its row.
 #[derive(Debug, Clone)]
 pub(in crate::store) struct Stored {
+    /// Its row, without the columns of JSON: what they say is in `form`.
     pub(super) row: Model,
     pub(in crate::store) form: Form,
     /// Whether a model was asked what it means.
@@ -33,17 +35,18 @@ pub(in crate::store) struct Stored {
 }
 
 impl Stored {
-    pub(in crate::store) fn read(row: Model) -> Result<Self, StoreError> {
-        let sketch =
-            |column, value| -> Result<Sketch, StoreError> { convert::from_json(column, value) };
+    pub(in crate::store) fn read(mut row: Model) -> Result<Self, StoreError> {
+        let sketch = |column, value: &mut Json| -> Result<Sketch, StoreError> {
+            convert::from_json(column, value.take())
+        };
         let form = Form {
             key: row.form_key.clone(),
-            types: convert::from_json("resolution_form.types", row.types.clone())?,
+            types: convert::from_json("resolution_form.types", row.types.take())?,
             name: row.name.clone(),
-            identity: convert::from_json("resolution_form.identity", row.identity.clone())?,
-            aliases: sketch("resolution_form.aliases", row.aliases.clone())?,
-            neighbours: sketch("resolution_form.neighbours", row.neighbours.clone())?,
-            documents: sketch("resolution_form.documents", row.documents.clone())?,
+            identity: convert::from_json("resolution_form.identity", row.identity.take())?,
+            aliases: sketch("resolution_form.aliases", &mut row.aliases)?,
+            neighbours: sketch("resolution_form.neighbours", &mut row.neighbours)?,
+            documents: sketch("resolution_form.documents", &mut row.documents)?,
             vector: None,
         };
         Ok(Self {
@@ -56,17 +59,17 @@ impl Stored {
 
 impl Resolution<'_> {
     /// A row for a form that is new; `face` is its first entity.
-    pub(super) fn new_form(&self, form: Form, face: Uuid) -> Result<Stored, StoreError> {
+    pub(super) fn new_form(&self, form: Form, face: Uuid) -> Stored {
         let row = Model {
             id: form.id(self.organization).uuid(),
             organization_id: self.organization.uuid(),
             form_key: form.key.clone(),
-            types: convert::to_json(&form.types)?,
+            types: Json::Null,
             name: form.name.clone(),
-            identity: convert::to_json(&form.identity)?,
-            aliases: convert::to_json(&form.aliases)?,
-            neighbours: convert::to_json(&form.neighbours)?,
-            documents: convert::to_json(&form.documents)?,
+            identity: Json::Null,
+            aliases: Json::Null,
+            neighbours: Json::Null,
+            documents: Json::Null,
             entity_count: 0,
             face_id: face,
             dirty: true,
@@ -77,11 +80,11 @@ impl Resolution<'_> {
             created_at: self.at,
             updated_at: self.at,
         };
-        Ok(Stored {
+        Stored {
             row,
             form,
             embedded: false,
-        })
+        }
     }
 
     pub(super) async fn forms_by_key(
@@ -190,6 +193,8 @@ impl Resolution<'_> {
 
     fn written(&self, stored: &Stored) -> Result<ActiveModel, StoreError> {
         Ok(ActiveModel {
+            types: Set(convert::to_json(&stored.form.types)?),
+            identity: Set(convert::to_json(&stored.form.identity)?),
             aliases: Set(convert::to_json(&stored.form.aliases)?),
             neighbours: Set(convert::to_json(&stored.form.neighbours)?),
             documents: Set(convert::to_json(&stored.form.documents)?),

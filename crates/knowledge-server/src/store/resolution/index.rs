@@ -45,7 +45,7 @@ impl Resolution<'_> {
             let (mut stored, keys) = if let Some(stored) = known.get(&key) {
                 grown(stored.clone(), &group, &faces)
             } else {
-                let stored = self.new_form(group.form, group.face.entity.uuid())?;
+                let stored = self.new_form(group.form, group.face.entity.uuid());
                 let keys = stored.form.block_keys();
                 (stored, keys)
             };
