@@ -7,7 +7,9 @@ use knowledge_tests::{
     TestDatabase, TestServer, each_database,
     provider::{Provider, Reply, Script},
 };
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, prelude::Uuid};
+use sea_orm::{
+    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, prelude::Uuid, sea_query::Expr,
+};
 use serde_json::{Value, json};
 
 use super::run::borrowed;
@@ -165,6 +167,25 @@ each_database! {
         assert_eq!(faces(&db, "Port Ellis").await, faces(&db, "Brennhaven").await);
         assert!(server.terminate().success());
         knowledge_tests::verify(&db).await;
+    }
+
+    async fn a_model_that_came_later_stays(db: TestDatabase) {
+        let provider = Provider::start(script().then([Reply::Answer, Reply::Hang]));
+        let environment = environment(&provider, &[("KNOWLEDGE_LLM_TIMEOUT_SECONDS", "2")]);
+        let server = serve(&db, &environment);
+        let id = server.client().start(&documents(), json!({})).await;
+        tokio::task::block_in_place(|| provider.wait_until("the second call", |it| it.calls() == 2 && it.in_flight() == 1));
+        // As a batch on another server does, that names another model.
+        let later = organization::Entity::update_many()
+            .col_expr(organization::Column::EmbeddingModel, Expr::value("later"));
+        later.exec(&db.connect().await).await.expect("the organisation is there");
+        let ended = server.client().ended(&id).await;
+        assert_eq!(ended["stage"], json!("COMPLETED"), "{ended}");
+        assert!(note(&server, &json!(id)).await.contains("another model"));
+        let store = db.open().await;
+        let known = organization::Entity::find().one(store.read()).await.expect("the store answers");
+        assert_eq!(known.and_then(|row| row.embedding_model).as_deref(), Some("later"));
+        assert!(server.terminate().success());
     }
 
     async fn an_open_breaker_suspends_the_workflow(db: TestDatabase) {

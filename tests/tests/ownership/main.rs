@@ -193,9 +193,7 @@ fn all_faults_meet_one_document() {
     }
 }
 
-/// Millions of states.
 #[test]
-#[ignore = "takes minutes; run it after a change of the protocol"]
 fn all_faults_meet_three_processes() {
     for policy in [Policy::Continue, Policy::Abort, Policy::Rounds(1)] {
         assert!(holds::<3, 1>(policy, EVERYTHING).refuses_former_owners);

@@ -19,6 +19,10 @@ use crate::{
 /// breaker, which lets one probe through every half a minute.
 const FAILURES: u32 = 8;
 
+/// Why a batch goes without, whose model is not the organisation's any more.
+const OVERTAKEN: &str = "another batch compares by another model; give all servers of a database the same \
+     KNOWLEDGE_EMBEDDING_MODEL";
+
 /// How long a workflow that waits for a command waits at most before it looks again.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
@@ -47,8 +51,14 @@ impl Runner {
         let mut most = usize::MAX;
         loop {
             let resolved = self.stored(|| ledger.resolve(lease, resolving.clone()));
-            let Resolved::Meanings(next, execution, wanted) = resolved.await? else {
-                return Ok(());
+            let (next, execution, wanted) = match resolved.await? {
+                Resolved::Completed => return Ok(()),
+                Resolved::Meanings(next, execution, wanted) => (next, execution, wanted),
+                Resolved::Overtaken(next) => {
+                    self.go_without(lease, OVERTAKEN).await?;
+                    resolving = next.without_meanings();
+                    continue;
+                }
             };
             resolving = next;
             let (Some(gateway), Some(model)) = (models, resolving.model()) else {
@@ -77,14 +87,20 @@ impl Runner {
                     failures += 1;
                 }
                 Asked::Failed(message) | Asked::Never(message) => {
-                    let message = format!("meanings were not compared: {message}");
-                    tracing::warn!(batch = %self.batch, "{message}");
-                    self.stored(|| ledger.note_resolution(lease, &message))
-                        .await?;
+                    self.go_without(lease, &message).await?;
                     resolving = resolving.without_meanings();
                 }
             }
         }
+    }
+
+    /// Notes why meanings are not compared.
+    async fn go_without(&self, lease: Lease, why: &str) -> Result<(), LedgerError> {
+        let message = format!("meanings were not compared: {why}");
+        tracing::warn!(batch = %self.batch, "{message}");
+        let ledger = &self.shared.ledger;
+        self.stored(|| ledger.note_resolution(lease, &message))
+            .await
     }
 
     /// Waits until a suspension may be over; whether this process is to go on.

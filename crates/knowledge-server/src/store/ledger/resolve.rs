@@ -67,6 +67,8 @@ enum Search {
 pub struct Resolving {
     search: Search,
     model: Option<String>,
+    /// Whether the organisation compares by the model already, or by one that came later.
+    begun: bool,
 }
 
 impl Resolving {
@@ -76,6 +78,7 @@ impl Resolving {
         Self {
             search: Search::Forms(Uuid::nil()),
             model,
+            begun: false,
         }
     }
 
@@ -102,6 +105,9 @@ pub enum Resolved {
     Completed,
     /// It goes on when these forms have their vectors, for which its workflow asks.
     Meanings(Resolving, ExecutionId, Vec<Wanted>),
+    /// Another batch has begun to compare by another model meanwhile: this one goes on without, or
+    /// both would begin anew for ever.
+    Overtaken(Resolving),
 }
 
 /// Whether there is more to do.
@@ -109,6 +115,7 @@ pub enum Resolved {
 enum Step {
     More(Search),
     Meanings(Search, ExecutionId, Vec<Wanted>),
+    Overtaken,
     Last,
 }
 
@@ -129,10 +136,13 @@ impl Ledger {
                 Step::More(next) => resolving.search = next,
                 Step::Meanings(search, execution, wanted) => {
                     resolving.search = search;
+                    resolving.begun = true;
                     return Ok(Resolved::Meanings(resolving, execution, wanted));
                 }
+                Step::Overtaken => return Ok(Resolved::Overtaken(resolving)),
                 Step::Last => break,
             }
+            resolving.begun = true;
         }
         hit(FailurePoint::ResolutionAfterCommit);
         Ok(Resolved::Completed)
@@ -162,6 +172,9 @@ async fn step(change: &mut BatchChange, resolving: &Resolving) -> Result<Step, L
         Resolution::begin(&tx, organization, env.entropy.as_ref(), change.at, author).await?;
     let execution = batch_workflow::execution(change).await?;
     match &resolving.model {
+        Some(model) if resolving.begun && !resolution.compares_by(model) => {
+            return Ok(Step::Overtaken);
+        }
         Some(model) => resolution.compare_meanings(model).await?,
         None => resolution.leave_gaps().await?,
     }

@@ -74,6 +74,11 @@ pub(in crate::store) async fn vectors(
 }
 
 impl Resolution<'_> {
+    /// Whether the organisation compares meanings by this model.
+    pub(in crate::store) fn compares_by(&self, model: &str) -> bool {
+        self.model.as_deref() == Some(model)
+    }
+
     /// Begins to compare meanings by a model, or goes on with it: forms that were resolved without
     /// are dirty from now on.
     pub(in crate::store) async fn compare_meanings(
@@ -82,7 +87,7 @@ impl Resolution<'_> {
     ) -> Result<(), StoreError> {
         use resolution_form::{Column, Entity};
         self.vectors_wanted = true;
-        let other = self.model.as_deref() != Some(model);
+        let other = !self.compares_by(model);
         if !other && !self.gaps {
             return Ok(());
         }
@@ -176,7 +181,7 @@ impl Resolution<'_> {
                 .exec_without_returning(self.tx)
                 .await?;
         }
-        if self.model.as_deref() != Some(model) {
+        if !self.compares_by(model) {
             // Another batch has gone over to another model meanwhile.
             return Ok(meanings.len());
         }
