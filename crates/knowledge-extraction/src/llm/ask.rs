@@ -3,7 +3,7 @@
 use super::{
     call::{Answer, Call, CallError, Models},
     prompt::REPAIR,
-    repair::{Parsed, parse},
+    repair::{Parsed, is_thought_only, parse},
     schema::{Form, Formed},
 };
 use crate::{error::ExtractionError, verify::Rejections};
@@ -42,14 +42,23 @@ enum Reading<A> {
     Invalid(String, Option<serde_json::Value>),
 }
 
-/// Asks, and asks again with what is wrong with the answer. `last` says that the text cannot be
-/// shortened, so that what there is of an answer is used.
+/// What room there is for a question and its answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    /// The text cannot be shortened, so that what there is of an answer is used.
+    pub(super) last: bool,
+    /// The most tokens that an answer may have, where the question asks for less.
+    pub(super) tokens: u32,
+}
+
+/// Asks, and asks again with what is wrong with the answer.
 pub(super) async fn ask<A: Formed>(
     models: &dyn Models,
     call: Call,
-    last: bool,
+    room: Room,
 ) -> Result<Asked<A>, AskError> {
     let form = A::form();
+    let last = room.last;
     let mut asked = Asked {
         answer: A::default(),
         tokens: 0,
@@ -71,6 +80,16 @@ pub(super) async fn ask<A: Formed>(
             Err(error) => return Err(AskError::Failed(failed(models, call, error).await)),
         };
         asked.tokens = asked.tokens.saturating_add(answer.usage.total());
+        if answer.truncated && is_thought_only(&answer.text) {
+            match longer(call, room) {
+                Ok(longer) => calls.push(longer),
+                Err(error) => {
+                    forget(models, &calls).await?;
+                    return Err(error.into());
+                }
+            }
+            continue;
+        }
         if answer.truncated && !last {
             return Err(AskError::TooLong {
                 tokens: asked.tokens,
@@ -89,7 +108,10 @@ pub(super) async fn ask<A: Formed>(
                 part = value.or(part);
                 if round < ROUNDS {
                     asked.rejections.asked_again += 1;
-                    let again = repaired(&calls[0], &fault, round);
+                    let again = Call {
+                        max_output_tokens: call.max_output_tokens,
+                        ..repaired(&calls[0], &fault, round)
+                    };
                     calls.push(again);
                 }
             }
@@ -99,13 +121,35 @@ pub(super) async fn ask<A: Formed>(
         asked.answer = answer;
         return Ok(asked);
     }
-    for call in &calls {
-        models.forget(call).await.map_err(ExtractionError::Model)?;
-    }
+    forget(models, &calls).await?;
     Err(unusable(format!(
         "no answer in {ROUNDS} was valid JSON of the form that was asked for"
     ))
     .into())
+}
+
+/// The same question with all the room there is for its answer: the limit is part of what names a
+/// question.
+fn longer(call: &Call, room: Room) -> Result<Call, ExtractionError> {
+    let limit = call.max_output_tokens;
+    if limit < room.tokens {
+        return Ok(Call {
+            max_output_tokens: room.tokens,
+            ..call.clone()
+        });
+    }
+    Err(unusable(format!(
+        "the model thought until its answer's limit of {limit} tokens and said nothing: raise \
+         KNOWLEDGE_LLM_MAX_OUTPUT_TOKENS, or ask a model that thinks less"
+    )))
+}
+
+/// Another attempt asks all of it again.
+async fn forget(models: &dyn Models, calls: &[Call]) -> Result<(), ExtractionError> {
+    for call in calls {
+        models.forget(call).await.map_err(ExtractionError::Model)?;
+    }
+    Ok(())
 }
 
 fn unusable(reason: impl Into<String>) -> ExtractionError {
@@ -142,7 +186,9 @@ fn read<A: Formed>(form: &Form, answer: &Answer, rejections: &mut Rejections) ->
                 return decoded(value);
             };
             // Items that are not valid are left out; an answer without any other is none.
-            let mut kept = value;
+            let Some(mut kept) = form.unwrapped(value) else {
+                return Reading::Invalid(fault, None);
+            };
             let dropped = form.salvage(&mut kept);
             if form.fault(&kept).is_some() || (dropped > 0 && is_empty(&kept)) {
                 return Reading::Invalid(fault, None);
@@ -172,6 +218,7 @@ fn salvaged<A: Formed>(
     mut part: serde_json::Value,
     rejections: &mut Rejections,
 ) -> Option<A> {
+    part = form.unwrapped(part)?;
     let dropped = form.salvage(&mut part);
     if form.fault(&part).is_some() || is_empty(&part) {
         return None;

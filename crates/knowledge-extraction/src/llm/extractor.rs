@@ -6,6 +6,7 @@ use knowledge_domain::{Ontology, batch::ExtractionStrategy, workflow::BoxFuture}
 
 use super::{
     answer::{EntitiesAnswer, MentionsAnswer, RelationsAnswer, SingleAnswer},
+    ask::Room,
     call::{Call, Models},
     ontology,
     prompt::{ENTITIES, GLEANING, MENTIONS, Prompt, RELATIONS, REPAIR, SINGLE},
@@ -23,7 +24,7 @@ use crate::{
 
 /// Changes whenever the same answers may give another result, or what the stages leave to each other
 /// has another form.
-const VERSION: &str = "2";
+const VERSION: &str = "3";
 
 /// How chunks become questions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,6 +100,14 @@ impl LlmExtractor {
 
     pub(super) fn models(&self) -> &dyn Models {
         self.models.as_ref()
+    }
+
+    /// What room a question has whose text cannot be shortened, or can.
+    pub(super) fn room(&self, last: bool) -> Room {
+        Room {
+            last,
+            tokens: self.options.max_output_tokens,
+        }
     }
 
     pub(super) fn options(&self) -> &LlmOptions {

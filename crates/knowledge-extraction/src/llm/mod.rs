@@ -8,6 +8,7 @@ mod answer;
 mod ask;
 mod call;
 mod extractor;
+mod mend;
 mod ontology;
 mod plan;
 mod price;

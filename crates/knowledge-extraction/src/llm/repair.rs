@@ -2,14 +2,16 @@
 
 use serde_json::Value;
 
+use super::mend::{Mended, mended};
+
 /// What could be read.
 #[derive(Debug, PartialEq)]
 pub(super) enum Parsed {
-    /// The whole answer, as it is or after fences, prose and trailing commas were taken off.
+    /// The whole answer, an object or a list.
     Whole {
         /// The value.
         value: Value,
-        /// Whether something had to be taken off.
+        /// Whether it was not an object and nothing else.
         mended: bool,
     },
     /// The answer breaks off: what was complete before.
@@ -18,7 +20,11 @@ pub(super) enum Parsed {
     Nothing,
 }
 
-/// Reads an answer that should be one JSON object.
+/// Places at which a value may begin that are looked at; prose has few brackets.
+const STARTS: usize = 100;
+
+/// Reads an answer that should be one JSON object: the longest value that stands in it, after what
+/// the model thought.
 pub(super) fn parse(text: &str) -> Parsed {
     let text = text.trim();
     if let Ok(value @ Value::Object(_)) = serde_json::from_str(text) {
@@ -27,88 +33,67 @@ pub(super) fn parse(text: &str) -> Parsed {
             mended: false,
         };
     }
-    let Some(start) = text.find('{') else {
-        return Parsed::Nothing;
-    };
-    match scan(&text[start..]) {
-        Scan::Ended(object) => match serde_json::from_str(&object) {
-            Ok(value) => Parsed::Whole {
-                value,
-                mended: true,
-            },
-            Err(_) => Parsed::Nothing,
+    let text = without_thoughts(text);
+    let mut longest = (0, Parsed::Nothing);
+    let mut from = 0;
+    for _ in 0..STARTS {
+        let Some(start) = next_bracket(text, from) else {
+            break;
+        };
+        let (end, read) = read_at(text, start);
+        if end - start > longest.0 && read != Parsed::Nothing {
+            longest = (end - start, read);
+            from = end;
+        } else {
+            from = start + 1;
+        }
+    }
+    longest.1
+}
+
+/// Whether the answer broke off before the model had said anything: it was still thinking.
+pub(super) fn is_thought_only(text: &str) -> bool {
+    let text = text.trim();
+    text.starts_with(THINK) && without_thoughts(text).is_empty()
+}
+
+const THINK: &str = "<think";
+const THOUGHT: [&str; 2] = ["</think>", "</thinking>"];
+
+/// What follows the model's thoughts. Some leave their opening mark out; thoughts that do not end
+/// are followed by nothing.
+fn without_thoughts(text: &str) -> &str {
+    let ends = THOUGHT.into_iter().filter_map(|mark| {
+        let at = text.rfind(mark)?;
+        Some(at + mark.len())
+    });
+    match ends.max() {
+        Some(end) => text[end..].trim(),
+        None if text.starts_with(THINK) => "",
+        None => text,
+    }
+}
+
+fn next_bracket(text: &str, from: usize) -> Option<usize> {
+    let found = text.get(from..)?.find(['{', '['])?;
+    Some(from + found)
+}
+
+/// The value that begins at `start`, and where it ends.
+fn read_at(text: &str, start: usize) -> (usize, Parsed) {
+    match mended(&text[start..]) {
+        Mended::Ended(json, length) => match serde_json::from_str(&json) {
+            Ok(value) => {
+                let mended = true;
+                (start + length, Parsed::Whole { value, mended })
+            }
+            Err(_) => (start, Parsed::Nothing),
         },
-        Scan::Broken(closed) => closed
-            .and_then(|object| serde_json::from_str(&object).ok())
-            .map_or(Parsed::Nothing, Parsed::Part),
+        Mended::Broken(part) => match part.and_then(|part| serde_json::from_str(&part).ok()) {
+            Some(value) => (text.len(), Parsed::Part(value)),
+            None => (start, Parsed::Nothing),
+        },
     }
-}
-
-enum Scan {
-    /// The object with its trailing commas removed.
-    Ended(String),
-    /// The text up to the last complete value of a list, with everything open closed.
-    Broken(Option<String>),
-}
-
-/// Walks over an object, leaving out commas before a closing bracket.
-fn scan(text: &str) -> Scan {
-    let mut open: Vec<char> = Vec::new();
-    let mut kept = String::with_capacity(text.len());
-    let mut complete: Option<(usize, Vec<char>)> = None;
-    let (mut in_string, mut escaped) = (false, false);
-    for char in text.chars() {
-        if in_string {
-            kept.push(char);
-            match char {
-                _ if escaped => escaped = false,
-                '\\' => escaped = true,
-                '"' => in_string = false,
-                _ => {}
-            }
-            continue;
-        }
-        match char {
-            '"' => in_string = true,
-            '{' => open.push('}'),
-            '[' => open.push(']'),
-            '}' | ']' => {
-                if open.pop() != Some(char) {
-                    return Scan::Broken(closed(&kept, complete));
-                }
-                drop_trailing_comma(&mut kept);
-                kept.push(char);
-                if open.is_empty() {
-                    return Scan::Ended(kept);
-                }
-                // An element of a list directly in the outermost object.
-                if open.len() <= 2 {
-                    complete = Some((kept.len(), open.clone()));
-                }
-                continue;
-            }
-            _ => {}
-        }
-        kept.push(char);
-        if char == '[' && open.len() == 2 {
-            complete = Some((kept.len(), open.clone()));
-        }
-    }
-    Scan::Broken(closed(&kept, complete))
-}
-
-fn drop_trailing_comma(kept: &mut String) {
-    let trimmed = kept.trim_end();
-    if let Some(rest) = trimmed.strip_suffix(',') {
-        kept.truncate(rest.len());
-    }
-}
-
-fn closed(kept: &str, complete: Option<(usize, Vec<char>)>) -> Option<String> {
-    let (length, open) = complete?;
-    let mut text = kept[..length].to_owned();
-    text.extend(open.iter().rev());
-    Some(text)
 }
 
 #[cfg(test)]
@@ -124,6 +109,9 @@ mod tests {
             "```json\n{\"a\": [1, 2,],}\n```",
             "Here it is: {\"a\": [1, 2]} I hope it helps {}",
             "<think>no braces</think>{\"a\":[1,2]}",
+            "<think>{\"a\": [], \"b\": \"longer than what is said\"}</think>\n{\"a\":[1,2]}",
+            "it is {\"a\": []}, no\n</think>{\"a\":[1,2]}",
+            "as in [3] and {x, {'a': [1, 2]}",
         ] {
             let expected = Parsed::Whole {
                 value: json!({"a": [1, 2]}),
@@ -132,8 +120,21 @@ mod tests {
             assert_eq!(parse(text), expected, "{text}");
         }
         assert_eq!(parse("I cannot do that."), Parsed::Nothing);
-        assert_eq!(parse("[1]"), Parsed::Nothing);
+        let list = Parsed::Whole {
+            value: json!([1]),
+            mended: true,
+        };
+        assert_eq!(parse("[1]"), list);
+        assert_eq!(parse("<think>{\"a\": [1]} is it"), Parsed::Nothing);
         assert_eq!(parse(""), Parsed::Nothing);
+    }
+
+    #[test]
+    fn an_answer_that_is_all_thought_is_known() {
+        assert!(is_thought_only(" <think>I wonder"));
+        assert!(is_thought_only("<think>I wonder</think> "));
+        assert!(!is_thought_only("<think>I wonder</think>{"));
+        assert!(!is_thought_only(""));
     }
 
     #[test]

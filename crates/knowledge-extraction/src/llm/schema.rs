@@ -79,6 +79,52 @@ impl Form {
         ))
     }
 
+    /// Whether a value is about what was asked for: it names a list, or is empty.
+    fn is_answer(&self, value: &Value) -> bool {
+        value.as_object().is_some_and(|object| {
+            object.is_empty()
+                || self
+                    .items
+                    .iter()
+                    .any(|(list, _)| object.contains_key(*list))
+        })
+    }
+
+    /// The answer in what a model put around it or left out around it: the object within another
+    /// one or a list, or the items of the lists without their names. None where there is none.
+    pub(super) fn unwrapped(&self, value: Value) -> Option<Value> {
+        if self.is_answer(&value) {
+            return Some(value);
+        }
+        match value {
+            Value::Object(object) => object.into_values().find(|inner| self.is_answer(inner)),
+            Value::Array(items) if items.len() == 1 && self.is_answer(&items[0]) => {
+                items.into_iter().next()
+            }
+            Value::Array(items) => Some(self.sorted(items)),
+            _ => None,
+        }
+    }
+
+    /// Each item in the list that it is valid in; those that are valid in none in the first one,
+    /// where they are counted.
+    fn sorted(&self, items: Vec<Value>) -> Value {
+        let mut lists: serde_json::Map<String, Value> = serde_json::Map::new();
+        for item in items {
+            let valid = self.items.iter().find(|(_, items)| items.is_valid(&item));
+            let Some((list, _)) = valid.or(self.items.first()) else {
+                continue;
+            };
+            let list = lists
+                .entry(*list)
+                .or_insert_with(|| Value::Array(Vec::new()));
+            if let Some(list) = list.as_array_mut() {
+                list.push(item);
+            }
+        }
+        Value::Object(lists)
+    }
+
     /// Takes out of each list what is not valid, and every field that is not known; how many items
     /// were taken out. A list that is missing is empty.
     pub(super) fn salvage(&self, value: &mut Value) -> u32 {

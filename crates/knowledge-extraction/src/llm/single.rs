@@ -96,7 +96,12 @@ fn piece<'a>(
         let key = request.idempotency_key;
         let call =
             question::<SingleAnswer>(SINGLE, request.ontology, about, key, extractor.options());
-        let asked = ask::<SingleAnswer>(extractor.models(), call.clone(), cut.is_none()).await;
+        let asked = ask::<SingleAnswer>(
+            extractor.models(),
+            call.clone(),
+            extractor.room(cut.is_none()),
+        )
+        .await;
         match (asked, cut) {
             (Ok(mut asked), _) => {
                 glean(
@@ -188,7 +193,7 @@ async fn glean(
             ),
             ..call.clone()
         };
-        match ask::<SingleAnswer>(extractor.models(), missed, true).await {
+        match ask::<SingleAnswer>(extractor.models(), missed, extractor.room(true)).await {
             Ok(more) => {
                 *tokens = tokens.saturating_add(more.tokens);
                 *rejections += more.rejections;

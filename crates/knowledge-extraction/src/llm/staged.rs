@@ -48,7 +48,12 @@ fn mentions_of<'a>(
         let call =
             question::<MentionsAnswer>(MENTIONS, request.ontology, about, key, extractor.options());
         match (
-            ask::<MentionsAnswer>(extractor.models(), call.clone(), cut.is_none()).await,
+            ask::<MentionsAnswer>(
+                extractor.models(),
+                call.clone(),
+                extractor.room(cut.is_none()),
+            )
+            .await,
             cut,
         ) {
             (Ok(mut asked), _) => {
@@ -104,7 +109,7 @@ async fn glean(
             ),
             ..call.clone()
         };
-        match ask::<MentionsAnswer>(extractor.models(), missed, true).await {
+        match ask::<MentionsAnswer>(extractor.models(), missed, extractor.room(true)).await {
             Ok(more) => {
                 asked.tokens = asked.tokens.saturating_add(more.tokens);
                 asked.rejections += more.rejections;
@@ -168,7 +173,7 @@ fn entities_of<'a>(
         let call =
             question::<EntitiesAnswer>(ENTITIES, request.ontology, about, key, extractor.options());
         let last = positions.len() == 1;
-        match ask::<EntitiesAnswer>(extractor.models(), call, last).await {
+        match ask::<EntitiesAnswer>(extractor.models(), call, extractor.room(last)).await {
             Ok(asked) => Ok(entities_found(asked)),
             Err(AskError::TooLong { tokens }) if !last => {
                 let (left, right) = positions.split_at(positions.len() / 2);
@@ -257,7 +262,7 @@ fn relations_of<'a>(
             extractor.options(),
         );
         match (
-            ask::<RelationsAnswer>(extractor.models(), call, cut.is_none()).await,
+            ask::<RelationsAnswer>(extractor.models(), call, extractor.room(cut.is_none())).await,
             cut,
         ) {
             (Ok(asked), _) => Ok(relations_found(text, offset, asked)),

@@ -192,6 +192,78 @@ async fn an_answer_in_prose_and_fences_is_read_and_one_that_is_none_is_asked_for
     assert_eq!(*script.forgotten.lock().unwrap(), 0);
 }
 
+/// Objects in objects or in lists, lists alone, single quotes, thoughts: what models put around an
+/// answer or leave out of it.
+#[tokio::test]
+async fn an_answer_is_found_in_what_is_around_it() {
+    let good = good();
+    let python = good.to_string().replace('"', "'").replace("null", "None");
+    let mut items = good["entities"].as_array().unwrap().clone();
+    items.extend(good["relations"].as_array().unwrap().iter().cloned());
+    for text in [
+        format!("<think>Is it {{\"entities\": [], \"relations\": []}}?</think>{good}"),
+        format!("no, {{\"entities\": []}} it is not.</think>\n{good}"),
+        json!({ "result": good }).to_string(),
+        json!([good]).to_string(),
+        json!(items).to_string(),
+        python,
+    ] {
+        let script = Script::new([says(text.clone())]);
+        let graph = graph(&script, LlmOptions::default(), TEXT).await;
+        assert_eq!(
+            (graph.entities.len(), graph.relations.len()),
+            (3, 3),
+            "{text}"
+        );
+        assert_eq!(script.calls().len(), 1, "{text}");
+    }
+}
+
+/// An object of something else is no answer of nothing.
+#[tokio::test]
+async fn an_object_of_something_else_is_asked_for_again() {
+    let other = json!({ "thought": "I see a person", "steps": [1] });
+    let script = Script::new([says(other.to_string()), says(good().to_string())]);
+    let graph = graph(&script, LlmOptions::default(), TEXT).await;
+    assert_eq!((graph.entities.len(), script.calls().len()), (3, 2));
+}
+
+fn thinks() -> Result<Answer, CallError> {
+    says("<think>Who might Zoë").map(|answer| Answer {
+        truncated: true,
+        ..answer
+    })
+}
+
+/// A text in halves would be thought about twice as long.
+#[tokio::test]
+async fn a_model_that_thinks_too_long_is_given_all_the_room_and_no_halves() {
+    let text = format!("{TEXT} ").repeat(3);
+    let script = Script::new([thinks(), says(good().to_string())]);
+    let graph = graph(&script, LlmOptions::default(), text.trim()).await;
+    assert_eq!(graph.entities.len(), 3);
+    let limits: Vec<_> = script
+        .calls()
+        .iter()
+        .map(|call| call.max_output_tokens)
+        .collect();
+    assert!(limits[0] < 4_096 && limits[1..] == [4_096], "{limits:?}");
+
+    let script = Script::new([thinks()]);
+    let models = Arc::clone(&script) as Arc<dyn Models>;
+    let extractor = Arc::new(LlmExtractor::new(models, LlmOptions::default()));
+    let error = ExtractionPipeline::new(extractor)
+        .run(text.trim(), &Ontology::core(), &PipelineConfig::default())
+        .await
+        .unwrap_err();
+    let chain = format!("{:?}", std::error::Error::source(&error).unwrap());
+    assert!(chain.contains("KNOWLEDGE_LLM_MAX_OUTPUT_TOKENS"), "{chain}");
+    assert_eq!(
+        (script.calls().len(), *script.forgotten.lock().unwrap()),
+        (2, 2)
+    );
+}
+
 #[tokio::test]
 async fn a_unit_without_a_valid_answer_fails_by_name_and_is_forgotten() {
     let script = Script::new([says("no")]);
