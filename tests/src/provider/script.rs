@@ -2,6 +2,8 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use serde_json::Value;
+
 /// How a provider behaves. Rates are spread evenly: 0.1 is every tenth request.
 #[derive(Debug, Clone, Default)]
 pub struct Script {
@@ -39,6 +41,8 @@ pub struct Script {
     pub no_vectors: bool,
     /// What it says of the tokens of a call.
     pub reports: Report,
+    /// Makes the message of an answer's text, for models that put more around it.
+    pub dressed: Option<fn(&str) -> Value>,
 }
 
 /// What a provider says of the tokens of a call.
@@ -68,6 +72,10 @@ pub enum Reply {
     Empty,
     /// A 429 that asks to wait so many seconds.
     RateLimited(u32),
+    /// This status with these headers and this body.
+    Says(u16, &'static [(&'static str, &'static str)], &'static str),
+    /// A 401 that repeats the key.
+    Key,
 }
 
 impl Script {

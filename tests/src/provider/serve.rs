@@ -126,6 +126,16 @@ async fn chat(
         Reply::Hang => std::future::pending().await,
         Reply::Status(status) => error(status, "scripted", "scripted to fail"),
         Reply::RateLimited(seconds) => limited(Some(seconds)),
+        Reply::Says(status, head, text) => says(status, head, text),
+        Reply::Key => {
+            let key = headers.get("authorization").map(|value| value.to_str());
+            let key = key.and_then(Result::ok).unwrap_or_default();
+            error(
+                401,
+                "invalid",
+                &format!("Invalid token passed. Received = {key}"),
+            )
+        }
         Reply::Empty => completion(&state, &body, "{}", "stop"),
         Reply::Answer if hits(script.rate_limited, flight.number) => limited(script.retry_after),
         Reply::Answer => answered(&state, &script, flight.number, &body),
@@ -195,7 +205,13 @@ fn answered(state: &States, script: &Script, number: usize, body: &Value) -> Res
             .find(|at| text.is_char_boundary(*at));
         text.truncate(half.unwrap_or_default());
     }
-    completion(state, body, &text, "stop")
+    match script.dressed {
+        Some(dress) => {
+            let question = body["messages"].to_string().len();
+            respond(state, question, text.len(), &dress(&text), "stop")
+        }
+        None => completion(state, body, &text, "stop"),
+    }
 }
 
 fn completion(state: &States, body: &Value, text: &str, finish: &str) -> Response {
@@ -250,6 +266,20 @@ fn limited(seconds: Option<u32>) -> Response {
     let mut response = error(429, "rate_limit_exceeded", "Rate limit reached");
     if let Some(seconds) = seconds {
         response.headers_mut().insert("retry-after", seconds.into());
+    }
+    response
+}
+
+fn says(
+    status: u16,
+    head: &'static [(&'static str, &'static str)],
+    text: &'static str,
+) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = (status, text).into_response();
+    for (name, value) in head {
+        let value = axum::http::HeaderValue::from_static(value);
+        response.headers_mut().insert(*name, value);
     }
     response
 }

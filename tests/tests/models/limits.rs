@@ -169,7 +169,7 @@ each_database! {
 
     /// While the first provider is away, the second answers, without the first one's key.
     async fn another_provider_answers_while_the_first_is_away(db: TestDatabase) {
-        let first = Provider::start(Script::default().then([Reply::Status(503); 1_000]));
+        let first = Provider::start(Script::default().then(std::iter::repeat_n(Reply::Status(503), 1_000)));
         let second = Provider::start(Script::default());
         corpus(&db, 12, 1);
         let url = second.url();

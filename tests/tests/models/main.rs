@@ -1,6 +1,7 @@
 //! The extractor that asks a model, against a provider that speaks the real protocol.
 
 mod costs;
+mod endpoints;
 mod failures;
 mod limits;
 mod meanings;

@@ -7,6 +7,8 @@
 
 mod breaker;
 mod calibration;
+mod complaint;
+mod failure;
 mod flights;
 mod gateway;
 mod limiter;
@@ -19,6 +21,7 @@ mod routes;
 mod session;
 mod settings;
 mod usage;
+mod wait;
 mod wire;
 
 #[cfg(test)]

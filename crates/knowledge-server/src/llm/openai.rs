@@ -8,12 +8,19 @@ use std::{
 
 use knowledge_domain::{Clock, workflow::BoxFuture};
 use knowledge_extraction::llm::Call;
-use reqwest::{Response, StatusCode, header::RETRY_AFTER};
+use reqwest::{
+    Response, StatusCode, Url,
+    header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderValue, LOCATION},
+    redirect,
+};
 use serde::Serialize;
 
 use super::{
+    complaint::Complaint,
+    failure::Failure,
     provider::{Embeddings, Provider, ProviderAnswer, ProviderError},
-    settings::Endpoint,
+    settings::{Endpoint, Secret},
+    wait,
     wire::{self, Dialect, EmbeddingRequest},
 };
 
@@ -23,7 +30,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const MOST_BYTES: usize = 32 * 1024 * 1024;
 
 /// Times that a question is put differently before the endpoint's complaint is believed.
-const DIALECTS: usize = 5;
+const DIALECTS: usize = 7;
 
 /// A client of one endpoint.
 pub struct OpenAi {
@@ -45,12 +52,7 @@ impl OpenAi {
         timeout: Duration,
         clock: std::sync::Arc<dyn Clock>,
     ) -> Result<Self, ClientError> {
-        super::choose_tls();
-        let http = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(timeout)
-            .pool_idle_timeout(Duration::from_secs(30))
-            .user_agent(concat!("knowledge/", env!("CARGO_PKG_VERSION")))
+        let http = client(&endpoint, timeout)
             .build()
             .map_err(|error| ClientError(crate::text::chain(&error)))?;
         Ok(Self {
@@ -67,27 +69,38 @@ impl OpenAi {
 
     /// Asks as the endpoint understands; what it complains of is asked differently from then on.
     async fn ask(&self, model: &str, call: &Call) -> Result<ProviderAnswer, ProviderError> {
-        let mut complaint = wire::Complaint::default();
+        let mut last = None;
         for _ in 0..DIALECTS {
             let dialect = self.dialect();
             let body = dialect.body(model, call);
-            match self.post("chat/completions", &body).await? {
-                Ok(body) => return wire::answer(&body),
-                Err(refused) => {
-                    let Some(adapted) = dialect.adapted(&refused.message) else {
-                        return Err(rejected(refused));
-                    };
-                    tracing::info!(
-                        model,
-                        "the endpoint is asked differently: {}",
-                        refused.message
-                    );
-                    *self.dialect.lock().unwrap_or_else(PoisonError::into_inner) = adapted;
-                    complaint = refused;
-                }
+            let failure = match self.post("chat/completions", &body).await? {
+                Ok(body) => match wire::answer(&body, self.key())? {
+                    wire::Reply::Answer(answer) => return Ok(answer),
+                    wire::Reply::Failure(complaint) => Failure::passed_on(complaint),
+                },
+                Err(failure) => failure,
+            };
+            if let Some(text) = failure.complaint.generated {
+                return Ok(not_json(text));
             }
+            let adapted = dialect.adapted(&failure.complaint, call.max_output_tokens);
+            let Some(adapted) = adapted.filter(|_| failure.may_be_about_how()) else {
+                return Err(failure.error());
+            };
+            self.learn(dialect, adapted, model, &failure.complaint);
+            last = Some(failure);
         }
-        Err(rejected(complaint))
+        Err(last.unwrap_or_default().error())
+    }
+
+    /// Asks differently from now on, unless another call has learned something meanwhile.
+    fn learn(&self, asked: Dialect, adapted: Dialect, model: &str, complaint: &Complaint) {
+        let mut dialect = self.dialect.lock().unwrap_or_else(PoisonError::into_inner);
+        if *dialect == asked {
+            *dialect = adapted;
+            let said = complaint.shown();
+            tracing::info!(model, "the endpoint is asked differently: {said}");
+        }
     }
 
     async fn vectors(&self, model: &str, texts: &[String]) -> Result<Embeddings, ProviderError> {
@@ -101,48 +114,49 @@ impl OpenAi {
                 let (vectors, reported) = wire::vectors(&body, texts.len())?;
                 Ok(Embeddings { vectors, reported })
             }
-            Err(complaint) => Err(rejected(complaint)),
+            Err(failure) => Err(failure.error()),
         }
     }
 
-    /// Posts a body; the answer's, or what is said against how the question was put.
+    fn key(&self) -> Option<&Secret> {
+        self.endpoint.api_key.as_ref()
+    }
+
+    /// Posts a body; the answer's, or what the endpoint says of its failure.
     async fn post(
         &self,
         path: &str,
         body: &(impl Serialize + Sync),
-    ) -> Result<Result<Vec<u8>, wire::Complaint>, ProviderError> {
+    ) -> Result<Result<Vec<u8>, Failure>, ProviderError> {
         let url = format!("{}/{path}", self.endpoint.base_url.trim_end_matches('/'));
         let mut request = self.http.post(url).json(body);
-        if let Some(key) = &self.endpoint.api_key {
+        // Without it any encoding would do.
+        request = request.header(ACCEPT_ENCODING, "identity");
+        if let Some(key) = self.key() {
             request = request.bearer_auth(key.reveal());
         }
-        let response = request.send().await.map_err(|error| transport(&error))?;
+        let response = request.send().await;
+        let response = response.map_err(|error| transport(&error, &self.endpoint))?;
         let status = response.status();
-        let after = self.retry_after(&response);
+        let after = wait::of_headers(response.headers(), self.clock.now());
+        let limits = wait::of_limits(response.headers());
+        let moved = moved_to(&response);
+        let encoding = response.headers().get(CONTENT_ENCODING).cloned();
         let body = read(response).await;
         if status.is_success() {
-            return body.map(Ok);
+            return match encoding.filter(|encoding| encoding != "identity") {
+                Some(encoding) => Err(encoded(&encoding)),
+                None => body.map(Ok),
+            };
         }
-        let complaint = wire::complaint(&body.unwrap_or_default());
-        failed(status, after, complaint).map(Err)
-    }
-
-    /// How long a response asks to wait, in either of the header's forms, or in OpenAI's finer one.
-    fn retry_after(&self, response: &Response) -> Option<Duration> {
-        let header = |name: &str| response.headers().get(name)?.to_str().ok();
-        if let Some(millis) = header("retry-after-ms").and_then(|text| text.parse().ok()) {
-            return Some(Duration::from_millis(millis));
-        }
-        let text = header(RETRY_AFTER.as_str())?;
-        if let Ok(seconds) = text.trim().parse::<f64>() {
-            return Duration::try_from_secs_f64(seconds).ok();
-        }
-        let date = chrono::DateTime::parse_from_rfc2822(text).ok()?;
-        Some(
-            (date.to_utc() - self.clock.now())
-                .to_std()
-                .unwrap_or_default(),
-        )
+        let complaint = Complaint::read(&body.unwrap_or_default(), self.key());
+        let after = after.or(complaint.wait).or(limits);
+        Ok(Err(Failure {
+            status: status.as_u16(),
+            after,
+            moved,
+            complaint,
+        }))
     }
 }
 
@@ -164,52 +178,6 @@ impl Provider for OpenAi {
     }
 }
 
-/// What a failed response means; a complaint about how the question was put is handed back.
-fn failed(
-    status: StatusCode,
-    after: Option<Duration>,
-    complaint: wire::Complaint,
-) -> Result<wire::Complaint, ProviderError> {
-    let said = if complaint.message.is_empty() {
-        status.to_string()
-    } else {
-        format!("{status}: {}", complaint.message)
-    };
-    match status.as_u16() {
-        401 | 403 => Err(ProviderError::Authentication {
-            message: format!("{said}; set OPENAI_API_KEY to a key that may use the model"),
-        }),
-        402 => Err(no_credit(&said)),
-        429 if complaint.code == "insufficient_quota" => Err(no_credit(&said)),
-        429 => Err(ProviderError::RateLimited { after }),
-        // Sent with a time by providers that are overloaded for a moment.
-        503 if after.is_some() => Err(ProviderError::RateLimited { after }),
-        408 | 409 | 425 | 500..=599 => Err(ProviderError::Failed { message: said }),
-        413 => Err(ProviderError::ContextOverflow),
-        _ if wire::is_overflow(&complaint) => Err(ProviderError::ContextOverflow),
-        400 | 415 | 422 => Ok(wire::Complaint {
-            message: said,
-            ..complaint
-        }),
-        404 => Err(ProviderError::Unknown {
-            message: format!("{said}; check OPENAI_BASE_URL and KNOWLEDGE_LLM_MODEL"),
-        }),
-        _ => Err(ProviderError::Rejected { message: said }),
-    }
-}
-
-fn no_credit(said: &str) -> ProviderError {
-    ProviderError::Authentication {
-        message: format!("{said}; the account of OPENAI_API_KEY has no credit left"),
-    }
-}
-
-fn rejected(complaint: wire::Complaint) -> ProviderError {
-    ProviderError::Rejected {
-        message: complaint.message,
-    }
-}
-
 /// Reads a body up to the limit.
 async fn read(mut response: Response) -> Result<Vec<u8>, ProviderError> {
     let mut body = Vec::new();
@@ -224,11 +192,81 @@ async fn read(mut response: Response) -> Result<Vec<u8>, ProviderError> {
     Ok(body)
 }
 
+/// A client for one endpoint. The certificates of the system are read only where they are needed.
+fn client(endpoint: &Endpoint, timeout: Duration) -> reqwest::ClientBuilder {
+    super::choose_tls();
+    let client = reqwest::Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(timeout)
+        .pool_idle_timeout(Duration::from_secs(30))
+        .redirect(redirect::Policy::custom(follow))
+        .user_agent(concat!("knowledge/", env!("CARGO_PKG_VERSION")));
+    if endpoint.base_url.starts_with("http://") && !has_tls_proxy() {
+        client.tls_certs_only([])
+    } else {
+        client
+    }
+}
+
+/// Whether the proxy of plain requests is itself asked through TLS.
+fn has_tls_proxy() -> bool {
+    let proxies = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
+    let mut proxies = proxies.iter().filter_map(std::env::var_os);
+    proxies.any(|proxy| proxy.to_string_lossy().starts_with("https:"))
+}
+
+/// Texts go to the endpoint that they are meant for and to no other, as they were sent.
+fn follow(attempt: redirect::Attempt<'_>) -> redirect::Action {
+    let is_same = |from: &Url| from.origin() == attempt.url().origin();
+    let keeps = [
+        StatusCode::TEMPORARY_REDIRECT,
+        StatusCode::PERMANENT_REDIRECT,
+    ];
+    let may = keeps.contains(&attempt.status())
+        && attempt.previous().len() < 5
+        && attempt.previous().last().is_some_and(is_same);
+    if may {
+        attempt.follow()
+    } else {
+        attempt.stop()
+    }
+}
+
+/// Where a response says that the endpoint is, without what else a URL may hold.
+fn moved_to(response: &Response) -> Option<String> {
+    if !response.status().is_redirection() {
+        return None;
+    }
+    let place = response.headers().get(LOCATION)?.to_str().ok()?;
+    let url = response.url().join(place).ok()?;
+    Some(format!(
+        "{}{}",
+        url.origin().ascii_serialization(),
+        url.path()
+    ))
+}
+
+/// A model's answer that its endpoint refuses to hand out because it is not JSON.
+fn not_json(text: String) -> ProviderAnswer {
+    ProviderAnswer {
+        text,
+        reported: super::usage::Reported::default(),
+        truncated: false,
+    }
+}
+
+/// Somebody in between compresses what it was asked to leave as it is.
+fn encoded(encoding: &HeaderValue) -> ProviderError {
+    ProviderError::Protocol {
+        message: format!("it is encoded ({encoding:?}), which was not asked for"),
+    }
+}
+
 /// A request that has no response: what never reached the provider is not paid for.
-fn transport(error: &reqwest::Error) -> ProviderError {
+fn transport(error: &reqwest::Error, endpoint: &Endpoint) -> ProviderError {
     if error.is_connect() || error.is_builder() {
         ProviderError::Failed {
-            message: described(error),
+            message: format!("{}: {}", endpoint.provider(), described(error)),
         }
     } else {
         lost(error)

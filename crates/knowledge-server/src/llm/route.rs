@@ -7,7 +7,7 @@ use knowledge_domain::Clock;
 use knowledge_extraction::llm::{Price, Usage};
 
 use super::{
-    breaker::{BreakerRules, BreakerState, CircuitBreaker, Verdict},
+    breaker::{BreakerRules, BreakerState, BreakerStatus, CircuitBreaker, Verdict},
     provider::{Provider, ProviderError},
 };
 use crate::{
@@ -27,6 +27,8 @@ pub(super) struct Route {
     pub(super) price: Option<Price>,
     breaker: Mutex<CircuitBreaker>,
     heard: Mutex<Heard>,
+    /// Why its last call failed, as this process has seen it.
+    fault: Mutex<Option<String>>,
     /// Done once it is said that the provider does not report what calls take.
     incomplete_report: Once,
     log: CallLog,
@@ -62,6 +64,7 @@ impl Route {
             price,
             breaker: Mutex::new(CircuitBreaker::new(rules, state)),
             heard: Mutex::new(heard),
+            fault: Mutex::default(),
             incomplete_report: Once::new(),
             log,
             clock,
@@ -94,6 +97,16 @@ impl Route {
             (before, breaker.state())
         };
         self.keep(before, after).await;
+    }
+
+    /// Notes why a call failed.
+    pub(super) fn failed(&self, error: &ProviderError) {
+        *self.fault() = Some(error.to_string());
+    }
+
+    /// Why its last call failed, where this process has seen one fail.
+    pub(super) fn last_failure(&self) -> Option<String> {
+        self.fault().clone()
     }
 
     /// A call that was let through was dropped; it says nothing of the provider.
@@ -165,6 +178,9 @@ impl Route {
         tracing::warn!(
             provider = self.name,
             model = self.model,
+            fault = self
+                .last_failure()
+                .filter(|_| after.status() == BreakerStatus::Open),
             "the circuit breaker is {}",
             after.status()
         );
@@ -178,6 +194,11 @@ impl Route {
                 chain(&error)
             );
         }
+    }
+
+    fn fault(&self) -> MutexGuard<'_, Option<String>> {
+        // A text is put in whole.
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn heard(&self) -> MutexGuard<'_, Heard> {

@@ -6,12 +6,11 @@ use serde_json::{Value, json};
 use knowledge_extraction::llm::Call;
 
 use super::{
+    complaint::{Complaint, shortened},
     provider::{ProviderAnswer, ProviderError},
+    settings::Secret,
     usage::Reported,
 };
-
-/// A refusal is shown up to so many characters.
-const REASON_CHARS: usize = 200;
 
 /// What an endpoint understands; learned from what it refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +19,8 @@ pub(super) struct Dialect {
     /// `max_completion_tokens` instead of `max_tokens`.
     pub(super) completion_limit: bool,
     pub(super) temperature: bool,
+    /// The most tokens of an answer that it takes, where it has said so.
+    pub(super) most: Option<u32>,
 }
 
 impl Default for Dialect {
@@ -28,6 +29,7 @@ impl Default for Dialect {
             format: Format::Schema,
             completion_limit: false,
             temperature: true,
+            most: None,
         }
     }
 }
@@ -44,19 +46,20 @@ pub(super) enum Format {
 }
 
 impl Dialect {
-    /// What to try instead, when the endpoint's complaint is about how it was asked.
-    pub(super) fn adapted(self, complaint: &str) -> Option<Self> {
-        let complaint = complaint.to_lowercase();
-        let about = |words: &[&str]| words.iter().any(|word| complaint.contains(word));
-        if !self.completion_limit
-            && about(&["max_completion_tokens", "'max_tokens'", "\"max_tokens\""])
-        {
+    /// What to try instead, when the complaint is about how it was asked for an answer of at most
+    /// `most` tokens.
+    pub(super) fn adapted(self, complaint: &Complaint, most: u32) -> Option<Self> {
+        if let Some(limit) = complaint.limit_below(self.limit(most)) {
+            let most = Some(limit);
+            return Some(Self { most, ..self });
+        }
+        if !self.completion_limit && complaint.is_about_limit_name() {
             return Some(Self {
                 completion_limit: true,
                 ..self
             });
         }
-        if self.temperature && about(&["temperature"]) {
+        if self.temperature && complaint.is_about_temperature() {
             return Some(Self {
                 temperature: false,
                 ..self
@@ -67,16 +70,11 @@ impl Dialect {
             Format::Object => Format::Text,
             Format::Text => return None,
         };
-        let of_format = [
-            "response_format",
-            "json_schema",
-            "json_object",
-            "structured output",
-            "schema",
-            "grammar",
-            "guided",
-        ];
-        about(&of_format).then_some(Self { format, ..self })
+        complaint.is_about_form().then_some(Self { format, ..self })
+    }
+
+    fn limit(self, most: u32) -> u32 {
+        self.most.map_or(most, |limit| limit.min(most))
     }
 
     /// The request's body.
@@ -98,7 +96,7 @@ impl Dialect {
         } else {
             "max_tokens"
         };
-        body[limit] = json!(call.max_output_tokens);
+        body[limit] = json!(self.limit(call.max_output_tokens));
         if self.temperature {
             body["temperature"] = json!(0);
         }
@@ -126,49 +124,111 @@ struct Completion {
     choices: Vec<Choice>,
     #[serde(default)]
     usage: Reported,
+    error: Option<Value>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Choice {
+    #[serde(default)]
     message: Message,
     finish_reason: Option<String>,
+    error: Option<Value>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Message {
+    #[serde(default)]
+    content: Content,
+    refusal: Option<String>,
+    /// What the model thought, apart from what it says.
+    #[serde(alias = "reasoning")]
+    reasoning_content: Option<Value>,
+}
+
+/// What a message says: a text, or a list of parts of which some are text.
+#[derive(Debug, Default, Deserialize)]
+#[serde(untagged)]
+enum Content {
+    Text(String),
+    Parts(Vec<Part>),
+    #[default]
+    Nothing,
 }
 
 #[derive(Debug, Deserialize)]
-struct Message {
-    content: Option<String>,
+struct Part {
+    text: Option<String>,
     refusal: Option<String>,
 }
 
-/// Reads the body of a successful response.
-pub(super) fn answer(body: &[u8]) -> Result<ProviderAnswer, ProviderError> {
+impl Content {
+    /// The text, and the refusal that stands in its place.
+    fn said(self) -> (String, Option<String>) {
+        match self {
+            Self::Text(text) => (text, None),
+            Self::Parts(parts) => {
+                let mut said = (String::new(), None);
+                for part in parts {
+                    said.0.push_str(&part.text.unwrap_or_default());
+                    said.1 = said.1.or(part.refusal);
+                }
+                said
+            }
+            Self::Nothing => (String::new(), None),
+        }
+    }
+}
+
+/// What came as a success.
+#[derive(Debug, PartialEq)]
+pub(super) enum Reply {
+    /// An answer.
+    Answer(ProviderAnswer),
+    /// The failure of somebody behind the endpoint, as routers pass it on.
+    Failure(Complaint),
+}
+
+/// What a model that ran out of room while it thought has said, where its thoughts came apart.
+const THINKING: &str = "<think>";
+
+/// Reads the body of a successful response; what it repeats of the key is taken out.
+pub(super) fn answer(body: &[u8], key: Option<&Secret>) -> Result<Reply, ProviderError> {
     let completion: Completion = read(body)?;
     let reported = completion.usage;
-    let Some(choice) = completion.choices.into_iter().next() else {
-        return Err(protocol("it has no choices"));
+    let choice = completion.choices.into_iter().next();
+    let failure = |error: Option<Value>| error.filter(|error| !error.is_null());
+    let Some(choice) = choice else {
+        return match failure(completion.error) {
+            Some(error) => Ok(Reply::Failure(Complaint::within(&error, key))),
+            None => Err(protocol("it has no choices")),
+        };
     };
+    if let Some(error) = failure(choice.error).or_else(|| failure(completion.error)) {
+        return Ok(Reply::Failure(Complaint::within(&error, key)));
+    }
     let finish = choice.finish_reason.unwrap_or_default();
-    if let Some(reason) = choice.message.refusal.filter(|reason| !reason.is_empty()) {
+    let (mut text, refused_part) = choice.message.content.said();
+    let refusal = choice.message.refusal.or(refused_part);
+    if let Some(reason) = refusal.filter(|reason| !reason.is_empty()) {
         return Err(refused(&reason, reported));
     }
-    if finish == "content_filter" {
+    if FILTERED.contains(&finish.as_str()) {
         return Err(refused("the provider's content filter", reported));
     }
     let truncated = finish == "length";
-    match choice.message.content {
-        Some(text) => Ok(ProviderAnswer {
-            text,
-            reported,
-            truncated,
-        }),
-        None if truncated => Ok(ProviderAnswer {
-            text: String::new(),
-            reported,
-            truncated,
-        }),
-        None => Err(protocol("its message has no content")),
+    let thought = choice.message.reasoning_content;
+    if truncated && text.is_empty() && thought.is_some_and(|thought| thought != "") {
+        THINKING.clone_into(&mut text);
     }
+    Ok(Reply::Answer(ProviderAnswer {
+        text,
+        reported,
+        truncated,
+    }))
 }
+
+/// Why answers end that somebody has taken out.
+const FILTERED: [&str; 3] = ["content_filter", "safety", "guardrail_intervened"];
 
 /// The request's body for vectors.
 #[derive(Debug, Serialize)]
@@ -210,55 +270,10 @@ pub(super) fn vectors(
     Ok((vectors, response.usage))
 }
 
-/// What an endpoint says of a failure.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Complaint {
-    pub(super) code: String,
-    pub(super) message: String,
-}
-
-/// Reads the body of a failed response: OpenAI's `error` object, or what others send for it.
-pub(super) fn complaint(body: &[u8]) -> Complaint {
-    let Ok(value) = serde_json::from_slice::<Value>(body) else {
-        return Complaint {
-            code: String::new(),
-            message: shortened(&String::from_utf8_lossy(body)),
-        };
-    };
-    let error = value.get("error").unwrap_or(&value);
-    let text = |key: &str| error.get(key).and_then(Value::as_str).unwrap_or_default();
-    let message = match error {
-        Value::String(message) => message.as_str(),
-        _ if !text("message").is_empty() => text("message"),
-        _ => text("detail"),
-    };
-    let code = match text("code") {
-        "" => text("type"),
-        code => code,
-    };
-    Complaint {
-        code: code.to_owned(),
-        message: shortened(message),
-    }
-}
-
-/// Whether a complaint is about the length of the question.
-pub(super) fn is_overflow(complaint: &Complaint) -> bool {
-    let message = complaint.message.to_lowercase();
-    complaint.code == "context_length_exceeded"
-        || [
-            "context length",
-            "context window",
-            "maximum context",
-            "context size",
-            "too many tokens",
-            "prompt is too long",
-        ]
-        .iter()
-        .any(|words| message.contains(words))
-}
-
 fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, ProviderError> {
+    if body.trim_ascii_start().starts_with(b"<") {
+        return Err(protocol("it is a page and no JSON; check OPENAI_BASE_URL"));
+    }
     // The parser's own message may quote the body, which may be a document's text.
     serde_json::from_slice(body).map_err(|error| {
         let place = format!("line {} column {}", error.line(), error.column());
@@ -279,10 +294,130 @@ fn refused(reason: &str, reported: Reported) -> ProviderError {
     }
 }
 
-fn shortened(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(REASON_CHARS) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(value: &Value) -> Result<Reply, ProviderError> {
+        super::answer(value.to_string().as_bytes(), None)
+    }
+
+    /// The text and whether it is cut, of a completion with this choice.
+    fn answered(choice: &Value) -> (String, bool) {
+        match read(&json!({ "choices": [choice] })) {
+            Ok(Reply::Answer(answer)) => (answer.text, answer.truncated),
+            other => panic!("{choice} is {other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_a_message_says_is_found_wherever_it_stands() {
+        for (choice, text, truncated) in [
+            (json!({ "message": { "content": "{}" } }), "{}", false),
+            (
+                json!({ "message": { "content": [
+                    { "type": "thinking", "thinking": [{ "text": "hm" }] },
+                    { "type": "text", "text": "{" },
+                    { "type": "text", "text": "}" },
+                ] } }),
+                "{}",
+                false,
+            ),
+            (
+                json!({ "message": { "content": "{}", "reasoning_content": "so" }, "finish_reason": "stop" }),
+                "{}",
+                false,
+            ),
+            (json!({ "message": { "content": null } }), "", false),
+            (json!({ "message": {} }), "", false),
+            (json!({ "finish_reason": "stop" }), "", false),
+            (
+                json!({ "message": { "content": "{" }, "finish_reason": "length" }),
+                "{",
+                true,
+            ),
+            (
+                json!({ "message": { "content": null, "reasoning": "so" }, "finish_reason": "length" }),
+                "<think>",
+                true,
+            ),
+            (
+                json!({ "message": { "content": "", "reasoning_content": "" }, "finish_reason": "length" }),
+                "",
+                true,
+            ),
+        ] {
+            assert_eq!(answered(&choice), (text.to_owned(), truncated), "{choice}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_one_in_each_of_its_forms() {
+        for choice in [
+            json!({ "message": { "content": null, "refusal": "no" } }),
+            json!({ "message": { "content": [{ "type": "refusal", "refusal": "no" }] } }),
+            json!({ "message": { "content": "half" }, "finish_reason": "content_filter" }),
+        ] {
+            let read = read(&json!({ "choices": [choice] }));
+            assert!(
+                matches!(read, Err(ProviderError::Refused { .. })),
+                "{read:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_failure_in_a_success_is_one() {
+        let error = json!({ "code": 502, "message": "upstream" });
+        for body in [
+            json!({ "error": error }),
+            json!({ "choices": [{ "error": error, "message": { "content": "" }, "finish_reason": "error" }] }),
+        ] {
+            let Ok(Reply::Failure(complaint)) = read(&body) else {
+                panic!("{body} is no failure");
+            };
+            assert_eq!(complaint.message, "upstream");
+        }
+        let whole = json!({ "error": null, "choices": [{ "message": { "content": "{}" } }] });
+        assert!(matches!(read(&whole), Ok(Reply::Answer(_))));
+    }
+
+    #[test]
+    fn what_is_no_answer_says_so_without_quoting() {
+        for body in [r#"{"choices": []}"#, "<html>secret", "secret", "{}"] {
+            let error = super::answer(body.as_bytes(), None).unwrap_err();
+            assert!(matches!(error, ProviderError::Protocol { .. }), "{body}");
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_an_endpoint_does_not_take_is_not_sent_again() {
+        let learn = |dialect: Dialect, message: &str| {
+            let body = json!({ "error": { "message": message } }).to_string();
+            dialect.adapted(&Complaint::read(body.as_bytes(), None), 4_096)
+        };
+        let limited = learn(
+            Dialect::default(),
+            "max_tokens is too large: 4096. This model supports at most 500 completion tokens",
+        );
+        let limited = limited.unwrap();
+        assert_eq!(
+            (limited.most, limited.limit(4_096), limited.limit(100)),
+            (Some(500), 500, 100)
+        );
+        let newer = learn(limited, "Unsupported parameter: 'max_tokens'").unwrap();
+        assert!(newer.completion_limit);
+        let cold = learn(newer, "'temperature' does not support 0").unwrap();
+        assert!(!cold.temperature);
+        let object = learn(cold, "This response_format type is unavailable now").unwrap();
+        assert_eq!(object.format, Format::Object);
+        let text = learn(
+            object,
+            "'response_format.type' must be 'json_schema' or 'text'",
+        )
+        .unwrap();
+        assert_eq!((text.format, text.most), (Format::Text, Some(500)));
+        assert_eq!(learn(text, "response_format"), None);
     }
 }

@@ -40,15 +40,26 @@ impl Gateway {
                 closed = Some(closed.map_or(until, |other| other.min(until)));
                 continue;
             }
-            match self.send(asked, route, &mut permit).await? {
-                Tried::Done(step) => return Ok(step),
-                Tried::Passing(error) => {
+            let is_fallback = first.is_some() || closed.is_some();
+            match self.send(asked, route, &mut permit).await {
+                // Whose key or model is wrong is no help, and no reason to fail: the first comes back.
+                Err(CallError::Authentication { message } | CallError::Unknown { message })
+                    if is_fallback =>
+                {
+                    tracing::warn!(
+                        provider = route.name,
+                        "the fallback cannot answer: {message}"
+                    );
+                }
+                Err(error) => return Err(error),
+                Ok(Tried::Done(step)) => return Ok(step),
+                Ok(Tried::Passing(error)) => {
                     tracing::debug!(provider = route.name, "a model call failed: {error}");
                     first.get_or_insert(error);
                 }
             }
         }
-        self.unanswered(first, closed)
+        self.unanswered(asked, first, closed)
     }
 
     /// Records that a provider is about to be asked, asks it and records the outcome.
@@ -93,7 +104,13 @@ impl Gateway {
             }))),
             Err(error) if may_pass(&error) => Ok(Tried::Passing(error)),
             Err(error) => {
-                self.0.refused.note(&error, self.0.clock.now());
+                let is_first = asked
+                    .routes
+                    .first()
+                    .is_some_and(|first| Arc::ptr_eq(first, route));
+                if is_first {
+                    self.0.refused.note(&error, self.0.clock.now());
+                }
                 Err(error.into())
             }
         }
@@ -127,6 +144,7 @@ impl Gateway {
     /// that is left alone may be asked again.
     fn unanswered(
         &self,
+        asked: Asked<'_>,
         first: Option<ProviderError>,
         closed: Option<DateTime<Utc>>,
     ) -> Result<Step, CallError> {
@@ -141,8 +159,10 @@ impl Gateway {
             Some(error) => Err(error.into()),
             None => {
                 let until = closed.unwrap_or_else(|| self.0.clock.now());
+                let last = asked.routes.first().and_then(|route| route.last_failure());
+                let last = last.map_or_else(String::new, |error| format!(" ({error})"));
                 let message = format!(
-                    "the provider fails again and again and is left alone until {}",
+                    "the provider fails again and again{last} and is left alone until {}",
                     shown(until)
                 );
                 Err(suspended(SuspendReason::BreakerOpen, message, Some(until)))

@@ -51,6 +51,9 @@ impl Gateway {
                 (settled, Verdict::Success)
             }
             Err(error) => {
+                if error.is_outage() {
+                    route.failed(error);
+                }
                 let settled = Settled::Failed {
                     error: error.to_string(),
                     unknown: error.is_unknown(),

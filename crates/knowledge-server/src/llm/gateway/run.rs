@@ -108,7 +108,12 @@ impl Gateway {
 
     pub(super) fn later(&self, after: Duration) -> DateTime<Utc> {
         let after = TimeDelta::from_std(after).unwrap_or(TimeDelta::days(1));
-        self.0.clock.now() + after
+        let latest = DateTime::<Utc>::MAX_UTC;
+        self.0
+            .clock
+            .now()
+            .checked_add_signed(after)
+            .unwrap_or(latest)
     }
 }
 
