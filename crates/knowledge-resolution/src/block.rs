@@ -58,7 +58,12 @@ impl Keys {
     fn whole(&mut self, name: &Name) {
         let mut core: Vec<&str> = name.core().iter().map(String::as_str).collect();
         core.sort_unstable();
-        self.add(&["n", &core.join(" ")]);
+        let whole = core.join(" ");
+        let plain = sound::plain_umlauts(&whole);
+        if plain != whole {
+            self.add(&["n", &plain]);
+        }
+        self.add(&["n", &whole]);
     }
 
     /// Surname and given name: initials, parts of names.

@@ -11,39 +11,158 @@ const FILLERS: &[&str] = &[
 const LEGAL_FORMS: &[&str] = &[
     "ab",
     "ag",
+    "aktiebolag",
+    "aktiengesellschaft",
+    "aktieselskab",
+    "aps",
     "as",
     "asa",
+    "bhd",
     "bv",
     "co",
     "company",
+    "coop",
     "corp",
     "corporation",
+    "cv",
+    "doo",
+    "eg",
+    "eirl",
+    "eurl",
+    "ev",
+    "gbr",
+    "gesmbh",
     "gmbh",
     "group",
     "holding",
     "holdings",
     "inc",
     "incorporated",
+    "jsc",
+    "kft",
     "kg",
     "kgaa",
+    "kk",
+    "kommanditgesellschaft",
     "limited",
     "llc",
     "llp",
     "lp",
     "ltd",
+    "ltda",
+    "ltee",
+    "mbh",
     "nv",
+    "nyrt",
+    "oao",
+    "ohg",
+    "ojsc",
+    "ooo",
     "oy",
     "oyj",
+    "pao",
+    "pjsc",
     "plc",
+    "pllc",
     "pte",
     "pty",
     "pvt",
     "sa",
+    "sab",
     "sarl",
     "sas",
+    "sca",
+    "scs",
+    "sdn",
     "se",
+    "sgps",
+    "sicav",
+    "sl",
+    "slu",
+    "snc",
     "spa",
+    "sprl",
+    "spzoo",
     "srl",
+    "sro",
+    "tbk",
+    "uab",
+    "ug",
+    "vof",
+    "zao",
+    "zrt",
+    "ао",
+    "зао",
+    "оао",
+    "ооо",
+    "пао",
+];
+
+/// Legal forms of several words.
+const LEGAL_PHRASES: &[&[&str]] = &[
+    &["aksjeselskap"],
+    &["anonim", "sirketi"],
+    &["besloten", "vennootschap"],
+    &["gesellschaft", "mit", "beschrankter", "haftung"],
+    &["kabushiki", "kaisha"],
+    &["limited", "liability", "company"],
+    &["limited", "liability", "partnership"],
+    &["naamloze", "vennootschap"],
+    &["public", "limited", "company"],
+    &["s", "coop"],
+    &["sociedad", "anonima"],
+    &["sociedade", "anonima"],
+    &["societa", "per", "azioni"],
+    &["societe", "anonyme"],
+    &["sp", "z", "oo"],
+    &["z", "oo"],
+];
+
+/// Legal forms that are written without a space before or after the name.
+const LEGAL_AFFIXES: &[&str] = &[
+    "股份有限公司",
+    "有限责任公司",
+    "有限公司",
+    "株式会社",
+    "有限会社",
+    "合同会社",
+    "주식회사",
+];
+
+/// States that are as often called by their initials.
+const STATES: &[(&[&str], &str)] = &[
+    (&["united", "states", "of", "america"], "us"),
+    (&["united", "states"], "us"),
+    (&["usa"], "us"),
+    (&["united", "kingdom"], "uk"),
+];
+
+/// Words before or after the name of a place that say what kind of place it is.
+const LANDFORMS: &[&str] = &[
+    "bay",
+    "cape",
+    "creek",
+    "gulf",
+    "island",
+    "isle",
+    "lake",
+    "loch",
+    "mt",
+    "peninsula",
+    "river",
+];
+
+/// Words that begin the surname of a person, and are no given names.
+const PARTICLES: &[&str] = &[
+    "af", "al", "av", "bin", "d", "da", "dal", "de", "del", "della", "den", "der", "di", "do",
+    "dos", "du", "el", "ibn", "la", "le", "ten", "ter", "van", "vande", "vander", "vom", "von",
+    "zu", "zum", "zur",
+];
+
+/// Words after a title that say of what it is.
+const FACULTIES: &[&str] = &[
+    "dent", "emer", "emeritus", "habil", "hc", "ing", "jur", "med", "mult", "nat", "oec", "phil",
+    "pol", "rer", "theol", "vet",
 ];
 
 /// Words that say what kind of thing an organisation is: the first to be left out.
@@ -115,21 +234,41 @@ const DESCRIPTORS: &[&str] = &[
     "works",
 ];
 
+/// Institutions: what is named after one of them is another one, `Selby University Press`.
+const INSTITUTIONS: &[&str] = &[
+    "academy",
+    "bank",
+    "church",
+    "college",
+    "hospital",
+    "library",
+    "museum",
+    "school",
+    "university",
+];
+
 /// What precedes a person's name, with the sex that it tells.
 const HONORIFICS: &[(&str, Sex)] = &[
     ("admiral", Sex::Unsaid),
+    ("ambassador", Sex::Unsaid),
     ("baron", Sex::Male),
     ("baroness", Sex::Female),
     ("bishop", Sex::Unsaid),
     ("brother", Sex::Male),
     ("capt", Sex::Unsaid),
     ("captain", Sex::Unsaid),
+    ("chancellor", Sex::Unsaid),
     ("col", Sex::Unsaid),
     ("colonel", Sex::Unsaid),
     ("commander", Sex::Unsaid),
+    ("congressman", Sex::Male),
+    ("congresswoman", Sex::Female),
+    ("corporal", Sex::Unsaid),
     ("count", Sex::Male),
     ("countess", Sex::Female),
     ("dame", Sex::Female),
+    ("detective", Sex::Unsaid),
+    ("dipl", Sex::Unsaid),
     ("doctor", Sex::Unsaid),
     ("dr", Sex::Unsaid),
     ("duchess", Sex::Female),
@@ -142,8 +281,10 @@ const HONORIFICS: &[(&str, Sex)] = &[
     ("governor", Sex::Unsaid),
     ("herr", Sex::Male),
     ("hon", Sex::Unsaid),
+    ("imam", Sex::Unsaid),
     ("inspector", Sex::Unsaid),
     ("judge", Sex::Unsaid),
+    ("justice", Sex::Unsaid),
     ("lady", Sex::Female),
     ("lieutenant", Sex::Unsaid),
     ("lord", Sex::Male),
@@ -151,6 +292,8 @@ const HONORIFICS: &[(&str, Sex)] = &[
     ("madame", Sex::Female),
     ("maj", Sex::Unsaid),
     ("major", Sex::Unsaid),
+    ("mayor", Sex::Unsaid),
+    ("minister", Sex::Unsaid),
     ("miss", Sex::Female),
     ("mme", Sex::Female),
     ("monsieur", Sex::Male),
@@ -158,9 +301,11 @@ const HONORIFICS: &[(&str, Sex)] = &[
     ("mrs", Sex::Female),
     ("ms", Sex::Female),
     ("mx", Sex::Unsaid),
+    ("pastor", Sex::Unsaid),
     ("president", Sex::Unsaid),
     ("prof", Sex::Unsaid),
     ("professor", Sex::Unsaid),
+    ("rabbi", Sex::Unsaid),
     ("rev", Sex::Unsaid),
     ("reverend", Sex::Unsaid),
     ("senator", Sex::Unsaid),
@@ -168,7 +313,11 @@ const HONORIFICS: &[(&str, Sex)] = &[
     ("senora", Sex::Female),
     ("sergeant", Sex::Unsaid),
     ("sgt", Sex::Unsaid),
+    ("sheikh", Sex::Male),
+    ("signor", Sex::Male),
+    ("signora", Sex::Female),
     ("sir", Sex::Male),
+    ("superintendent", Sex::Unsaid),
 ];
 
 /// Degrees and orders that follow a person's name.
@@ -214,6 +363,7 @@ const DISTINGUISHING: &[&str] = &[
     "right",
     "second",
     "senior",
+    "sharp",
     "south",
     "southeast",
     "southeastern",
@@ -234,26 +384,52 @@ const DISTINGUISHING: &[&str] = &[
 
 /// Spellings of one word.
 const SPELLINGS: &[(&str, &str)] = &[
-    ("saint", "st"),
-    ("sankt", "st"),
-    ("mount", "mt"),
-    ("fort", "ft"),
-    ("number", "no"),
-    ("nr", "no"),
-    ("jnr", "jr"),
-    ("junior", "jr"),
-    ("snr", "sr"),
-    ("senior", "sr"),
-    ("univ", "university"),
-    ("dept", "department"),
-    ("intl", "international"),
-    ("natl", "national"),
-    ("inst", "institute"),
+    ("aluminium", "aluminum"),
     ("assoc", "association"),
+    ("avenue", "ave"),
+    ("boulevard", "blvd"),
     ("bros", "brothers"),
     ("centre", "center"),
-    ("theatre", "theater"),
+    ("defence", "defense"),
+    ("dept", "department"),
+    ("eighth", "8th"),
+    ("eleventh", "11th"),
+    ("fifth", "5th"),
+    ("first", "1st"),
+    ("fort", "ft"),
+    ("fourth", "4th"),
+    ("govt", "government"),
+    ("harbour", "harbor"),
+    ("inst", "institute"),
+    ("intl", "international"),
+    ("jnr", "jr"),
+    ("junior", "jr"),
+    ("labour", "labor"),
+    ("mount", "mt"),
+    ("natl", "national"),
+    ("ninth", "9th"),
+    ("nr", "no"),
+    ("number", "no"),
     ("organisation", "organization"),
+    ("programme", "program"),
+    ("road", "rd"),
+    ("saint", "st"),
+    ("sankt", "st"),
+    ("second", "2nd"),
+    ("senior", "sr"),
+    ("seventh", "7th"),
+    ("sixth", "6th"),
+    ("snr", "sr"),
+    ("street", "st"),
+    ("sulphate", "sulfate"),
+    ("sulphide", "sulfide"),
+    ("sulphur", "sulfur"),
+    ("sulphuric", "sulfuric"),
+    ("tenth", "10th"),
+    ("theatre", "theater"),
+    ("third", "3rd"),
+    ("twelfth", "12th"),
+    ("univ", "university"),
 ];
 
 /// A sex, as far as an honorific tells it.
@@ -272,9 +448,53 @@ pub(crate) fn is_legal_form(word: &str) -> bool {
     LEGAL_FORMS.binary_search(&word).is_ok()
 }
 
+/// How many words at the beginning of some are one legal form; none, when they are none.
+pub(crate) fn legal_phrase(words: &[String]) -> usize {
+    let found = LEGAL_PHRASES.iter().filter(|phrase| begins(words, phrase));
+    found.map(|phrase| phrase.len()).max().unwrap_or(0)
+}
+
+/// A word without the legal form that is written together with it.
+pub(crate) fn without_legal_affix(word: &str) -> &str {
+    let bare = LEGAL_AFFIXES.iter().find_map(|affix| {
+        let bare = word
+            .strip_prefix(affix)
+            .or_else(|| word.strip_suffix(affix))?;
+        (!bare.is_empty()).then_some(bare)
+    });
+    bare.unwrap_or(word)
+}
+
+/// The initials of the state that some words begin with, and how many words it has.
+pub(crate) fn state(words: &[String]) -> Option<(&'static str, usize)> {
+    let found = STATES.iter().find(|(name, _)| begins(words, name));
+    found.map(|(name, initials)| (*initials, name.len()))
+}
+
+fn begins(words: &[String], phrase: &[&str]) -> bool {
+    words.len() >= phrase.len() && words.iter().zip(phrase).all(|(word, other)| word == other)
+}
+
+pub(crate) fn is_landform(word: &str) -> bool {
+    LANDFORMS.contains(&word)
+}
+
+pub(crate) fn is_particle(word: &str) -> bool {
+    PARTICLES.contains(&word)
+}
+
+/// Whether a word after a title belongs to it.
+pub(crate) fn is_faculty(word: &str) -> bool {
+    FACULTIES.contains(&word)
+}
+
 /// Whether a word says little about which organisation is meant.
 pub(crate) fn is_descriptor(word: &str) -> bool {
     DESCRIPTORS.contains(&word) || is_legal_form(word)
+}
+
+pub(crate) fn is_institution(word: &str) -> bool {
+    INSTITUTIONS.contains(&word)
 }
 
 /// What a word tells that precedes names of persons; nothing, when it is no such word.
@@ -298,8 +518,8 @@ pub(crate) fn is_generation(word: &str) -> bool {
 
 /// The one spelling of a word that has several.
 pub(crate) fn spelling(word: &str) -> &str {
-    let found = SPELLINGS.iter().find(|(variant, _)| *variant == word);
-    found.map_or(word, |(_, common)| common)
+    let found = SPELLINGS.binary_search_by(|(variant, _)| variant.cmp(&word));
+    found.map_or(word, |index| SPELLINGS[index].1)
 }
 
 /// Whether a word counts or numbers: it has a digit, or is a Roman numeral of several letters.
@@ -326,6 +546,7 @@ mod tests {
     fn lists_that_are_searched_are_sorted() {
         assert!(LEGAL_FORMS.is_sorted() && DISTINGUISHING.is_sorted());
         assert!(HONORIFICS.is_sorted_by_key(|(word, _)| *word));
+        assert!(SPELLINGS.is_sorted());
     }
 
     #[test]

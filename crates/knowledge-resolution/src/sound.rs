@@ -83,6 +83,22 @@ fn vowels(word: &str) -> Vec<u8> {
     vowels
 }
 
+/// A word with umlauts that are written out as they are written otherwise: `koeln`, `koln`.
+pub(crate) fn plain_umlauts(word: &str) -> String {
+    let mut plain = String::with_capacity(word.len());
+    for letter in word.chars() {
+        if letter != 'e' || !plain.ends_with(['a', 'o', 'u']) {
+            plain.push(letter);
+        }
+    }
+    plain
+}
+
+/// Whether two words differ in how umlauts are written, and in nothing else.
+pub(crate) fn same_umlauts(left: &str, right: &str) -> bool {
+    left != right && plain_umlauts(left) == plain_umlauts(right)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::*;
 
 mod meaning;
+mod pairs;
 
 /// An entity of a document of its own, unless `at` names one of the same document.
 fn candidate(at: usize, name: &str, class: &str) -> Candidate {

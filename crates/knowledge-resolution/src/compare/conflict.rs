@@ -93,13 +93,21 @@ fn told_apart(left: &Prepared<'_>, right: &Prepared<'_>) -> bool {
 
 /// Whether persons with the same surname have given names that do not go together.
 fn other_given_names(left: &Prepared<'_>, right: &Prepared<'_>) -> bool {
-    let ([left, .., left_last], [right, .., right_last]) =
-        (left.name.words.as_slice(), right.name.words.as_slice())
-    else {
+    let (left, right) = (left.name.words.as_slice(), right.name.words.as_slice());
+    if only_surname(left, right) || only_surname(right, left) {
+        return false;
+    }
+    let ([left, .., left_last], [right, .., right_last]) = (left, right) else {
         return false;
     };
     let spelling =
         |left: &str, right: &str| is_typo(left, right, true) || sound::alike(left, right);
     let family = left_last == right_last || spelling(left_last, right_last);
     family && !fits_given(left, right) && !spelling(left, right)
+}
+
+/// Whether a name is the surname of another, particle and all: `de Gaulle`, `Charles de Gaulle`.
+fn only_surname(short: &[String], full: &[String]) -> bool {
+    let begins = short.first().is_some_and(|word| lexicon::is_particle(word));
+    begins && full.len() > short.len() && full.ends_with(short)
 }

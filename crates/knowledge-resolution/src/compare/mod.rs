@@ -17,7 +17,8 @@ use crate::{Form, form::Prepared};
 pub struct Settings {
     /// Forms whose score is at least this are linked.
     pub accept: f64,
-    /// Names that sound alike or mean the same are asked about from this score on.
+    /// Names that sound alike, mean the same or are terms that nearly agree are asked about from
+    /// this score on.
     pub ask: f64,
     /// How much better the best of several full forms must be for a short form to mean it.
     pub margin: f64,
@@ -158,7 +159,10 @@ impl Comparison {
     /// Whether a person is asked about the two.
     #[must_use]
     pub fn asked(&self, settings: &Settings) -> bool {
-        let doubtful = matches!(self.rule, Some(Rule::SoundsAlike | Rule::SameMeaning));
+        let doubtful = matches!(
+            self.rule,
+            Some(Rule::SimilarName | Rule::SoundsAlike | Rule::SameMeaning)
+        );
         doubtful && self.conflict.is_none() && (settings.ask..settings.accept).contains(&self.score)
     }
 }

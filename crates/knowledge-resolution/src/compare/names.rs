@@ -51,7 +51,7 @@ pub(super) fn rule(left: &Prepared<'_>, right: &Prepared<'_>) -> Option<Found> {
             short: Some(side),
         })
     });
-    let similar = similar(&left.name, &right.name).map(|value| Found {
+    let similar = similar(&left.name, &right.name, kind).map(|value| Found {
         rule: Rule::SimilarName,
         value,
         short: less_known(left, right),
@@ -121,12 +121,16 @@ fn short_person(short: &[String], full: &[String]) -> Option<(Rule, f64)> {
     }
 }
 
-/// Whether the middle names of a short form are among those of the full one, in their order.
+/// Whether the middle names of a short form are among those of the full one, in their order. An
+/// initial is for the next of them: `George W. Bush` is not `George H. W. Bush`.
 fn middle_fits(middle: &[String], full: &[String]) -> bool {
     let mut rest = full[1..full.len() - 1].iter();
-    middle
-        .iter()
-        .all(|word| rest.any(|other| fits_given(word, other)))
+    middle.iter().all(|word| {
+        if is_initial(word) {
+            return rest.next().is_some_and(|other| fits_given(word, other));
+        }
+        rest.any(|other| fits_given(word, other))
+    })
 }
 
 /// Whether two given names may be one: the same, or one the initial of the other.
@@ -151,7 +155,9 @@ fn left_out(short: &Name, full: &Name) -> Option<(Rule, f64)> {
     let value = match short {
         [only] if full.first() == Some(only) && descriptive() => 0.82,
         [_] => return None,
-        _ if full.starts_with(short) => match (descriptive(), gone) {
+        [.., last] if full.starts_with(short) => match (descriptive(), gone) {
+            _ if lexicon::is_institution(last) => 0.80,
+            (false, _) if lexicon::is_number(last) => 0.80,
             (true, 1..=3) => 0.93,
             (false, 1) => 0.87,
             _ => 0.80,
@@ -180,8 +186,9 @@ fn acronym(short: &Name, full: &Name) -> Option<(Rule, f64)> {
     fits.then_some((Rule::Acronym, value))
 }
 
-/// How alike two names are that differ by a slip of the pen, or by where a word is split.
-fn similar(left: &Name, right: &Name) -> Option<f64> {
+/// How alike two names are that differ by a slip of the pen, by where a word is split, or by how
+/// umlauts are written.
+fn similar(left: &Name, right: &Name, kind: Kind) -> Option<f64> {
     let (one, other) = (left.core(), right.core());
     if one.len() != other.len() {
         let letters = |words: &[String]| words.iter().map(String::len).sum::<usize>();
@@ -189,10 +196,45 @@ fn similar(left: &Name, right: &Name) -> Option<f64> {
         return (long && one.concat() == other.concat()).then_some(0.95);
     }
     let mut differing = one.iter().zip(other).filter(|(one, other)| one != other);
+    if kind != Kind::Person
+        && differing
+            .clone()
+            .all(|(one, other)| sound::same_umlauts(one, other))
+    {
+        return Some(0.92);
+    }
     let (Some((one, other)), None) = (differing.next(), differing.next()) else {
         return None;
     };
-    is_typo(one, other, left.core().len() > 1).then_some(0.92)
+    if !is_typo(one, other, left.core().len() > 1) {
+        return None;
+    }
+    // Names bear a slip; a letter more or less, or another one, makes another term: `nitrite`.
+    let named = !matches!(kind, Kind::Other | Kind::Thing);
+    Some(if named || is_exchange(one, other) {
+        0.92
+    } else {
+        TERM
+    })
+}
+
+/// What it says that two terms differ by what may be a slip: a person tells.
+const TERM: f64 = 0.81;
+
+/// Whether two words have the same letters, one of them perhaps doubled, two perhaps exchanged:
+/// what no word differs in from another that means something else.
+fn is_exchange(left: &str, right: &str) -> bool {
+    let single = |word: &str| {
+        let mut chars: Vec<char> = word.chars().collect();
+        chars.dedup();
+        chars
+    };
+    let sorted = |word: &str| {
+        let mut chars: Vec<char> = word.chars().collect();
+        chars.sort_unstable();
+        chars
+    };
+    single(left) == single(right) || sorted(left) == sorted(right)
 }
 
 /// How much it says that two names of a person or an organisation sound alike, word by word; words
@@ -252,5 +294,11 @@ mod tests {
         assert!(!is_typo("harlow", "barlow", true), "the first letter tells");
         assert!(!is_typo("1998", "1999", true), "a number is no slip");
         assert!(!is_typo("weston", "westin", false), "nothing else helps");
+    }
+
+    #[test]
+    fn letters_that_are_exchanged_or_doubled() {
+        assert!(is_exchange("ligthhouse", "lighthouse") && is_exchange("harbor", "harbbor"));
+        assert!(!is_exchange("nitrate", "nitrite") && !is_exchange("hypertension", "hypotension"));
     }
 }

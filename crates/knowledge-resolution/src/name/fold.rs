@@ -30,18 +30,22 @@ pub(crate) fn words(text: &str) -> Vec<String> {
 fn words_of(text: impl Iterator<Item = char>) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut word = String::new();
-    for char in text {
+    let mut text = text.peekable();
+    while let Some(char) = text.next() {
         if char.is_ascii_alphanumeric() {
             word.push(char.to_ascii_lowercase());
         } else if char.is_alphanumeric() {
             fold_into(&mut word, char);
+        } else if let Some(said) = ends_with_sign(&word, &words, char, text.peek()) {
+            push(&mut words, &mut word);
+            words.push(said.to_owned());
         } else if char == '&' || char == '+' {
             push(&mut words, &mut word);
             words.push("and".to_owned());
         } else if !matches!(char, '\'' | '’' | '‘' | '`' | '.' | '·') {
             push(&mut words, &mut word);
-        } else if char == '.' && !word.is_empty() && is_long(&word) {
-            // `St.Brannock` is two words, `U.S.A.` is one.
+        } else if char == '.' && (is_long(&word) || is_between_digits(&word, text.peek())) {
+            // `St.Brannock` and `2.7` are two words, `U.S.A.` is one.
             push(&mut words, &mut word);
         }
     }
@@ -54,6 +58,27 @@ fn is_long(word: &str) -> bool {
     chars.next().is_some_and(char::is_alphabetic)
         && chars.next().is_some_and(char::is_alphabetic)
         && lexicon::spelling(word) != word
+}
+
+/// A sign at the end of a word that makes another name of it: `C#`, `C++`, `S9+`.
+fn ends_with_sign(
+    word: &str,
+    before: &[String],
+    char: char,
+    next: Option<&char>,
+) -> Option<&'static str> {
+    let follows = !word.is_empty() || before.last().is_some_and(|word| word == "plus");
+    let ends = next.is_none_or(|next| !next.is_alphanumeric() && *next != '&');
+    match char {
+        '+' if follows && ends => Some("plus"),
+        '#' if !word.is_empty() && ends => Some("sharp"),
+        _ => None,
+    }
+}
+
+fn is_between_digits(word: &str, next: Option<&char>) -> bool {
+    let before = word.ends_with(|last: char| last.is_ascii_digit());
+    before && next.is_some_and(char::is_ascii_digit)
 }
 
 fn push(words: &mut Vec<String>, word: &mut String) {

@@ -46,6 +46,9 @@ impl Name {
         {
             sex = sex.or(Some(told).filter(|told| *told != Sex::Unsaid));
             words.remove(0);
+            while words.len() > 1 && lexicon::is_faculty(&words[0]) {
+                words.remove(0);
+            }
         }
         if words.len() > 1 && words[0] == "the" {
             words.remove(0);
@@ -124,18 +127,38 @@ pub(crate) fn is_initial(word: &str) -> bool {
     chars.next().is_some_and(char::is_alphabetic) && chars.next().is_none()
 }
 
-/// The words that count, where not all do; all do where nothing else is left: `The Company Ltd`.
+/// The words that count, where that is not each as it is; all do where nothing else is left:
+/// `The Company Ltd`.
 fn core(words: &[String], kind: Kind) -> Option<Vec<String>> {
-    let kept = |word: &&String| match kind {
-        Kind::Person | Kind::Place => true,
-        Kind::Organization | Kind::Thing => {
-            !lexicon::is_filler(word) && !lexicon::is_legal_form(word)
+    let firm = matches!(kind, Kind::Organization | Kind::Thing);
+    let mut core: Vec<&str> = Vec::with_capacity(words.len());
+    let mut rest = words;
+    while let [word, after @ ..] = rest {
+        let phrase = if firm { lexicon::legal_phrase(rest) } else { 0 };
+        if phrase > 0 {
+            rest = &rest[phrase..];
+        } else if let Some((initials, words)) = lexicon::state(rest) {
+            core.push(initials);
+            rest = &rest[words..];
+        } else {
+            let idle = kind != Kind::Place && lexicon::is_filler(word);
+            let legal = firm && lexicon::is_legal_form(word);
+            if !idle && !legal {
+                core.push(if firm {
+                    lexicon::without_legal_affix(word)
+                } else {
+                    word
+                });
+            }
+            rest = after;
         }
-        Kind::Work | Kind::Other => !lexicon::is_filler(word),
-    };
-    let count = words.iter().filter(kept).count();
-    let some = count > 0 && count < words.len();
-    some.then(|| words.iter().filter(kept).cloned().collect())
+    }
+    if kind == Kind::Place && core.len() > 1 && lexicon::is_landform(core[0]) {
+        // `River Selby` is the Selby River.
+        core.rotate_left(1);
+    }
+    let differs = !core.is_empty() && !core.iter().eq(words);
+    differs.then(|| core.into_iter().map(str::to_owned).collect())
 }
 
 #[cfg(test)]
