@@ -1,11 +1,15 @@
 //! Resolves synthetic entities with known duplicates and prints one JSON line: time, memory, F1,
 //! and what it takes to add a thousand entities to those that are there.
 //!
-//! `cargo run --release -p knowledge-resolution --example synthetic -- 100000`
+//! `cargo run --release -p knowledge-resolution --example synthetic -- 100000 [TABLE]`
+//!
+//! With TABLE the entities are written there too, tab-separated: id, class, name, and the number of
+//! the thing that they are of.
 #![expect(clippy::print_stdout, reason = "its output is its result")]
 
 use std::{
     collections::{BTreeMap, HashMap},
+    fmt::Write as _,
     time::Instant,
 };
 
@@ -42,6 +46,10 @@ fn main() {
         .collect();
     let (precision, recall) = pairs(&found, &truth, &candidates[..entities]);
     let peak_mb = peak_memory_mb();
+    if let Some(path) = std::env::args().nth(2) {
+        let written = std::fs::write(path, table(&candidates[..entities], &truth));
+        written.expect("the table can be written");
+    }
     let Workload { forms, pairs } = workload(&candidates[..entities], &settings);
 
     let mut stored = Stored::new(&candidates[..entities], settings);
@@ -56,6 +64,15 @@ fn main() {
         clusters.len(),
         2.0 * precision * recall / (precision + recall),
     );
+}
+
+fn table(candidates: &[Candidate], truth: &HashMap<EntityId, u32>) -> String {
+    let mut table = String::new();
+    for candidate in candidates {
+        let (id, class, name) = (candidate.id, &candidate.types[0], &candidate.name);
+        let _ = writeln!(table, "{id}\t{class}\t{name}\t{}", truth[&candidate.id]);
+    }
+    table
 }
 
 /// Precision and recall over pairs.

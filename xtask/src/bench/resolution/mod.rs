@@ -1,13 +1,15 @@
-//! `cargo xtask bench resolution`: time, memory and F1 of the resolver on synthetic entities, and
-//! what it takes to add documents to a database that holds many.
+//! `cargo xtask bench resolution`: time, memory and F1 of the resolver on synthetic entities, beside
+//! Splink on the same table, and what it takes to add documents to a database that holds many.
 
+mod splink;
 mod stored;
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 
+use self::splink::{Beside, Splink};
 use crate::process::cargo;
 
 /// What is measured.
@@ -16,6 +18,9 @@ pub(super) struct Resolution {
     /// Entities of each measurement in memory; 0 for none
     #[arg(long, value_delimiter = ',', default_values_t = [10_000, 100_000, 1_000_000])]
     entities: Vec<usize>,
+    /// Splink resolves the same entities, one after the other, up to so many; 0 leaves it out
+    #[arg(long, value_name = "ENTITIES", default_value_t = 1_000_000)]
+    splink_up_to: usize,
     /// About so many entities are in a database before a thousand are added; nothing is measured
     /// when left out
     #[arg(long, value_delimiter = ',')]
@@ -56,14 +61,23 @@ struct Figures {
     adding_seconds: f64,
     /// Forms that were looked at for it.
     adding_reached: usize,
+    /// What Splink takes for the same entities.
+    splink: Option<Beside>,
 }
 
 /// Each size in a process of its own.
 pub(super) fn run(arguments: &Resolution) -> Result<()> {
     let mut all = Vec::new();
-    for entities in arguments.entities.iter().filter(|it| **it > 0) {
-        let figures = measure(*entities)?;
+    let folder = tempfile::tempdir()?;
+    let table = folder.path().join("entities.tsv");
+    let sizes = || arguments.entities.iter().copied().filter(|it| *it > 0);
+    let fits = |entities: usize| entities <= arguments.splink_up_to;
+    let splink = sizes().any(fits).then(Splink::provide).flatten();
+    for entities in sizes() {
+        let mut figures = measure(entities, &table)?;
         eprintln!("{entities} entities: {:.2} s", figures.processor_seconds);
+        let beside = splink.as_ref().filter(|_| fits(entities));
+        figures.splink = beside.and_then(|splink| splink.measure(&table));
         all.push(figures);
     }
     if arguments.json {
@@ -79,7 +93,8 @@ pub(super) fn run(arguments: &Resolution) -> Result<()> {
     )
 }
 
-fn measure(entities: usize) -> Result<Figures> {
+/// Resolves so many entities, and leaves them in a table.
+fn measure(entities: usize, table: &Path) -> Result<Figures> {
     let mut command: Command = cargo();
     command.args([
         "run",
@@ -89,6 +104,7 @@ fn measure(entities: usize) -> Result<Figures> {
         "knowledge-resolution",
     ]);
     command.args(["--example", "synthetic", "--", &entities.to_string()]);
+    command.arg(table);
     let output = command.output().context("cargo cannot be run")?;
     let complaint = String::from_utf8_lossy(&output.stderr);
     ensure!(
@@ -126,6 +142,19 @@ fn print(all: &[Figures]) {
             figures.peak_mb,
             figures.f1,
             figures.adding_seconds,
+        );
+    }
+    for (figures, splink) in all.iter().filter_map(|it| Some((it, it.splink.as_ref()?))) {
+        println!(
+            "Splink, {} entities: {:.2} CPU s, {:.2} s, {} MB, F1 {:.4}; {:.0} times the processor \
+             time and {:.1} times the memory",
+            figures.entities,
+            splink.processor_seconds,
+            splink.seconds,
+            splink.peak_mb,
+            splink.f1,
+            splink.processor_seconds / figures.processor_seconds,
+            splink.peak_mb as f64 / figures.peak_mb as f64,
         );
     }
 }
