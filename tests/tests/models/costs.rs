@@ -44,6 +44,7 @@ each_database! {
             let expected = long(&planned["promptTokens"]) + long(&planned["completionTokens"]);
             assert!((tokens / 4..tokens * 2).contains(&expected), "{tokens} tokens, {planned}");
             assert!(long(&planned["costMicroUsd"]) > expected, "{planned}");
+            assert_eq!(planned["vectors"], Value::Null, "no model of vectors is named");
             assert_eq!(run.totals["tokensPaid"], json!(tokens), "{}", run.totals);
             assert!(long(&run.totals["costMicroUsd"]) > tokens, "{}", run.totals);
         }

@@ -96,7 +96,36 @@ fn embeddings(provider: &Provider) -> usize {
         .count()
 }
 
+const ESTIMATE: &str = "query($input: StartBatchInput!) { estimateBatch(input: $input) {
+    calls model vectors { model calls vectors tokens costUsd }
+} }";
+
 each_database! {
+    async fn vectors_are_estimated_before_they_are_asked_for(db: TestDatabase) {
+        let provider = Provider::start(script());
+        let prices = ("KNOWLEDGE_LLM_PRICES", "{scripted-vectors={prompt=1.0,completion=0.0}}");
+        let server = serve(&db, &environment(&provider, &[prices]));
+        let estimate = async |resolve: bool| {
+            let config = json!({ "enableEntityResolution": resolve });
+            let input = json!({ "documents": documents(), "config": config });
+            server.client().graphql(ESTIMATE, json!({ "input": input })).await["estimateBatch"].take()
+        };
+        assert_eq!(estimate(false).await["vectors"], Value::Null);
+        let said = estimate(true).await;
+        assert_eq!((&said["model"], provider.calls()), (&Value::Null, 0), "{said}");
+        let said = &said["vectors"];
+        assert_eq!(said["model"], json!(MODEL));
+        assert!(said["costUsd"].as_f64().is_some_and(|cost| cost > 0.0), "{said}");
+
+        batch(&server, &documents(), json!({})).await;
+        let probes = knowledge_resolution::PROBES.len() as u64;
+        assert_eq!(said["vectors"], json!(vectors(&db).await + probes));
+        assert_eq!(said["calls"], json!(embeddings(&provider)));
+        let tokens = said["tokens"].as_u64().expect("a number");
+        assert!((tokens / 2..tokens * 2).contains(&provider.tokens()), "{said}, {}", provider.tokens());
+        assert!(server.terminate().success());
+    }
+
     async fn names_that_mean_the_same_are_one(db: TestDatabase) {
         let provider = Provider::start(script());
         let environment = environment(&provider, &[]);

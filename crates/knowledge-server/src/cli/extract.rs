@@ -17,7 +17,7 @@ use super::{
 use crate::{
     app::App,
     config::Config,
-    orchestrator::{NewDocument, StartBatch},
+    orchestrator::{BatchEstimate, NewDocument, StartBatch},
     store::read::BatchView,
     text::hex,
 };
@@ -60,37 +60,73 @@ pub(super) async fn run(command: Extract, config: Config) -> anyhow::Result<Ende
 /// Says what a model would be asked, and asks nothing.
 async fn dry_run(app: &App, start: StartBatch, json: bool) -> anyhow::Result<Ended> {
     let estimated = app.orchestrator.estimate(OrganizationId::DEFAULT, start);
-    let (estimate, model) = estimated.await?;
-    let tokens = estimate.usage.total();
+    let estimate = estimated.await?;
     if json {
-        let line = serde_json::json!({
-            "model": model,
-            "documents": estimate.documents,
-            "chunks": estimate.chunks,
-            "calls": estimate.calls,
-            "promptTokens": estimate.usage.prompt_tokens,
-            "completionTokens": estimate.usage.completion_tokens,
-            "costMicroUsd": estimate.cost_micro_usd,
-        });
-        super::print(&format!("{line}\n"))?;
+        super::print(&format!("{}\n", as_json(&estimate)))?;
         return Ok(Ended::Done);
     }
-    let Some(model) = model else {
-        super::print(&format!(
-            "{} documents, no model is asked\n",
-            estimate.documents
-        ))?;
-        return Ok(Ended::Done);
+    super::print(&in_words(&estimate))?;
+    Ok(Ended::Done)
+}
+
+fn in_words(estimate: &BatchEstimate) -> String {
+    let planned = estimate.extraction;
+    let extraction = match &estimate.model {
+        None if estimate.vectors.is_none() => "no model is asked".to_owned(),
+        None => "no model extracts from them".to_owned(),
+        Some(model) => format!(
+            "{} chunks: {} calls of {model}, about {} tokens, {}",
+            planned.chunks,
+            planned.calls,
+            planned.usage.total(),
+            cost(planned.cost_micro_usd)
+        ),
     };
-    let cost = match estimate.cost_micro_usd {
+    let vectors = estimate.vectors.as_ref().map(|vectors| {
+        format!(
+            "meanings of names: {} calls of {} for about {} vectors, about {} tokens, {}\n",
+            vectors.calls,
+            vectors.model,
+            vectors.vectors,
+            vectors.tokens,
+            cost(vectors.cost_micro_usd)
+        )
+    });
+    let documents = planned.documents;
+    format!(
+        "{documents} documents, {extraction}\n{}",
+        vectors.unwrap_or_default()
+    )
+}
+
+fn cost(micro_usd: Option<u64>) -> String {
+    match micro_usd {
         Some(cost) => format!("about {:.4} USD", cost as f64 / 1_000_000.0),
         None => "no price is known; set llm_prices in knowledge.toml".to_owned(),
-    };
-    super::print(&format!(
-        "{} documents, {} chunks: {} calls of {model}, about {tokens} tokens, {cost}\n",
-        estimate.documents, estimate.chunks, estimate.calls
-    ))?;
-    Ok(Ended::Done)
+    }
+}
+
+fn as_json(estimate: &BatchEstimate) -> serde_json::Value {
+    let planned = estimate.extraction;
+    let vectors = estimate.vectors.as_ref().map(|vectors| {
+        serde_json::json!({
+            "model": vectors.model,
+            "calls": vectors.calls,
+            "vectors": vectors.vectors,
+            "tokens": vectors.tokens,
+            "costMicroUsd": vectors.cost_micro_usd,
+        })
+    });
+    serde_json::json!({
+        "model": estimate.model,
+        "documents": planned.documents,
+        "chunks": planned.chunks,
+        "calls": planned.calls,
+        "promptTokens": planned.usage.prompt_tokens,
+        "completionTokens": planned.usage.completion_tokens,
+        "costMicroUsd": planned.cost_micro_usd,
+        "vectors": vectors,
+    })
 }
 
 fn check(command: &Extract) -> anyhow::Result<Format> {

@@ -3,13 +3,12 @@
 use async_graphql::{Enum, ID, SimpleObject};
 use chrono::{DateTime, Utc};
 use knowledge_domain::ids::ExecutionId;
-use knowledge_extraction::{
-    MissingUnit as Missing, Rejections as Counts, llm::Estimate as Planned,
-};
+use knowledge_extraction::{MissingUnit as Missing, Rejections as Counts};
 
 use super::scalar::{Long, int};
 use crate::{
     llm::{BreakerState, GatewayHealth, RouteHealth},
+    orchestrator::{BatchEstimate, VectorEstimate as Meanings},
     store::read::{CallTotals, UncertainCall as Uncertain},
 };
 
@@ -52,18 +51,50 @@ pub(crate) struct ModelEstimate {
     cost_usd: Option<f64>,
     /// The model; `null` where no model is asked.
     model: Option<String>,
+    /// What comparing the meanings of names takes on top; `null` where that is not done.
+    vectors: Option<VectorEstimate>,
 }
 
-impl ModelEstimate {
-    pub(super) fn new(estimate: Planned, model: Option<String>) -> Self {
+impl From<BatchEstimate> for ModelEstimate {
+    fn from(estimate: BatchEstimate) -> Self {
+        let planned = estimate.extraction;
         Self {
-            documents: estimate.documents.into(),
-            chunks: estimate.chunks.into(),
-            calls: estimate.calls.into(),
-            prompt_tokens: estimate.usage.prompt_tokens.into(),
-            completion_tokens: estimate.usage.completion_tokens.into(),
-            cost_usd: estimate.cost_micro_usd.map(usd),
-            model,
+            documents: planned.documents.into(),
+            chunks: planned.chunks.into(),
+            calls: planned.calls.into(),
+            prompt_tokens: planned.usage.prompt_tokens.into(),
+            completion_tokens: planned.usage.completion_tokens.into(),
+            cost_usd: planned.cost_micro_usd.map(usd),
+            model: estimate.model,
+            vectors: estimate.vectors.map(Into::into),
+        }
+    }
+}
+
+/// What comparing the meanings of names is expected to take. Names that the organisation knows
+/// already cost nothing.
+#[derive(SimpleObject)]
+pub(crate) struct VectorEstimate {
+    /// The model.
+    model: String,
+    /// Calls.
+    calls: Long,
+    /// Vectors.
+    vectors: Long,
+    /// Tokens.
+    tokens: Long,
+    /// What they cost in US dollars; `null` where the model has no price.
+    cost_usd: Option<f64>,
+}
+
+impl From<Meanings> for VectorEstimate {
+    fn from(meanings: Meanings) -> Self {
+        Self {
+            model: meanings.model,
+            calls: meanings.calls.into(),
+            vectors: meanings.vectors.into(),
+            tokens: meanings.tokens.into(),
+            cost_usd: meanings.cost_micro_usd.map(usd),
         }
     }
 }

@@ -104,11 +104,11 @@ impl Query {
             .command()
             .map_err(|unknown| bad_input(format!("there is no ontology {}", unknown.0)))?;
         let orchestrator = ctx.data::<Orchestrator>()?;
-        let (estimate, model) = orchestrator
+        let estimate = orchestrator
             .estimate(Viewer::of(ctx)?.reads.organization(), command)
             .await
             .map_err(|error| bad_input(error.to_string()))?;
-        Ok(ModelEstimate::new(estimate, model))
+        Ok(estimate.into())
     }
 
     /// What the organisation's model calls have cost.

@@ -21,6 +21,7 @@ use std::{
 };
 
 pub use command::{NewDocument, StartBatch, StartBatchError, SteerError};
+pub use estimate::{BatchEstimate, VectorEstimate};
 use knowledge_domain::{
     batch::Extractor,
     ids::{BatchId, ExecutionId, OrganizationId},
