@@ -1,16 +1,22 @@
 //! Budgets, the circuit breaker, the fallback, fairness and rate limits, over HTTP.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
 
 use knowledge_tests::{
     TestDatabase, each_database,
     events::kind,
     provider::{Provider, Reply, Report, Script, Seen},
-    server::run_with,
+    server::{self, run_with},
 };
 use serde_json::{Value, json};
 
-use crate::run::{batch, batch_that, corpus, executions, extract, health, notes, serve};
+use crate::run::{
+    batch, batch_that, corpus, environment, executions, extract, health, notes, serve,
+};
 
 /// Settings of a breaker that recovers soon, and of units that are tried often.
 const BREAKER: &[(&str, &str)] = &[
@@ -72,6 +78,40 @@ each_database! {
         assert_eq!(provider.calls(), 30, "what was paid for is not asked again");
         assert!(server.terminate().success());
         knowledge_tests::verify(&db).await;
+    }
+
+    /// The same command with a larger budget goes on where the first one waits.
+    async fn extract_goes_on_with_a_larger_budget(db: TestDatabase) {
+        let provider = Provider::start(Script::default());
+        corpus(&db, 12, 2);
+        let mut waiting = server::knowledge()
+            .args(["extract", "--extractor", "llm", "--token-budget", "2000", "--database", db.url()])
+            .arg(db.folder().join("corpus"))
+            .envs(environment(&provider, &[]))
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        provider.wait_until("calls", |it| it.tokens() >= 2_000 && it.in_flight() == 0);
+        let (calls, tokens) = (provider.calls(), provider.tokens());
+        assert!(calls < 12, "{calls} calls took {tokens} tokens");
+        let mut lines = BufReader::new(waiting.stderr.take().unwrap()).lines();
+        let says = lines.find(|line| line.as_ref().unwrap().contains("raise the budget"));
+        assert!(says.is_some(), "nothing is said of the budget");
+        let interrupt = Command::new("kill").args(["-INT", &waiting.id().to_string()]).status();
+        assert!(interrupt.unwrap().success());
+        let rest: Vec<String> = lines.map_while(Result::ok).collect();
+        assert_eq!(waiting.wait().unwrap().code(), Some(1), "{rest:?}");
+
+        let run = extract(&db, &provider, &[], &["--token-budget", "1000000"]);
+        run.assert_exit(0);
+        assert!(run.complaints().contains("goes on with 1000000 tokens"), "{}", run.complaints());
+        assert_eq!((provider.calls(), &run.totals["completedDocuments"]), (12, &json!(12)));
+        assert_eq!(run.totals["tokensPaid"], json!(provider.tokens()), "it is the same batch");
+        // A smaller one takes nothing away.
+        let again = extract(&db, &provider, &[], &["--token-budget", "3000"]);
+        again.assert_exit(0);
+        assert_eq!((&again.totals["batchId"], provider.calls()), (&run.totals["batchId"], 12));
     }
 
     /// A provider that does not say what calls take is kept to the budget all the same: what it

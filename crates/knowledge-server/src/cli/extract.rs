@@ -17,8 +17,8 @@ use super::{
 use crate::{
     app::App,
     config::Config,
-    orchestrator::{BatchEstimate, NewDocument, StartBatch},
-    store::read::BatchView,
+    orchestrator::{BatchEstimate, NewDocument, StartBatch, StartBatchError},
+    store::{ledger::Raised, read::BatchView},
     text::hex,
 };
 
@@ -41,10 +41,7 @@ pub(super) async fn run(command: Extract, config: Config) -> anyhow::Result<Ende
         return dry_run(&app, start, command.json).await;
     }
     app.orchestrator.keep_leases();
-    let batch = app
-        .orchestrator
-        .start(OrganizationId::DEFAULT, start)
-        .await?;
+    let batch = begin(&app, start).await?;
     tokio::select! {
         watched = run_to_end(&app, batch) => watched?,
         () = signals.next() => {
@@ -55,6 +52,29 @@ pub(super) async fn run(command: Extract, config: Config) -> anyhow::Result<Ende
     app.orchestrator.drain(DRAIN_PATIENCE).await;
     let view = view(&app, batch).await?;
     finish(&app, &view, format, &command).await
+}
+
+/// Starts the batch, or goes on with the one that the same arguments have started; a larger budget
+/// is that one's from now on.
+async fn begin(app: &App, start: StartBatch) -> anyhow::Result<BatchId> {
+    let budget = start.options.token_budget;
+    let started = app.orchestrator.start(OrganizationId::DEFAULT, start).await;
+    let (batch, budget) = match (started, budget) {
+        // All else is part of the key.
+        (Err(StartBatchError::IdempotencyConflict { batch_id }), Some(budget)) => {
+            (batch_id, budget)
+        }
+        (started, _) => return Ok(started?),
+    };
+    let budget = u64::try_from(budget).context("--token-budget is negative")?;
+    let raised = app
+        .orchestrator
+        .raise_token_budget(OrganizationId::DEFAULT, batch, budget);
+    match raised.await? {
+        Raised::Raised => super::tell(&format!("{batch} goes on with {budget} tokens")),
+        Raised::Enough(_) => {}
+    }
+    Ok(batch)
 }
 
 /// Says what a model would be asked, and asks nothing.
@@ -158,7 +178,12 @@ fn by_ending(path: &Path) -> anyhow::Result<Format> {
 fn request(command: &Extract, documents: Vec<NewDocument>, config: &Config) -> StartBatch {
     let options = BatchOptions::from(&command.options);
     let mut hasher = Sha256::new();
-    hasher.update(format!("{options:?}"));
+    // How large a budget is can change while a batch waits for it; whether there is one cannot.
+    let named = BatchOptions {
+        token_budget: options.token_budget.map(|_| 0),
+        ..options.clone()
+    };
+    hasher.update(format!("{named:?}"));
     if options.extractor.unwrap_or(config.default_extractor()) == Extractor::Llm {
         let model = config.llm().map(|llm| llm.primary.model);
         hasher.update(format!("{model:?}"));
