@@ -128,6 +128,15 @@ each_database! {
         let run = extract(&db, &provider, &[], &[]);
         run.assert_exit(0);
         assert_evidence(&run, 8);
+        let refused = provider.seen().iter().filter(|seen| seen.status == Some(400)).count();
+        assert!(refused > 0);
+
+        // Another batch knows that, and asks nothing.
+        let calls = provider.calls();
+        let run = extract(&db, &provider, &[], &["--concurrency", "4"]);
+        run.assert_exit(0);
+        assert_evidence(&run, 8);
+        assert_eq!(provider.calls(), calls);
     }
 
     /// A refused text is skipped with its reason; whether its document fails is a matter of

@@ -1,7 +1,16 @@
 //! The forms of answers.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+
+/// A field that may be null and has to be there, as the schemas say.
+fn nullable<'de, D, T>(from: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::deserialize(from)
+}
 
 /// Everything that a chunk says, in one answer.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -57,6 +66,7 @@ pub(super) struct SingleRelation {
     /// The name of an entity above, or a plain value.
     pub(super) object: String,
     /// The type of a plain value (`Date`, `Quantity`, `string`); null when the object is an entity.
+    #[serde(deserialize_with = "nullable")]
     pub(super) literal_type: Option<String>,
     /// The words of the text that say so, copied letter for letter.
     pub(super) evidence: String,
@@ -122,10 +132,13 @@ pub(super) struct RelationItem {
     /// In camelCase: `worksFor`.
     pub(super) predicate: String,
     /// The number of a mention; null when the object is a plain value.
+    #[serde(deserialize_with = "nullable")]
     pub(super) object: Option<i64>,
     /// The plain value; null when the object is a mention.
+    #[serde(deserialize_with = "nullable")]
     pub(super) literal: Option<String>,
     /// The type of the plain value (`Date`, `Quantity`, `string`); null without one.
+    #[serde(deserialize_with = "nullable")]
     pub(super) literal_type: Option<String>,
     /// The words of the text that say so, copied letter for letter.
     pub(super) evidence: String,

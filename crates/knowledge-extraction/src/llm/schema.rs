@@ -187,3 +187,99 @@ fn make_strict(schema: &mut Value) {
         make_strict(items);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    /// Every value of the schema's answers with one part left out or made something else.
+    fn changed(value: &Value, replacement: Option<&Value>) -> Vec<Value> {
+        let mut all = Vec::new();
+        match value {
+            Value::Object(object) => {
+                for (key, inner) in object {
+                    let mut other = object.clone();
+                    match replacement {
+                        Some(replacement) => other.insert(key.clone(), replacement.clone()),
+                        None => other.remove(key),
+                    };
+                    all.push(Value::Object(other));
+                    all.extend(changed(inner, replacement).into_iter().map(|inner| {
+                        let mut other = object.clone();
+                        other.insert(key.clone(), inner);
+                        Value::Object(other)
+                    }));
+                }
+                let mut more = object.clone();
+                more.insert("more".to_owned(), json!(1));
+                all.push(Value::Object(more));
+            }
+            Value::Array(list) => all.extend(
+                list.iter()
+                    .flat_map(|inner| changed(inner, replacement))
+                    .map(|inner| json!([inner])),
+            ),
+            _ => {}
+        }
+        all
+    }
+
+    fn agrees<A: Formed>(value: &Value) -> Result<(), TestCaseError> {
+        let form = A::form();
+        let replacements = [
+            json!(null),
+            json!("x"),
+            json!(7),
+            json!(0.5),
+            json!([]),
+            json!({}),
+        ];
+        let replacements = replacements.iter().map(Some).chain([None]);
+        let all = replacements.flat_map(|replacement| changed(value, replacement));
+        for value in all.chain([value.clone()]) {
+            let is_read = serde_json::from_value::<A>(value.clone()).is_ok();
+            let is_valid = form.fault(&value).is_none();
+            prop_assert!(
+                is_read == is_valid,
+                "read {is_read}, valid {is_valid}: {value}"
+            );
+        }
+        Ok(())
+    }
+
+    proptest! {
+        /// Reading an answer is checking it: nothing is read that the schema does not allow.
+        #[test]
+        fn the_types_take_what_the_schemas_allow(text in "\\PC{0,8}", start in any::<i32>(), confidence in 0.0..1.0) {
+            let attributes = json!([{ "name": text, "value": text }]);
+            agrees::<SingleAnswer>(&json!({
+                "entities": [{
+                    "name": text, "type": text, "confidence": confidence, "attributes": attributes,
+                    "mentions": [{ "text": text, "start": start }],
+                }],
+                "relations": [{
+                    "subject": text, "predicate": text, "object": text, "literal_type": null,
+                    "evidence": text, "confidence": confidence,
+                }],
+            }))?;
+            agrees::<MentionsAnswer>(&json!({
+                "mentions": [{ "text": text, "start": start, "type": text, "confidence": confidence }],
+            }))?;
+            agrees::<EntitiesAnswer>(&json!({
+                "entities": [{
+                    "name": text, "types": [text], "mentions": [start], "attributes": attributes,
+                    "confidence": confidence,
+                }],
+            }))?;
+            agrees::<RelationsAnswer>(&json!({
+                "relations": [{
+                    "subject": start, "predicate": text, "object": start, "literal": null,
+                    "literal_type": text, "evidence": text, "confidence": confidence,
+                }],
+            }))?;
+        }
+    }
+}

@@ -33,8 +33,14 @@ impl Tokenizer {
     /// Tokens of a question: its messages and its schema.
     #[must_use]
     pub fn of_call(self, call: &super::Call) -> u64 {
+        self.of_instructions(call) + self.count(&call.user)
+    }
+
+    /// Tokens of a question beside what it is about, which are those of many questions.
+    #[must_use]
+    pub fn of_instructions(self, call: &super::Call) -> u64 {
         let schema = self.count(&call.format.schema.to_string());
-        self.count(&call.system) + self.count(&call.user) + schema + 3 * MESSAGE_OVERHEAD
+        self.count(&call.system) + schema + 3 * MESSAGE_OVERHEAD
     }
 }
 

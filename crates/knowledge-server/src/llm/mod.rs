@@ -8,6 +8,7 @@
 mod breaker;
 mod calibration;
 mod complaint;
+mod counts;
 mod failure;
 mod flights;
 mod gateway;

@@ -4,7 +4,6 @@ use knowledge_extraction::{
     llm::{Call, Tokenizer},
     sha256_hex,
 };
-use serde_json::json;
 
 use super::{
     provider::{ProviderAnswer, ProviderError},
@@ -33,19 +32,22 @@ impl Question {
     /// Everything that decides the answer, as one name.
     pub(super) fn hash(&self, model: &str) -> String {
         let parts = match self {
-            Self::Chat(call) => json!([
+            Self::Chat(call) => serde_json::to_vec(&(
                 KEY_VERSION,
                 model,
-                call.prompt,
-                call.system,
-                call.user,
+                &call.prompt,
+                &*call.system,
+                &call.user,
                 call.format.name,
-                call.format.schema,
+                &call.format.schema,
                 call.max_output_tokens,
-            ]),
-            Self::Vectors { texts, .. } => json!([KEY_VERSION, model, "embedding", texts]),
+            )),
+            Self::Vectors { texts, .. } => {
+                serde_json::to_vec(&(KEY_VERSION, model, "embedding", texts))
+            }
         };
-        sha256_hex(parts.to_string().as_bytes())
+        // Texts and numbers always have a JSON.
+        sha256_hex(&parts.unwrap_or_default())
     }
 
     /// What it is recorded as.
@@ -72,14 +74,6 @@ impl Question {
         }
     }
 
-    /// Tokens of the question, where somebody counts them.
-    pub(super) fn prompt_tokens(&self, tokenizer: Tokenizer) -> u64 {
-        match self {
-            Self::Chat(call) => tokenizer.of_call(call),
-            Self::Vectors { texts, .. } => texts.iter().map(|text| tokenizer.count(text)).sum(),
-        }
-    }
-
     /// The most tokens that the answer may have.
     pub(super) fn answer_tokens(&self) -> u64 {
         match self {
@@ -93,9 +87,9 @@ impl Question {
         &self,
         reported: Reported,
         answer: &str,
+        prompt: impl FnOnce() -> u64,
         tokenizer: impl Fn() -> Tokenizer,
     ) -> Taken {
-        let prompt = || self.prompt_tokens(tokenizer());
         let completion = || match self {
             Self::Chat(_) if !answer.is_empty() => tokenizer().count(answer),
             Self::Chat(_) | Self::Vectors { .. } => 0,
@@ -119,5 +113,50 @@ impl Question {
                 })
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use knowledge_extraction::llm::AnswerFormat;
+    use serde_json::json;
+
+    use super::*;
+
+    /// What was paid for is found again by this name, in every release.
+    #[test]
+    fn the_name_of_a_question_stays() {
+        let schema = json!({ "type": "object", "required": ["b", "a"] });
+        let call = Call {
+            prompt: "single@1".to_owned(),
+            system: "Find \"names\".".into(),
+            user: "<text>Zoë\n</text>".to_owned(),
+            format: Arc::new(AnswerFormat {
+                name: "single_answer",
+                schema: schema.clone(),
+            }),
+            max_output_tokens: 900,
+            unit: "of no matter".to_owned(),
+        };
+        let parts = json!([
+            1,
+            "m",
+            "single@1",
+            call.system,
+            call.user,
+            "single_answer",
+            schema,
+            900
+        ]);
+        let name = sha256_hex(parts.to_string().as_bytes());
+        assert_eq!(Question::Chat(call).hash("m"), name);
+        let vectors = Question::Vectors {
+            texts: vec!["Zoë".to_owned()],
+            unit: String::new(),
+        };
+        let parts = json!([1, "m", "embedding", ["Zoë"]]);
+        assert_eq!(vectors.hash("m"), sha256_hex(parts.to_string().as_bytes()));
     }
 }

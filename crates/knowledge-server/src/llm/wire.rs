@@ -1,7 +1,9 @@
 //! The few messages of the OpenAI protocol that are sent and read.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use knowledge_extraction::llm::Call;
 
@@ -78,44 +80,79 @@ impl Dialect {
     }
 
     /// The request's body.
-    pub(super) fn body(self, model: &str, call: &Call) -> Value {
-        let mut system = call.system.to_string();
-        if self.format != Format::Schema {
-            system.push_str("\n\nThe JSON object obeys this JSON schema:\n");
-            system.push_str(&call.format.schema.to_string());
-        }
-        let mut body = json!({
-            "model": model,
-            "messages": [
-                { "role": "system", "content": system },
-                { "role": "user", "content": call.user },
-            ],
-        });
-        let limit = if self.completion_limit {
-            "max_completion_tokens"
+    pub(super) fn body<'a>(self, model: &'a str, call: &'a Call) -> Body<'a> {
+        let limit = Some(self.limit(call.max_output_tokens));
+        let is_schema = self.format == Format::Schema;
+        let system = if is_schema {
+            Cow::Borrowed(&*call.system)
         } else {
-            "max_tokens"
+            let schema = &call.format.schema;
+            let about = "The JSON object obeys this JSON schema:";
+            Cow::Owned(format!("{}\n\n{about}\n{schema}", call.system))
         };
-        body[limit] = json!(self.limit(call.max_output_tokens));
-        if self.temperature {
-            body["temperature"] = json!(0);
-        }
-        match self.format {
-            Format::Schema => {
-                body["response_format"] = json!({
-                    "type": "json_schema",
-                    "json_schema": {
-                        "name": call.format.name,
-                        "strict": true,
-                        "schema": call.format.schema,
+        Body {
+            model,
+            messages: [
+                Says {
+                    role: "system",
+                    content: system,
+                },
+                Says {
+                    role: "user",
+                    content: Cow::Borrowed(&call.user),
+                },
+            ],
+            max_tokens: limit.filter(|_| !self.completion_limit),
+            max_completion_tokens: limit.filter(|_| self.completion_limit),
+            temperature: self.temperature.then_some(0),
+            response_format: match self.format {
+                Format::Schema => Some(ResponseFormat::JsonSchema {
+                    json_schema: NamedSchema {
+                        name: call.format.name,
+                        strict: true,
+                        schema: &call.format.schema,
                     },
-                });
-            }
-            Format::Object => body["response_format"] = json!({ "type": "json_object" }),
-            Format::Text => {}
+                }),
+                Format::Object => Some(ResponseFormat::JsonObject),
+                Format::Text => None,
+            },
         }
-        body
     }
+}
+
+/// A question as it is sent.
+#[derive(Debug, Serialize)]
+pub(super) struct Body<'a> {
+    model: &'a str,
+    messages: [Says<'a>; 2],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_tokens: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_completion_tokens: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_format: Option<ResponseFormat<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Says<'a> {
+    role: &'static str,
+    content: Cow<'a, str>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum ResponseFormat<'a> {
+    JsonSchema { json_schema: NamedSchema<'a> },
+    JsonObject,
+}
+
+#[derive(Debug, Serialize)]
+struct NamedSchema<'a> {
+    name: &'static str,
+    strict: bool,
+    schema: &'a Value,
 }
 
 #[derive(Debug, Deserialize)]
@@ -296,6 +333,11 @@ fn refused(reason: &str, reported: Reported) -> ProviderError {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use knowledge_extraction::llm::AnswerFormat;
+    use serde_json::json;
+
     use super::*;
 
     fn read(value: &Value) -> Result<Reply, ProviderError> {
@@ -308,6 +350,56 @@ mod tests {
             Ok(Reply::Answer(answer)) => (answer.text, answer.truncated),
             other => panic!("{choice} is {other:?}"),
         }
+    }
+
+    #[test]
+    fn a_question_is_put_in_each_dialect() {
+        let schema = json!({ "type": "object" });
+        let call = Call {
+            prompt: "single@1".to_owned(),
+            system: "Find.".into(),
+            user: "<text>a</text>".to_owned(),
+            format: Arc::new(AnswerFormat {
+                name: "single_answer",
+                schema: schema.clone(),
+            }),
+            max_output_tokens: 900,
+            unit: String::new(),
+        };
+        let body = |dialect: Dialect| serde_json::to_value(dialect.body("m", &call)).unwrap();
+        let user = json!({ "role": "user", "content": "<text>a</text>" });
+        assert_eq!(
+            body(Dialect::default()),
+            json!({
+                "model": "m",
+                "messages": [{ "role": "system", "content": "Find." }, user],
+                "max_tokens": 900,
+                "temperature": 0,
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": { "name": "single_answer", "strict": true, "schema": schema },
+                },
+            })
+        );
+        let told = "Find.\n\nThe JSON object obeys this JSON schema:\n{\"type\":\"object\"}";
+        let plain = Dialect {
+            format: Format::Object,
+            completion_limit: true,
+            temperature: false,
+            most: Some(500),
+        };
+        let expected = json!({
+            "model": "m",
+            "messages": [{ "role": "system", "content": told }, user],
+            "max_completion_tokens": 500,
+            "response_format": { "type": "json_object" },
+        });
+        assert_eq!(body(plain), expected);
+        let text = body(Dialect {
+            format: Format::Text,
+            ..plain
+        });
+        assert_eq!(text.get("response_format"), None);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use knowledge_extraction::llm::{Answer, Call, CallError, Usage};
 use super::{Gateway, not_recorded};
 use crate::{
     llm::{question::Question, session::Session},
-    store::calls::{CallKey, RecordedAnswer},
+    store::calls::{CallKey, Recorded, RecordedAnswer},
 };
 
 impl Gateway {
@@ -28,7 +28,7 @@ impl Gateway {
         self.0.flights.join(&key, run).await
     }
 
-    /// The answer from memory. A unit that asks again has not recorded what it paid for the answer,
+    /// The answer from memory, or that the question is too long for the model. A unit that asks again has not recorded what it paid for the answer,
     /// and is told once more.
     pub(super) async fn remembered(
         &self,
@@ -42,6 +42,11 @@ impl Gateway {
             .answer(key)
             .await
             .map_err(|error| not_recorded(&error))?;
+        let recorded = match recorded {
+            Some(Recorded::TooLong) => return Err(CallError::ContextOverflow),
+            Some(Recorded::Answer(answer)) => Some(answer),
+            None => None,
+        };
         Ok(recorded.map(|recorded| {
             let paid_here = recorded.execution.is_some()
                 && recorded.execution == session.execution

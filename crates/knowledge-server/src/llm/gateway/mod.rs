@@ -12,7 +12,7 @@ mod patience;
 mod refusal;
 mod run;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use knowledge_domain::{
     Clock,
@@ -26,8 +26,9 @@ use tokio::sync::Notify;
 pub use self::health::{GatewayHealth, RouteHealth};
 use self::{patience::Patience, refusal::RefusedKey};
 use super::{
-    calibration::Calibration, flights::Flights, limiter::Limiter, provider::Provider,
-    question::Question, routes::Routes, session::Session, settings::LlmSettings,
+    calibration::Calibration, counts::Counts, flights::Flights, limiter::Limiter,
+    provider::Provider, question::Question, routes::Routes, session::Session,
+    settings::LlmSettings,
 };
 use crate::{
     store::{StoreError, calls::CallLog},
@@ -45,7 +46,7 @@ struct Inner {
     flights: Flights,
     settings: Arc<LlmSettings>,
     clock: Arc<dyn Clock>,
-    tokenizer: OnceLock<Tokenizer>,
+    counts: Counts,
     calibration: Calibration,
     refused: RefusedKey,
     patience: Patience,
@@ -78,7 +79,7 @@ impl Gateway {
             patience: Patience::new(settings.longest_wait),
             settings,
             clock,
-            tokenizer: OnceLock::new(),
+            counts: Counts::default(),
             calibration: Calibration::default(),
             refused: RefusedKey::default(),
             settled: Notify::new(),
@@ -121,10 +122,7 @@ impl Gateway {
     /// How tokens are counted.
     #[must_use]
     pub fn tokenizer(&self) -> Tokenizer {
-        *self
-            .0
-            .tokenizer
-            .get_or_init(|| Tokenizer::of_model(self.model()))
+        self.0.counts.tokenizer(self.model())
     }
 
     pub(super) async fn ask(&self, session: &Session, call: &Call) -> Result<Answer, CallError> {

@@ -9,7 +9,7 @@ use crate::{
         provider::{ProviderAnswer, ProviderError},
         route::{Route, verdict},
     },
-    store::calls::{HandedIn, Settled, Settlement},
+    store::calls::{HandedIn, Settled, Settlement, TOO_LONG},
 };
 
 impl Gateway {
@@ -27,7 +27,9 @@ impl Gateway {
             Err(ProviderError::Refused { reported, .. }) => (*reported, ""),
             Err(_) => return Usage::default(),
         };
-        let taken = asked.question.taken(reported, text, || self.tokenizer());
+        let question = asked.question;
+        let prompt = || asked.prompt.unwrap_or_else(|| self.prompt_tokens(question));
+        let taken = question.taken(reported, text, prompt, || self.tokenizer());
         if taken.is_counted {
             route.report_is_incomplete();
         }
@@ -55,7 +57,10 @@ impl Gateway {
                     route.failed(error);
                 }
                 let settled = Settled::Failed {
-                    error: error.to_string(),
+                    error: match error {
+                        ProviderError::ContextOverflow => TOO_LONG.to_owned(),
+                        error => error.to_string(),
+                    },
                     unknown: error.is_unknown(),
                 };
                 (settled, verdict(error))

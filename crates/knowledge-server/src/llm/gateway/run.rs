@@ -26,6 +26,8 @@ pub(super) struct Asked<'a> {
     pub(super) key: &'a CallKey,
     /// Who may answer it, the first one first.
     pub(super) routes: &'a [Arc<Route>],
+    /// Its own tokens, where somebody has counted them.
+    pub(super) prompt: Option<u64>,
     /// What it may take.
     pub(super) tokens: u64,
 }
@@ -50,12 +52,16 @@ impl Gateway {
     ) -> Result<Answer, CallError> {
         let routes = self.0.routes.of(question, model).await;
         let routes = routes.map_err(|error| not_recorded(&error))?;
+        let prompt = self.counted(session, question);
         let asked = Asked {
             session,
             question,
             key,
             routes: &routes,
-            tokens: self.estimate(session, question),
+            prompt,
+            tokens: prompt
+                .unwrap_or_default()
+                .saturating_add(question.answer_tokens()),
         };
         let mut waits = 0;
         loop {
@@ -84,15 +90,14 @@ impl Gateway {
         }
     }
 
-    /// What a call may take.
-    fn estimate(&self, session: &Session, question: &Question) -> u64 {
+    /// The tokens of a question, where a limit or a budget asks for them.
+    fn counted(&self, session: &Session, question: &Question) -> Option<u64> {
         let limited = self.0.settings.limits.tokens_per_minute > 0;
-        let prompt = if limited || session.budget.is_some() {
-            question.prompt_tokens(self.tokenizer())
-        } else {
-            0
-        };
-        prompt.saturating_add(question.answer_tokens())
+        (limited || session.budget.is_some()).then(|| self.prompt_tokens(question))
+    }
+
+    pub(super) fn prompt_tokens(&self, question: &Question) -> u64 {
+        self.0.counts.of_question(self.tokenizer(), question)
     }
 
     /// Waits as long as the provider asks for; a wait that is too long suspends the document.

@@ -14,7 +14,7 @@ use crate::store::{StoreError, convert};
 
 pub(super) const INTENT: &str = "intent";
 pub(super) const COMPLETED: &str = "completed";
-const FAILED: &str = "failed";
+pub(super) const FAILED: &str = "failed";
 
 /// A call that is about to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,11 +12,12 @@ mod writer;
 
 use std::{sync::Arc, time::Duration};
 
+use chrono::TimeDelta;
 use knowledge_domain::{
     Clock, Entropy,
     ids::{BatchId, ExecutionId, OrganizationId},
 };
-use knowledge_tables::llm_call::{Column, Entity};
+use knowledge_tables::llm_call::{Column, Entity, Model};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, prelude::Uuid};
 
 use self::writer::{Operation, Writer};
@@ -52,6 +53,21 @@ pub struct RecordedAnswer {
     /// The unit that paid for it.
     pub unit: Option<String>,
 }
+
+/// What is known of a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recorded {
+    /// Its answer.
+    Answer(RecordedAnswer),
+    /// It was too long for the model a moment ago.
+    TooLong,
+}
+
+/// The recorded failure of a question that is longer than the model's context.
+pub const TOO_LONG: &str = "the question is longer than the model's context";
+
+/// How long that counts: somebody may have given the model a longer context since.
+const TOO_LONG_FOR: TimeDelta = TimeDelta::hours(1);
 
 /// What every write needs.
 struct Environment {
@@ -95,25 +111,23 @@ impl CallLog {
         Self { env, writer }
     }
 
-    /// The answer to a question, once there is one.
-    pub async fn answer(&self, key: &CallKey) -> Result<Option<RecordedAnswer>, StoreError> {
+    /// The answer to a question, once there is one, or that it is too long to be asked.
+    pub async fn answer(&self, key: &CallKey) -> Result<Option<Recorded>, StoreError> {
         let row = Entity::find()
             .filter(Column::OrganizationId.eq(key.organization.uuid()))
             .filter(Column::Key.eq(&key.hash))
-            .filter(Column::Status.eq(intent::COMPLETED))
             .one(self.env.store.read())
             .await?;
-        Ok(row.map(|row| {
-            let tokens = |count: i64| u64::try_from(count).unwrap_or_default();
-            RecordedAnswer {
-                text: row.response.unwrap_or_default(),
-                truncated: row.truncated,
-                prompt_tokens: tokens(row.prompt_tokens),
-                completion_tokens: tokens(row.completion_tokens),
-                execution: row.execution_id.map(ExecutionId::from_uuid),
-                unit: row.unit,
-            }
-        }))
+        Ok(row.and_then(|row| self.recorded(row)))
+    }
+
+    fn recorded(&self, row: Model) -> Option<Recorded> {
+        if row.status == intent::COMPLETED {
+            return Some(Recorded::Answer(answered(row)));
+        }
+        let is_recent = row.updated_at > self.env.clock.now() - TOO_LONG_FOR;
+        let is_too_long = row.status == intent::FAILED && row.error.as_deref() == Some(TOO_LONG);
+        (is_too_long && is_recent).then_some(Recorded::TooLong)
     }
 
     /// Records that a call is about to be sent, if its batch can pay for it.
@@ -138,6 +152,18 @@ impl CallLog {
         self.writer
             .submit(|done| Operation::Forget { key, done })
             .await
+    }
+}
+
+fn answered(row: Model) -> RecordedAnswer {
+    let tokens = |count: i64| u64::try_from(count).unwrap_or_default();
+    RecordedAnswer {
+        text: row.response.unwrap_or_default(),
+        truncated: row.truncated,
+        prompt_tokens: tokens(row.prompt_tokens),
+        completion_tokens: tokens(row.completion_tokens),
+        execution: row.execution_id.map(ExecutionId::from_uuid),
+        unit: row.unit,
     }
 }
 
