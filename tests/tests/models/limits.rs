@@ -222,6 +222,20 @@ each_database! {
         assert_eq!(run.totals["tokensUsed"], json!(second.tokens()));
     }
 
+    /// A fallback whose key is wrong is no help, and no reason to fail: the first comes back.
+    async fn a_fallback_that_refuses_its_key_fails_nothing(db: TestDatabase) {
+        let first = Provider::start(Script::default().then([Reply::Status(503); 2]));
+        let second = Provider::start(Script { key: Some("another".to_owned()), ..Script::default() });
+        corpus(&db, 4, 1);
+        let url = second.url();
+        let more = [("KNOWLEDGE_LLM_FALLBACK_BASE_URL", url.as_str())];
+        let run = extract(&db, &first, &more, &["--concurrency", "1"]);
+        run.assert_exit(0);
+        assert_eq!(run.totals["completedDocuments"], json!(4), "{}", run.totals);
+        assert_eq!((first.calls(), second.calls()), (6, 2));
+        assert!(run.complaints().contains("the fallback cannot answer"), "{}", run.complaints());
+    }
+
     /// Twenty calls on five permits: fifteen wait, none is refused, and a second batch has its turns.
     async fn batches_take_turns(db: TestDatabase) {
         let provider = Provider::start(Script::answering(Duration::from_millis(500)));
