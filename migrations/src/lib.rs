@@ -19,6 +19,7 @@ mod m20261121_065000_leave_room_for_updates;
 mod m20261121_132126_add_resolution_version;
 mod m20261121_134149_add_embeddings;
 mod m20261121_141008_index_only_what_is_known;
+mod m20261121_164500_index_in_order_of_writing;
 
 /// The migrations in their order.
 pub struct Migrator;
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_132126_add_resolution_version::Migration),
             Box::new(m20261121_134149_add_embeddings::Migration),
             Box::new(m20261121_141008_index_only_what_is_known::Migration),
+            Box::new(m20261121_164500_index_in_order_of_writing::Migration),
         ]
     }
 }

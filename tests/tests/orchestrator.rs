@@ -13,14 +13,19 @@ use knowledge_server::{
     progress::batch_events,
     store::Store,
 };
-use knowledge_tables::{batch_document, batch_execution, workflow_activity, workflow_execution};
+use knowledge_tables::{
+    batch_document, batch_execution, extraction, workflow_activity, workflow_execution,
+};
 use knowledge_tests::{
     TestDatabase, each_database,
     events::{assert_event_log, kind},
     scripted::{Act, Script, ScriptedApp, batch_of, unit_names},
 };
-use sea_orm::{EntityTrait, QueryOrder};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+};
 use serde_json::Value;
+use uuid::Uuid;
 
 const ORG: OrganizationId = OrganizationId::DEFAULT;
 const PATIENCE: Duration = Duration::from_mins(4);
@@ -103,6 +108,90 @@ async fn assert_counters(store: &Store, batch: BatchId) {
         .sum();
     assert_eq!(row.progress_units, progress);
     assert_eq!(row.lease_owner, None, "an ended batch has no owner");
+}
+
+/// Each document's position in its batch and its content's id, in the order of the turns.
+async fn turns(store: &Store, batch: BatchId) -> Vec<(i32, Uuid)> {
+    let mut places = batch_document::Entity::find()
+        .filter(batch_document::Column::BatchId.eq(batch.uuid()))
+        .all(store.read())
+        .await
+        .unwrap();
+    places.sort_by_key(|place| place.id);
+    let shown = |place: batch_document::Model| (place.position, place.document_id);
+    places.into_iter().map(shown).collect()
+}
+
+each_database! {
+    async fn small_batches_are_in_the_order_of_the_request(db: TestDatabase) {
+        let app = ScriptedApp::new(db.open().await, &Arc::new(Script::new()));
+        let names: Vec<String> = (0..20).map(|name| name.to_string()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let batch = start(&app, batch_of(&names)).await;
+        let turns = turns(app.ledger.store(), batch).await;
+        let positions: Vec<i32> = turns.iter().map(|(position, _)| *position).collect();
+        assert_eq!(positions, (0..20).collect::<Vec<i32>>());
+        assert!(!turns.is_sorted_by_key(|(_, content)| *content));
+        events_to_end(&app, batch).await;
+    }
+}
+
+each_database! {
+    async fn large_batches_are_in_the_order_of_the_disk(db: TestDatabase) {
+        let app = ScriptedApp::new(db.open().await, &Arc::new(Script::new()));
+        let names: Vec<String> = (0..300).map(|name| name.to_string()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let command = batch_of(&names);
+        let one_by_one = with_policy(command, FailurePolicy::ContinueOnFailure);
+        let batch = start(&app, one_by_one).await;
+        let events = events_to_end(&app, batch).await;
+        let store = app.ledger.store();
+        let turns = turns(store, batch).await;
+        assert!(turns.is_sorted_by_key(|(_, content)| *content));
+        let mut positions: Vec<i32> = turns.iter().map(|(position, _)| *position).collect();
+        assert!(!positions.is_sorted());
+        positions.sort_unstable();
+        assert_eq!(positions, (0..300).collect::<Vec<i32>>());
+        let begun = extraction::Entity::find().all(store.read()).await.unwrap();
+        assert!(begun.iter().all(|row| row.id.as_bytes()[..6] == row.document_id.as_bytes()[..6]));
+        let started = events.iter().filter(|event| kind(event) == "DocumentStarted");
+        let started: Vec<&str> = started.map(|event| event["documentId"].as_str().unwrap()).collect();
+        assert_eq!(started.len(), 300);
+        assert!(started.is_sorted(), "their ids are in the order of the turns");
+    }
+}
+
+each_database! {
+    async fn an_extraction_keeps_the_id_that_it_was_stored_with(db: TestDatabase) {
+        let app = ScriptedApp::new(db.open().await, &Arc::new(Script::new()));
+        let first = start(&app, batch_of(&["a"])).await;
+        events_to_end(&app, first).await;
+        let store = app.ledger.store();
+        let derived = extraction::Entity::find().one(store.read()).await.unwrap().unwrap();
+        let of_another_version = extraction::Model {
+            id: Uuid::from_u128(7),
+            ..derived.clone()
+        };
+        let database = db.connect().await;
+        extraction::Entity::delete_by_id(derived.id).exec(&database).await.unwrap();
+        extraction::Entity::insert(of_another_version.into_active_model().reset_all())
+            .exec_without_returning(&database)
+            .await
+            .unwrap();
+        let second = start(&app, batch_of(&["a", "b"])).await;
+        events_to_end(&app, second).await;
+        let mut places = batch_document::Entity::find()
+            .filter(batch_document::Column::BatchId.eq(second.uuid()))
+            .order_by_asc(batch_document::Column::Position)
+            .all(store.read())
+            .await
+            .unwrap()
+            .into_iter();
+        assert_eq!(places.next().unwrap().extraction_id, Some(Uuid::from_u128(7)));
+        let other = places.next().unwrap();
+        let stored = extraction::Entity::find_by_id(other.extraction_id.unwrap());
+        assert!(stored.one(store.read()).await.unwrap().is_some());
+    }
 }
 
 each_database! {

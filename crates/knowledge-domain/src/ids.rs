@@ -30,9 +30,10 @@ fn derive(scope: Uuid, parts: &[&str]) -> Uuid {
     Uuid::new_v5(&scope, &name)
 }
 
-/// A `UUIDv8` that begins as `scope` does, so that the rows of one extraction lie side by side in
+/// A `UUIDv8` that begins as `scope` does, so that all rows of one document lie side by side in
 /// every index that is ordered by their ids: a document is written to a page or two of each, not to
-/// one for every row. What follows is of [`derive`], 74 bits that nothing else in the scope shares.
+/// one for every row, and documents in the order of their ids are written to one page after the
+/// other. What follows is of [`derive`], 74 bits that nothing else in the scope shares.
 fn derive_beside(scope: Uuid, parts: &[&str]) -> Uuid {
     let mut bytes = derive(scope, parts).into_bytes();
     bytes[..6].copy_from_slice(&scope.as_bytes()[..6]);
@@ -158,7 +159,7 @@ impl ExtractionId {
     /// The id of what `fingerprint` (extractor, its version, ontology, settings) finds in a document.
     #[must_use]
     pub fn derive(document: DocumentId, fingerprint: &str) -> Self {
-        Self(derive(document.uuid(), &["extraction", fingerprint]))
+        Self(derive_beside(document.uuid(), &["extraction", fingerprint]))
     }
 }
 
@@ -278,30 +279,33 @@ mod tests {
         let id = DocumentId::derive(OrganizationId::DEFAULT, "abc");
         insta::assert_snapshot!(id, @"doc_e22f6385a52f53d3af495d3a59ac199a");
         let id = EntityId::derive(ExtractionId::derive(id, "abc"), 7);
-        insta::assert_snapshot!(id, @"ent_749939a0849c89fc92006ec7f2363a45");
+        insta::assert_snapshot!(id, @"ent_e22f6385a52f831c891d0d09ae1734c7");
     }
 
     #[test]
-    fn rows_of_an_extraction_lie_side_by_side() {
-        let document = DocumentId::derive(OrganizationId::DEFAULT, "abc");
-        let [one, other] = ["one", "other"].map(|print| ExtractionId::derive(document, print));
+    fn rows_of_a_document_lie_side_by_side() {
+        let documents =
+            ["one", "other"].map(|hash| DocumentId::derive(OrganizationId::DEFAULT, hash));
+        let extractions = documents
+            .map(|document| ["one", "other"].map(|print| ExtractionId::derive(document, print)));
         let mut ids: Vec<_> = (0..100)
-            .flat_map(|position| [one, other].map(|scope| EntityId::derive(scope, position)))
+            .flat_map(|position| {
+                let of = move |extraction| EntityId::derive(extraction, position);
+                extractions.as_flattened().iter().copied().map(of)
+            })
             .collect();
         ids.sort();
         ids.dedup();
-        assert_eq!(ids.len(), 200);
-        let first_of_one = one < other;
+        assert_eq!(ids.len(), 400);
+        let mut sorted = documents;
+        sorted.sort();
         for (place, id) in ids.iter().enumerate() {
-            let scope = if (place < 100) == first_of_one {
-                one
-            } else {
-                other
-            };
-            assert_eq!(id.uuid().as_bytes()[..6], scope.uuid().as_bytes()[..6]);
+            let document = sorted[place / 200];
+            assert_eq!(id.uuid().as_bytes()[..6], document.uuid().as_bytes()[..6]);
         }
-        let relation = RelationId::derive(one, 0);
+        let relation = RelationId::derive(extractions[0][0], 0);
         let evidence = EvidenceId::derive(relation, 1, 2);
-        assert_eq!(evidence.uuid().as_bytes()[..6], one.uuid().as_bytes()[..6]);
+        let document = documents[0].uuid();
+        assert_eq!(evidence.uuid().as_bytes()[..6], document.as_bytes()[..6]);
     }
 }

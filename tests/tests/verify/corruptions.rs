@@ -126,7 +126,7 @@ fn order(table: &str) -> &'static str {
         "batch_event" => "created_at, sequence",
         "workflow_activity" => "created_at, activity_name",
         "workflow_execution" => "created_at",
-        "cluster_member" => "entity_id",
+        "cluster_member" => FACES_OTHERS,
         "same_as_link" => "member_id",
         "merge_history" => "source_entity_id",
         "entity" => MUCH_NAMED,
@@ -137,6 +137,10 @@ fn order(table: &str) -> &'static str {
         _ => "id",
     }
 }
+
+/// First the members that face others of their clusters.
+const FACES_OTHERS: &str = "CASE WHEN entity_id IN (SELECT canonical_id FROM same_as_link) THEN 0 ELSE 1 END, \
+     entity_id";
 
 /// First the entities that relations have at both ends and that face others.
 const MUCH_NAMED: &str = "CASE WHEN id IN (SELECT subject_id FROM relation) THEN 0 ELSE 1 END \

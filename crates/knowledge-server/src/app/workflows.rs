@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use knowledge_domain::{
     Ontology, batch,
     graph::{DocumentGraph, SourceText},
-    ids::DocumentId,
+    ids::{DocumentId, ExtractionId},
     workflow::{
         Activities, ActivityCall, ActivityContext, ActivityError, BoxFuture, Durable, UnitReport,
         WorkflowError, WorkflowStage,
@@ -191,25 +191,32 @@ impl Workflow for ExtractionWorkflow {
             let graph = self.document.found(origin.clone());
             // What was answered from memory was extracted before, as a rule.
             let remembered = origin.model.is_some() && summary.total_tokens == 0;
-            let stored = remembered && self.is_stored(&origin).await?;
+            let stored = if remembered {
+                self.stored(&origin).await?
+            } else {
+                None
+            };
             Ok(DocumentOutcome {
-                extraction: origin.extraction(),
+                extraction: stored.unwrap_or_else(|| origin.extraction()),
                 entities: summary.entity_count,
                 relations: summary.relation_count,
                 missing: u32::try_from(summary.missing.len()).unwrap_or(u32::MAX),
                 tokens: summary.total_tokens,
                 output: serde_json::json!(summary),
                 trailing: Vec::new(),
-                graph: graph.filter(|_| !stored),
+                graph: graph.filter(|_| stored.is_none()),
             })
         })
     }
 }
 
 impl ExtractionWorkflow {
-    /// Whether the graph of an extraction is stored already.
-    async fn is_stored(&self, origin: &ExtractionOrigin) -> Result<bool, WorkflowError> {
-        let stored = self.store.has_extraction(origin).await;
+    /// The extraction, when its graph is stored already.
+    async fn stored(
+        &self,
+        origin: &ExtractionOrigin,
+    ) -> Result<Option<ExtractionId>, WorkflowError> {
+        let stored = self.store.stored_extraction(origin).await;
         stored.map_err(|error| journal_error(&error))
     }
 }

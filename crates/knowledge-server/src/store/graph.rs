@@ -13,12 +13,12 @@ use knowledge_domain::{
 use knowledge_extraction::sha256_hex;
 use knowledge_tables::{chunk, entity, extraction, mention_record, relation, relation_evidence};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    QuerySelect, sea_query::OnConflict,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction,
+    EntityTrait, QueryFilter, QuerySelect, sea_query::OnConflict,
 };
 use uuid::Uuid;
 
-use super::{Store, StoreError, convert, portions::portions};
+use super::{Store, StoreError, convert, portions::portions, scope::owned};
 use crate::faults::{FailurePoint, hit};
 
 /// What a stored graph is of, and what found it.
@@ -57,7 +57,7 @@ impl ExtractionOrigin {
         }
     }
 
-    /// The id of the extraction, and with it of all its rows.
+    /// The id that the extraction gets where it is not stored yet, and with it all its rows.
     #[must_use]
     pub fn extraction(&self) -> ExtractionId {
         ExtractionId::derive(self.document, &self.fingerprint)
@@ -91,16 +91,12 @@ impl FoundGraph {
 }
 
 impl Store {
-    /// Whether a document's graph is stored, which it is whole or not at all.
-    pub async fn has_extraction(&self, origin: &ExtractionOrigin) -> Result<bool, StoreError> {
-        let found: Option<Uuid> = extraction::Entity::find_by_id(origin.extraction().uuid())
-            .filter(extraction::Column::OrganizationId.eq(origin.organization.uuid()))
-            .select_only()
-            .column(extraction::Column::Id)
-            .into_tuple()
-            .one(self.read())
-            .await?;
-        Ok(found.is_some())
+    /// The extraction where it is stored, which it is with its whole graph or not at all.
+    pub async fn stored_extraction(
+        &self,
+        origin: &ExtractionOrigin,
+    ) -> Result<Option<ExtractionId>, StoreError> {
+        stored(self.read(), origin).await
     }
 
     /// Stores a document's graph in a transaction of its own.
@@ -115,21 +111,41 @@ impl Store {
     }
 }
 
-/// Writes a document's graph, unless it is there: an extraction is stored with all its rows or not
-/// at all, so its own row says so.
+/// The extraction of this document with this fingerprint: its id need not be the one that would be
+/// derived today.
+async fn stored(
+    database: &impl ConnectionTrait,
+    origin: &ExtractionOrigin,
+) -> Result<Option<ExtractionId>, StoreError> {
+    use extraction::Column;
+    let found: Option<Uuid> = extraction::Entity::find()
+        .filter(Column::DocumentId.eq(origin.document.uuid()))
+        .filter(Column::Fingerprint.eq(origin.fingerprint.as_str()))
+        .filter(owned(Column::OrganizationId, origin.organization))
+        .select_only()
+        .column(Column::Id)
+        .into_tuple()
+        .one(database)
+        .await?;
+    Ok(found.map(ExtractionId::from_uuid))
+}
+
+/// Writes a document's graph, unless it is there, and tells its extraction: that is stored with all
+/// its rows or not at all, so its own row says so.
 pub(super) async fn write_graph(
     tx: &DatabaseTransaction,
     found: &FoundGraph,
     at: DateTime<Utc>,
-) -> Result<(), StoreError> {
+) -> Result<ExtractionId, StoreError> {
+    let extraction = found.origin.extraction();
     let rows = GraphRows {
         origin: &found.origin,
         graph: &found.graph,
-        extraction: found.origin.extraction(),
+        extraction,
         at,
     };
     if insert(tx, vec![rows.extraction()]).await? == 0 {
-        return Ok(());
+        return Ok(stored(tx, &found.origin).await?.unwrap_or(extraction));
     }
     insert(tx, rows.chunks().collect()).await?;
     insert(tx, rows.entities()?).await?;
@@ -137,7 +153,7 @@ pub(super) async fn write_graph(
     insert(tx, rows.mentions().collect()).await?;
     insert(tx, rows.relations().collect()).await?;
     insert(tx, rows.evidence().collect()).await?;
-    Ok(())
+    Ok(extraction)
 }
 
 /// How many of the rows were not there.

@@ -29,6 +29,9 @@ use crate::{
 /// Documents that one INSERT writes at most; SQLite binds at most 32,766 values.
 const DOCUMENTS_PER_INSERT: usize = 200;
 
+/// Documents of a batch that are begun in the order of the request.
+const IN_ORDER_OF_REQUEST: usize = 250;
+
 /// A document that has been checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PreparedDocument {
@@ -191,11 +194,10 @@ impl Ledger {
         prepared: &PreparedBatch,
     ) -> Result<(), LedgerError> {
         self.insert_contents(tx, prepared).await?;
-        let numbered: Vec<_> = prepared.documents.iter().enumerate().collect();
-        for documents in numbered.chunks(DOCUMENTS_PER_INSERT) {
-            let places = documents.iter().map(|(position, document)| {
-                self.place_row(prepared.organization, batch, *position, document)
-            });
+        for places in places(prepared).chunks(DOCUMENTS_PER_INSERT) {
+            let places = places
+                .iter()
+                .map(|place| self.place_row(prepared.organization, batch, place));
             batch_document::Entity::insert_many(places)
                 .exec_without_returning(tx)
                 .await?;
@@ -256,18 +258,17 @@ impl Ledger {
         &self,
         organization: OrganizationId,
         batch: BatchId,
-        position: usize,
-        document: &PreparedDocument,
+        place: &Place<'_>,
     ) -> batch_document::ActiveModel {
         let now = self.clock().now();
         batch_document::ActiveModel {
             id: Set(self.entropy().uuid_v7()),
             organization_id: Set(organization.uuid()),
             batch_id: Set(batch.uuid()),
-            document_id: Set(DocumentId::derive(organization, &document.content_hash).uuid()),
-            position: Set(convert::count(position)),
-            name: Set(document.name.clone()),
-            source_uri: Set(document.source_uri.clone()),
+            document_id: Set(place.content.uuid()),
+            position: Set(convert::count(place.position)),
+            name: Set(place.document.name.clone()),
+            source_uri: Set(place.document.source_uri.clone()),
             status: Set(DocumentStatus::Queued.to_string()),
             stage: Set(None),
             stage_current: Set(0),
@@ -290,6 +291,35 @@ impl Ledger {
             updated_at: Set(now),
         }
     }
+}
+
+/// A document in its batch.
+struct Place<'a> {
+    /// From 0, in the order of the request.
+    position: usize,
+    content: DocumentId,
+    document: &'a PreparedDocument,
+}
+
+/// The documents in the order of their turns: that of the request, or of their contents' ids where
+/// there are more than [`IN_ORDER_OF_REQUEST`].
+///
+/// All that is written for a document lies where its content's id does in every index, which is
+/// anywhere. One large batch in the order of these ids goes through each index once; in any other
+/// it writes other pages for every document, and the more of them the larger the database is.
+fn places(prepared: &PreparedBatch) -> Vec<Place<'_>> {
+    let documents = prepared.documents.iter().enumerate();
+    let mut places: Vec<Place<'_>> = documents
+        .map(|(position, document)| Place {
+            position,
+            content: DocumentId::derive(prepared.organization, &document.content_hash),
+            document,
+        })
+        .collect();
+    if places.len() > IN_ORDER_OF_REQUEST {
+        places.sort_by_key(|place| (place.content, place.position));
+    }
+    places
 }
 
 fn is_duplicate(error: &DbErr) -> bool {

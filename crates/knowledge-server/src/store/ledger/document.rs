@@ -31,7 +31,7 @@ use crate::{
 /// What a completed document amounts to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DocumentOutcome {
-    /// Its graph.
+    /// Its graph, where that is stored already.
     pub extraction: ExtractionId,
     /// Entities found.
     pub entities: u32,
@@ -145,9 +145,10 @@ async fn complete(
     if status(&row)? == DocumentStatus::Completed {
         return Ok(());
     }
+    let mut extraction = outcome.extraction;
     if let Some(graph) = &outcome.graph {
         hit(FailurePoint::GraphBeforeWrite);
-        write_graph(&change.tx, graph, change.at).await?;
+        extraction = write_graph(&change.tx, graph, change.at).await?;
         hit(FailurePoint::GraphWritten);
         change.refresh();
     }
@@ -159,7 +160,7 @@ async fn complete(
     let counted = u64::try_from(row.tokens_used).unwrap_or_default();
     charge(change, &mut row, outcome.tokens.saturating_sub(counted));
     move_to(&mut row, DocumentTrigger::Complete)?;
-    row.extraction_id = Some(outcome.extraction.uuid());
+    row.extraction_id = Some(extraction.uuid());
     row.entity_count = convert::count(outcome.entities);
     row.relation_count = convert::count(outcome.relations);
     row.missing_units = convert::count(outcome.missing);
@@ -276,11 +277,11 @@ pub(super) fn of_status(
         .filter(Column::Status.is_in(statuses.iter().map(ToString::to_string)))
 }
 
-/// The same, in the order of the request.
+/// The same, in the order of their turns: their ids are given in it.
 pub(super) fn in_order(
     documents: sea_orm::Select<batch_document::Entity>,
 ) -> sea_orm::Select<batch_document::Entity> {
-    documents.order_by_asc(batch_document::Column::Position)
+    documents.order_by_asc(batch_document::Column::Id)
 }
 
 fn record_failure(

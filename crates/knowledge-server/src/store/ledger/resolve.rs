@@ -14,8 +14,8 @@ use knowledge_tables::{
     batch_document, batch_execution, entity, merge_history, relation, same_as_link,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait,
+    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect,
+    QueryTrait,
     sea_query::{
         Alias, Asterisk, DynIden, Expr, ExprTrait, IntoIden, JoinType, Query, SelectStatement,
     },
@@ -26,7 +26,7 @@ use super::{
     Lease, Ledger, LedgerError,
     batch_workflow::{self, Activity},
     change::BatchChange,
-    document::of_status,
+    document::{in_order, of_status},
     right::Scope,
     writer::commit_alone,
 };
@@ -54,8 +54,8 @@ const FORMS_A_UNIT: u64 = 200;
 enum Search {
     /// Among the organisation's forms after this one.
     Forms(Uuid),
-    /// Among the batch's documents from this position on.
-    Batch(i32),
+    /// Among the batch's documents after this one.
+    Batch(Uuid),
     /// Among what other batches left behind.
     Others,
     /// Nowhere: there are none.
@@ -186,7 +186,7 @@ async fn step(change: &mut BatchChange, resolving: &Resolving) -> Result<Step, L
             batch_workflow::checkpoint(change, execution, Activity::Renew, &renewed, &done).await?;
             return Ok(Step::More(Search::Forms(*last)));
         }
-        search = Search::Batch(0);
+        search = Search::Batch(Uuid::nil());
     }
     let (new, search) = unindexed(change, search).await?;
     if !new.is_empty() {
@@ -235,14 +235,14 @@ async fn complete(change: &mut BatchChange, execution: Uuid) -> Result<(), Ledge
 }
 
 /// Some entities that have no form yet, and where to look for the next: first those of the batch's
-/// documents, in the order of the request, so that each document is looked through once or twice and
+/// documents, in the order of their turns, so that each document is looked through once or twice and
 /// not again for every unit.
 async fn unindexed(
     change: &BatchChange,
     mut search: Search,
 ) -> Result<(Vec<entity::Model>, Search), LedgerError> {
-    while let Search::Batch(from) = search {
-        let (extractions, next) = completed_from(change, from).await?;
+    while let Search::Batch(after) = search {
+        let (extractions, next) = completed_after(change, after).await?;
         let found = match key_lists(&extractions).next() {
             Some(ids) => without_form(change, entity::Column::ExtractionId.is_in(ids)).await?,
             None => Vec::new(),
@@ -262,23 +262,22 @@ async fn unindexed(
 }
 
 /// The extractions of the next completed documents of the batch, and where those after them begin.
-async fn completed_from(
+async fn completed_after(
     change: &BatchChange,
-    position: i32,
+    after: Uuid,
 ) -> Result<(Vec<Uuid>, Search), LedgerError> {
     use batch_document::Column;
-    let rows: Vec<(i32, Option<Uuid>)> = of_status(change, &[DocumentStatus::Completed])
+    let rows: Vec<(Uuid, Option<Uuid>)> = in_order(of_status(change, &[DocumentStatus::Completed]))
         .select_only()
-        .columns([Column::Position, Column::ExtractionId])
-        .filter(Column::Position.gte(position))
-        .order_by_asc(Column::Position)
+        .columns([Column::Id, Column::ExtractionId])
+        .filter(Column::Id.gt(after))
         .limit(DOCUMENTS_A_UNIT)
         .into_tuple()
         .all(change.tx.as_ref())
         .await?;
     let next = rows
         .last()
-        .map_or(Search::Others, |(last, _)| Search::Batch(last + 1));
+        .map_or(Search::Others, |(last, _)| Search::Batch(*last));
     let ids: Vec<Uuid> = rows.into_iter().filter_map(|(_, id)| id).collect();
     Ok((ids, next))
 }

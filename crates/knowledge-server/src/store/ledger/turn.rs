@@ -83,7 +83,7 @@ pub struct StartRequest {
 /// What a process was given, and what remains.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Started {
-    /// Documents whose turn has come, in the order of the request.
+    /// Documents whose turn has come, in the order of their turns.
     pub runs: Vec<DocumentRun>,
     /// Documents still wait for their turn.
     pub waiting: bool,
