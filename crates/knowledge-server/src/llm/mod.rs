@@ -9,6 +9,7 @@ mod breaker;
 mod calibration;
 mod complaint;
 mod counts;
+mod dialect;
 mod failure;
 mod flights;
 mod gateway;

@@ -17,11 +17,12 @@ use serde::Serialize;
 
 use super::{
     complaint::Complaint,
+    dialect::Dialect,
     failure::Failure,
     provider::{Embeddings, Provider, ProviderAnswer, ProviderError},
     settings::{Endpoint, Secret},
     wait,
-    wire::{self, Dialect, EmbeddingRequest},
+    wire::{self, EmbeddingRequest},
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
