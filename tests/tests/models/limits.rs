@@ -111,6 +111,7 @@ each_database! {
         // A smaller one takes nothing away.
         let again = extract(&db, &provider, &[], &["--token-budget", "3000"]);
         again.assert_exit(0);
+        assert!(again.complaints().contains("keeps its budget of 1000000 tokens"), "{}", again.complaints());
         assert_eq!((&again.totals["batchId"], provider.calls()), (&run.totals["batchId"], 12));
     }
 

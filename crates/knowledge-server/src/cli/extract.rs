@@ -72,6 +72,9 @@ async fn begin(app: &App, start: StartBatch) -> anyhow::Result<BatchId> {
         .raise_token_budget(OrganizationId::DEFAULT, batch, budget);
     match raised.await? {
         Raised::Raised => super::tell(&format!("{batch} goes on with {budget} tokens")),
+        Raised::Enough(Some(more)) if more > budget => super::tell(&format!(
+            "{batch} keeps its budget of {more} tokens: one is raised, and never lowered"
+        )),
         Raised::Enough(_) => {}
     }
     Ok(batch)

@@ -106,7 +106,7 @@ impl Complaint {
 
     /// Whether it is about the length of the question.
     pub(super) fn is_overflow(&self) -> bool {
-        self.is(&["context_length_exceeded", "exceed_context_size_error"])
+        let is_so = self.is(&["context_length_exceeded", "exceed_context_size_error"])
             || self.says(&[
                 "context length",
                 "context window",
@@ -117,14 +117,32 @@ impl Complaint {
                 "maximum prompt length",
                 "maximum number of tokens allowed",
                 "range of input length",
-                "too many tokens",
-                "token limit",
                 "prompt is too long",
                 "input is too long",
                 "exceeds max length",
                 "request too large",
                 "`inputs` tokens",
                 "`inputs` must have less",
+            ]);
+        let may_be = self.says(&["too many tokens", "token limit"]);
+        is_so || (may_be && !self.is_about_pace())
+    }
+
+    /// Whether it is about what is asked in some time, which waiting helps.
+    fn is_about_pace(&self) -> bool {
+        self.wait.is_some()
+            || self.says(&[
+                "rate limit",
+                "throttl",
+                "quota",
+                "wait",
+                "again",
+                "retry",
+                "minute",
+                "hour",
+                "day",
+                "daily",
+                "month",
             ])
     }
 

@@ -142,6 +142,12 @@ mod tests {
                 "Request too large for x",
                 "ContextOverflow",
             ),
+            (
+                429,
+                "ThrottlingException",
+                "Too many tokens, please wait before trying again.",
+                "RateLimited",
+            ),
             (413, "", "Request Entity Too Large", "ContextOverflow"),
             (400, "context_length_exceeded", "long", "ContextOverflow"),
             (

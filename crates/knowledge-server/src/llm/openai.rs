@@ -139,8 +139,7 @@ impl OpenAi {
         let response = request.send().await;
         let response = response.map_err(|error| transport(&error, &self.endpoint))?;
         let status = response.status();
-        let after = wait::of_headers(response.headers(), self.clock.now());
-        let limits = wait::of_limits(response.headers());
+        let headers = wait::of_headers(status, response.headers(), self.clock.now());
         let moved = moved_to(&response);
         let encoding = response.headers().get(CONTENT_ENCODING).cloned();
         let body = read(response).await;
@@ -151,7 +150,7 @@ impl OpenAi {
             };
         }
         let complaint = Complaint::read(&body.unwrap_or_default(), self.key());
-        let after = after.or(complaint.wait).or(limits);
+        let after = headers.asked.or(complaint.wait).or(headers.limits);
         Ok(Err(Failure {
             status: status.as_u16(),
             after,

@@ -3,14 +3,35 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::{
+    StatusCode,
+    header::{HeaderMap, RETRY_AFTER},
+};
 use serde_json::Value;
 
 /// Nobody waits for longer than a day before it asks again.
 const LONGEST: Duration = Duration::from_hours(24);
 
-/// What the headers of a response say: `Retry-After` in either of its forms, OpenAI's finer one.
-pub(super) fn of_headers(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
+/// What the headers of a failed response say.
+pub(super) struct Waits {
+    /// How long it asks to wait.
+    pub(super) asked: Option<Duration>,
+    /// When the limits are filled again, where it is them that failed it: they are sent with
+    /// everything, and of an outage they say nothing.
+    pub(super) limits: Option<Duration>,
+}
+
+/// Reads the headers of a failed response.
+pub(super) fn of_headers(status: StatusCode, headers: &HeaderMap, now: DateTime<Utc>) -> Waits {
+    let is_limited = status == StatusCode::TOO_MANY_REQUESTS;
+    Waits {
+        asked: asked(headers, now),
+        limits: is_limited.then(|| of_limits(headers)).flatten(),
+    }
+}
+
+/// `Retry-After` in either of its forms, OpenAI's finer one.
+fn asked(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     let header = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
     let millis = header("retry-after-ms").and_then(|text| seconds(text, 0.001));
     millis.or_else(|| {
@@ -21,7 +42,7 @@ pub(super) fn of_headers(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Dura
 
 /// When the limits that are spent are filled again, as headers say; of limits none of which is said
 /// to be spent, the first that is filled again.
-pub(super) fn of_limits(headers: &HeaderMap) -> Option<Duration> {
+fn of_limits(headers: &HeaderMap) -> Option<Duration> {
     let header = |name: String| headers.get(name)?.to_str().ok().map(str::trim);
     let limits: Vec<(bool, Duration)> = ["-requests", "-tokens", ""]
         .into_iter()
@@ -113,7 +134,7 @@ mod tests {
     fn retry_after_is_seconds_or_a_date_and_never_nonsense() {
         let now = DateTime::from_timestamp(1_000_000_000, 0).unwrap();
         let after = |text: &str| {
-            let wait = of_headers(&headers(&[("retry-after", text)]), now);
+            let wait = asked(&headers(&[("retry-after", text)]), now);
             wait.map(|wait| wait.as_secs_f64())
         };
         for (text, expected) in [
@@ -135,7 +156,7 @@ mod tests {
         }
         let both = [("retry-after", "2"), ("retry-after-ms", "1234.5")];
         assert_eq!(
-            of_headers(&headers(&both), now),
+            asked(&headers(&both), now),
             Some(Duration::from_micros(1_234_500))
         );
     }
@@ -165,6 +186,16 @@ mod tests {
             "a moment"
         );
         assert_eq!(of(&[]), None);
+    }
+
+    #[test]
+    fn an_outage_is_none_of_the_limits() {
+        let now = DateTime::from_timestamp(1_000_000_000, 0).unwrap();
+        let sent = headers(&[("x-ratelimit-reset-tokens", "1.5s")]);
+        let limits = |status| of_headers(status, &sent, now).limits;
+        let limited = limits(StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(limited, Some(Duration::from_millis(1_500)));
+        assert_eq!(limits(StatusCode::SERVICE_UNAVAILABLE), None);
     }
 
     #[test]

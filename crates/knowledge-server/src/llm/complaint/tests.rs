@@ -34,10 +34,14 @@ fn a_text_that_is_too_long_is_known_in_the_words_of_many() {
             "{message}"
         );
     }
-    assert!(
-        !of("Rate limit reached on tokens per min (TPM): Limit 30000, Used 29000, Requested 2000.")
-            .is_overflow()
-    );
+    for message in [
+        "Rate limit reached on tokens per min (TPM): Limit 30000, Used 29000, Requested 2000.",
+        "Too many tokens, please wait before trying again.",
+        "You have exceeded your daily token limit.",
+        "The token limit per minute of your plan is reached",
+    ] {
+        assert!(!of(message).is_overflow(), "{message}");
+    }
 }
 
 #[test]

@@ -28,8 +28,8 @@ impl Gateway {
         self.0.flights.join(&key, run).await
     }
 
-    /// The answer from memory, or that the question is too long for the model. A unit that asks again has not recorded what it paid for the answer,
-    /// and is told once more.
+    /// The answer from memory, or that the question is too long for the model. A unit that asks
+    /// again has not recorded what it paid for the answer, and is told once more.
     pub(super) async fn remembered(
         &self,
         session: &Session,
