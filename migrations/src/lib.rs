@@ -20,6 +20,7 @@ mod m20261121_132126_add_resolution_version;
 mod m20261121_134149_add_embeddings;
 mod m20261121_141008_index_only_what_is_known;
 mod m20261121_164500_index_in_order_of_writing;
+mod m20261121_195435_add_embedding_turn;
 
 /// The migrations in their order.
 pub struct Migrator;
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_134149_add_embeddings::Migration),
             Box::new(m20261121_141008_index_only_what_is_known::Migration),
             Box::new(m20261121_164500_index_in_order_of_writing::Migration),
+            Box::new(m20261121_195435_add_embedding_turn::Migration),
         ]
     }
 }

@@ -106,6 +106,8 @@ impl Fixture {
             resolution_version: 0,
             embedding_model: None,
             embedding_gaps: false,
+            embedding_execution_id: None,
+            embedding_forms: None,
             created_at: at(),
             updated_at: at(),
         })

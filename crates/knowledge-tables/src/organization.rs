@@ -23,6 +23,11 @@ pub struct Model {
     pub embedding_model: Option<String>,
     /// Whether forms were resolved without the vector that they should have.
     pub embedding_gaps: bool,
+    /// The workflow whose turn it is to ask what forms mean.
+    pub embedding_execution_id: Option<Uuid>,
+    /// The forms that were last asked about and have no vector yet: a list of ids.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub embedding_forms: Option<Json>,
     /// When the row was written.
     pub created_at: DateTimeUtc,
     /// When the row was last changed.

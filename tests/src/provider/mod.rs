@@ -48,6 +48,7 @@ struct State {
     in_flight: usize,
     most_in_flight: usize,
     tokens: u64,
+    released: bool,
 }
 
 /// A running provider; it ends when dropped.
@@ -109,6 +110,11 @@ impl Provider {
     /// Follows another script from now on.
     pub fn follow(&self, script: Script) {
         lock(&self.state).script = script;
+    }
+
+    /// Answers what is held, and holds nothing any more.
+    pub fn release(&self) {
+        lock(&self.state).released = true;
     }
 
     /// The requests so far.

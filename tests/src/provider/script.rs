@@ -37,6 +37,8 @@ pub struct Script {
     pub meanings: Vec<Vec<&'static str>>,
     /// Requests for the vectors of more texts are refused.
     pub most_texts: Option<usize>,
+    /// How many numbers a vector has; 96 when absent.
+    pub dimensions: Option<u64>,
     /// Vectors are refused, as by an endpoint that has none.
     pub no_vectors: bool,
     /// What it says of the tokens of a call.
@@ -68,6 +70,8 @@ pub enum Reply {
     Status(u16),
     /// No answer before the client goes away.
     Hang,
+    /// An answer, once the provider is told to release what it holds. Of vectors only.
+    Hold,
     /// An answer that is whole, but empty of meaning: `{}`.
     Empty,
     /// A 429 that asks to wait so many seconds.

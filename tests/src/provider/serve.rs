@@ -3,7 +3,7 @@
 use std::{
     net::TcpListener,
     sync::{Arc, Mutex},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -137,8 +137,10 @@ async fn chat(
             )
         }
         Reply::Empty => completion(&state, &body, "{}", "stop"),
-        Reply::Answer if hits(script.rate_limited, flight.number) => limited(script.retry_after),
-        Reply::Answer => answered(&state, &script, flight.number, &body),
+        Reply::Answer | Reply::Hold if hits(script.rate_limited, flight.number) => {
+            limited(script.retry_after)
+        }
+        Reply::Answer | Reply::Hold => answered(&state, &script, flight.number, &body),
     };
     flight.end(answer)
 }
@@ -312,6 +314,11 @@ async fn embed(
     tokio::time::sleep(script.latency).await;
     match reply {
         Reply::Hang => std::future::pending().await,
+        Reply::Hold => {
+            while !lock(&state).released {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
         Reply::Status(status) => {
             return flight.end(error(status, "scripted", "scripted to fail"));
         }
@@ -336,14 +343,14 @@ async fn embed(
 
 /// Directions that have much in common, as those of real models do.
 fn vector(script: &Script, text: &str) -> Vec<f64> {
-    const DIMENSIONS: u64 = 96;
+    let dimensions = script.dimensions.unwrap_or(96);
     let group = script.meanings.iter().position(|group| {
         let mut group = group.iter();
         group.any(|beginning| text.starts_with(beginning))
     });
-    let own = noise(text.as_bytes(), DIMENSIONS);
-    let common = noise(b"what all texts have in common", DIMENSIONS);
-    let meant = group.map(|group| noise(&[u8::try_from(group).unwrap_or(u8::MAX)], DIMENSIONS));
+    let own = noise(text.as_bytes(), dimensions);
+    let common = noise(b"what all texts have in common", dimensions);
+    let meant = group.map(|group| noise(&[u8::try_from(group).unwrap_or(u8::MAX)], dimensions));
     let at = |at: usize| match &meant {
         Some(meant) => common[at] + meant[at] + 0.1 * own[at],
         None => common[at] + own[at],

@@ -39,6 +39,8 @@ pub(crate) async fn create_organization(store: &Store, at: DateTime<Utc>) -> Org
         resolution_version: NotSet,
         embedding_model: NotSet,
         embedding_gaps: NotSet,
+        embedding_execution_id: NotSet,
+        embedding_forms: NotSet,
         created_at: Set(at),
         updated_at: Set(at),
     };

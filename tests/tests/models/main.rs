@@ -9,6 +9,7 @@ mod pinned;
 mod quarantine;
 mod run;
 mod shared;
+mod turns;
 mod vectors;
 
 use std::{collections::BTreeSet, time::Duration};

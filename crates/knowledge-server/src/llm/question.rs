@@ -10,6 +10,7 @@ use super::{
     route::Route,
     usage::{Reported, Taken},
 };
+use crate::store::calls::VECTORS;
 
 /// Part of every key: changes whenever the same question is to be asked anew.
 const KEY_VERSION: u32 = 1;
@@ -54,7 +55,7 @@ impl Question {
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Chat(_) => "chat",
-            Self::Vectors { .. } => "embedding",
+            Self::Vectors { .. } => VECTORS,
         }
     }
 
@@ -62,7 +63,7 @@ impl Question {
     pub(super) fn prompt(&self) -> &str {
         match self {
             Self::Chat(call) => &call.prompt,
-            Self::Vectors { .. } => "embedding",
+            Self::Vectors { .. } => VECTORS,
         }
     }
 

@@ -198,6 +198,8 @@ impl Store {
             resolution_version: NotSet,
             embedding_model: NotSet,
             embedding_gaps: NotSet,
+            embedding_execution_id: NotSet,
+            embedding_forms: NotSet,
             created_at: Set(epoch),
             updated_at: Set(epoch),
         })

@@ -26,6 +26,12 @@ const OVERTAKEN: &str = "another batch compares by another model; give all serve
 /// How long a workflow that waits for a command waits at most before it looks again.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
+/// How many texts an endpoint is asked about that does not take more.
+const FEWER: [usize; 8] = [100, 50, 25, 12, 6, 3, 2, 1];
+
+/// How often it is looked whether another batch has the vectors that this one wants.
+const TURN: Duration = Duration::from_millis(200);
+
 /// What came of asking for vectors.
 enum Asked {
     /// Vectors, and the tokens that they took.
@@ -54,6 +60,13 @@ impl Runner {
             let (next, execution, wanted) = match resolved.await? {
                 Resolved::Completed => return Ok(()),
                 Resolved::Meanings(next, execution, wanted) => (next, execution, wanted),
+                Resolved::Waiting(next) => {
+                    resolving = next;
+                    if !self.pause(TURN).await {
+                        return Ok(());
+                    }
+                    continue;
+                }
                 Resolved::Overtaken(next) => {
                     self.go_without(lease, OVERTAKEN).await?;
                     resolving = next.without_meanings();
@@ -109,16 +122,24 @@ impl Runner {
             let wait = until - self.shared.ledger.clock().now();
             wait.to_std().unwrap_or_default()
         });
-        let draining = self.shared.registry.draining();
         tokio::select! {
             () = self.run.nudged() => true,
-            () = tokio::time::sleep(wait.unwrap_or(LOOK_AGAIN)) => true,
+            goes_on = self.pause(wait.unwrap_or(LOOK_AGAIN)) => goes_on,
+        }
+    }
+
+    /// Waits for so long; whether this process is to go on.
+    async fn pause(&self, wait: Duration) -> bool {
+        let draining = self.shared.registry.draining();
+        tokio::select! {
+            () = tokio::time::sleep(wait) => true,
             () = draining.cancelled() => false,
         }
     }
 
-    /// Asks what forms mean: in one call, with another where the model is new to the organisation,
-    /// or in several where the endpoint takes not so many texts at once; `most` is how many it took.
+    /// Asks what the first of some forms mean: as many as the endpoint takes at once, in one call,
+    /// so that all that was answered is kept before more is asked; `most` is how many it took.
+    /// Where the model is new to the organisation, the probes are asked about before.
     async fn ask(
         &self,
         gateway: &Gateway,
@@ -138,9 +159,14 @@ impl Runner {
         let texts: Vec<String> = wanted.iter().map(|it| it.text.clone()).collect();
         let asked = async {
             let probes = PROBES.map(str::to_owned).to_vec();
-            let (probes, first) = vectors(&session, (model, &unit), &probes, most).await?;
-            let (said, second) = vectors(&session, (model, &unit), &texts, most).await?;
-            Ok((probes, said, first + second))
+            let (mut known, mut tokens) = (Vec::with_capacity(probes.len()), 0);
+            while let Some(rest @ [_, ..]) = probes.get(known.len()..) {
+                let (said, more) = vectors(&session, (model, &unit), rest, most).await?;
+                known.extend(said);
+                tokens += more;
+            }
+            let (said, more) = vectors(&session, (model, &unit), &texts, most).await?;
+            Ok((known, said, tokens + more))
         };
         let (probes, said, tokens) = match asked.await {
             Ok(answered) => answered,
@@ -160,29 +186,31 @@ impl Runner {
     }
 }
 
-/// Vectors of texts and the tokens that they took; half as many at once where the endpoint refuses.
+/// Vectors of the first texts and the tokens that they took; fewer at once where the endpoint
+/// refuses.
 async fn vectors(
     session: &Session,
     (model, unit): (&str, &str),
     texts: &[String],
     most: &mut usize,
 ) -> Result<(Vec<Vec<f32>>, u64), CallError> {
-    let (mut found, mut tokens) = (Vec::with_capacity(texts.len()), 0);
-    while found.len() < texts.len() {
-        let rest = &texts[found.len()..];
-        let next = &rest[..rest.len().min(*most)];
-        match session.vectors(model, unit, next.to_vec()).await {
-            Ok((vectors, usage)) => {
-                found.extend(vectors);
-                tokens += usage.total();
-            }
-            Err(CallError::Rejected { .. } | CallError::ContextOverflow) if next.len() > 1 => {
-                *most = next.len().div_ceil(2);
+    loop {
+        let first = &texts[..texts.len().min(*most)];
+        match session.vectors(model, unit, first.to_vec()).await {
+            Ok((vectors, usage)) => return Ok((vectors, usage.total())),
+            Err(CallError::Rejected { .. } | CallError::ContextOverflow) if first.len() > 1 => {
+                *most = fewer(first.len());
             }
             Err(error) => return Err(error),
         }
     }
-    Ok((found, tokens))
+}
+
+/// How many texts an endpoint is asked about that refused so many. Always one of the same few
+/// numbers, so that whoever asks again after a crash asks the same questions.
+fn fewer(refused: usize) -> usize {
+    let mut fewer = FEWER.into_iter();
+    fewer.find(|most| *most < refused).unwrap_or(1)
 }
 
 /// What follows a call that gave no answer.

@@ -16,7 +16,7 @@ use sea_orm::{
 };
 
 use super::{
-    Environment,
+    Environment, VECTORS,
     intent::{CallIntent, INTENT, Intended, Settlement, oldest},
 };
 use crate::store::{StoreError, convert};
@@ -109,6 +109,26 @@ async fn reserved(
         .filter(Column::Status.eq(INTENT))
         .filter(Column::Key.ne(&intent.key.hash))
         .filter(alive)
+        .into_tuple()
+        .one(tx)
+        .await?;
+    Ok(sum.flatten().unwrap_or_default())
+}
+
+/// Tokens that a batch has paid for vectors.
+pub(in crate::store) async fn paid_for_vectors(
+    tx: &DatabaseTransaction,
+    batch: BatchId,
+) -> Result<i64, StoreError> {
+    use llm_call::Column;
+    let sum: Option<Option<i64>> = llm_call::Entity::find()
+        .select_only()
+        .column_as(
+            Expr::col(Column::PromptTokens).sum().cast_as("bigint"),
+            "tokens",
+        )
+        .filter(Column::BatchId.eq(batch.uuid()))
+        .filter(Column::Kind.eq(VECTORS))
         .into_tuple()
         .one(tx)
         .await?;

@@ -20,6 +20,7 @@ use knowledge_domain::{
 use knowledge_tables::llm_call::{Column, Entity, Model};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, prelude::Uuid};
 
+pub(super) use self::account::paid_for_vectors;
 use self::writer::{Operation, Writer};
 pub use self::{
     breakers::KeptBreaker,
@@ -27,6 +28,9 @@ pub use self::{
     writer::HandedIn,
 };
 use super::{Store, StoreError};
+
+/// What `llm_call.kind` says of calls for vectors.
+pub const VECTORS: &str = "embedding";
 
 /// Names a question of an organisation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

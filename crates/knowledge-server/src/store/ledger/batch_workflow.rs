@@ -1,19 +1,20 @@
 //! The batch's own workflow: its execution, and the units that it has done.
 
 use chrono::{DateTime, Utc};
-use knowledge_domain::workflow::{
-    RetryOwner, WorkflowActivityStatus, WorkflowExecutionStatus, WorkflowType,
+use knowledge_domain::{
+    batch::BatchStage,
+    workflow::{RetryOwner, WorkflowActivityStatus, WorkflowExecutionStatus, WorkflowType},
 };
 use knowledge_extraction::sha256_hex;
-use knowledge_tables::{workflow_activity, workflow_execution};
+use knowledge_tables::{batch_execution, workflow_activity, workflow_execution};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, UpdateMany,
+    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait, UpdateMany,
     sea_query::{Expr, ExprTrait},
 };
 use uuid::Uuid;
 
-use super::{LedgerError, change::BatchChange};
+use super::{LedgerError, change::BatchChange, lease::alive};
 
 /// What a unit of the workflow does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display)]
@@ -132,6 +133,28 @@ pub(super) async fn checkpoint(
         .exec_without_returning(change.tx.as_ref())
         .await?;
     Ok(())
+}
+
+/// Whether the workflow of some batch goes on: it runs, in a process that is alive.
+pub(super) async fn goes_on(change: &BatchChange, execution: Uuid) -> Result<bool, LedgerError> {
+    use batch_execution::Column;
+    let of_batch = workflow_execution::Entity::find()
+        .select_only()
+        .column(workflow_execution::Column::BatchId)
+        .filter(workflow_execution::Column::Id.eq(execution))
+        .filter(
+            workflow_execution::Column::Status.eq(WorkflowExecutionStatus::Running.to_string()),
+        );
+    let found: Option<Uuid> = batch_execution::Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::Id.in_subquery(of_batch.into_query()))
+        .filter(Column::State.eq(BatchStage::Resolving.to_string()))
+        .filter(Column::LeaseOwner.in_subquery(alive(change.at).into_query()))
+        .into_tuple()
+        .one(change.tx.as_ref())
+        .await?;
+    Ok(found.is_some())
 }
 
 /// Ends the workflow.

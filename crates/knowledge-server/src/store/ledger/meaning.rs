@@ -51,13 +51,14 @@ impl Ledger {
         .await
     }
 
-    /// Notes why the batch's meanings are not compared.
+    /// Notes why the batch's meanings are not compared; others may ask for theirs.
     pub async fn note_resolution(&self, lease: Lease, message: &str) -> Result<(), LedgerError> {
         let message = message.to_owned();
         commit_alone(&self.env, Scope::owned(lease), move |change| {
             let message = message.clone();
             Box::pin(async move {
                 let execution = batch_workflow::execution(change).await?;
+                go_without(change, execution).await?;
                 note(change, execution, Some(message)).await
             })
         })
@@ -85,6 +86,15 @@ async fn keep(
     let ids: Vec<Uuid> = meanings.iter().map(|meaning| meaning.form.uuid()).collect();
     let done = serde_json::json!({ "forms": forms, "model": model, "tokens": tokens });
     batch_workflow::checkpoint(change, execution, Activity::Embed, &ids, &done).await
+}
+
+async fn go_without(change: &BatchChange, execution: Uuid) -> Result<(), LedgerError> {
+    let author = Author::Batch(change.batch_id());
+    let organization = OrganizationId::from_uuid(change.row.organization_id);
+    let entropy = change.env.entropy.as_ref();
+    let mut resolution =
+        Resolution::begin(&change.tx, organization, entropy, change.at, author).await?;
+    Ok(resolution.leave_turn(execution).await?)
 }
 
 async fn suspend(change: &mut BatchChange, suspension: &Suspension) -> Result<(), LedgerError> {

@@ -33,6 +33,7 @@ use super::{
 use crate::{
     faults::{FailurePoint, hit},
     store::{
+        calls::paid_for_vectors,
         convert,
         fold::folded,
         portions::key_lists,
@@ -105,6 +106,8 @@ pub enum Resolved {
     Completed,
     /// It goes on when these forms have their vectors, for which its workflow asks.
     Meanings(Resolving, ExecutionId, Vec<Wanted>),
+    /// Another batch asks for vectors that this one wants; it goes on a little later.
+    Waiting(Resolving),
     /// Another batch has begun to compare by another model meanwhile: this one goes on without, or
     /// both would begin anew for ever.
     Overtaken(Resolving),
@@ -115,6 +118,7 @@ pub enum Resolved {
 enum Step {
     More(Search),
     Meanings(Search, ExecutionId, Vec<Wanted>),
+    Waiting(Search),
     Overtaken,
     Last,
 }
@@ -138,6 +142,11 @@ impl Ledger {
                     resolving.search = search;
                     resolving.begun = true;
                     return Ok(Resolved::Meanings(resolving, execution, wanted));
+                }
+                Step::Waiting(search) => {
+                    resolving.search = search;
+                    resolving.begun = true;
+                    return Ok(Resolved::Waiting(resolving));
                 }
                 Step::Overtaken => return Ok(Resolved::Overtaken(resolving)),
                 Step::Last => break,
@@ -199,8 +208,7 @@ async fn step(change: &mut BatchChange, resolving: &Resolving) -> Result<Step, L
     let dirty = resolution.dirty_forms(FORMS_A_UNIT).await?;
     let wanted = resolution.without_vector(&dirty).await?;
     if !wanted.is_empty() {
-        let execution = ExecutionId::from_uuid(execution);
-        return Ok(Step::Meanings(search, execution, wanted));
+        return ask(change, &mut resolution, (execution, search), wanted).await;
     }
     if !dirty.is_empty() {
         let settled = resolution.settle(dirty.clone()).await?;
@@ -214,6 +222,24 @@ async fn step(change: &mut BatchChange, resolving: &Resolving) -> Result<Step, L
     Ok(Step::Last)
 }
 
+/// Has the workflow ask for vectors, unless another one does that goes on.
+async fn ask(
+    change: &BatchChange,
+    resolution: &mut Resolution<'_>,
+    (execution, search): (Uuid, Search),
+    wanted: Vec<Wanted>,
+) -> Result<Step, LedgerError> {
+    if let Some(other) = resolution.who_asks()
+        && other != execution
+        && batch_workflow::goes_on(change, other).await?
+    {
+        return Ok(Step::Waiting(search));
+    }
+    let wanted = resolution.take_turn(execution, wanted).await?;
+    let execution = ExecutionId::from_uuid(execution);
+    Ok(Step::Meanings(search, execution, wanted))
+}
+
 async fn complete(change: &mut BatchChange, execution: Uuid) -> Result<(), LedgerError> {
     let clusters = faces(change).await?;
     let relations = folded_relations(change).await?;
@@ -223,6 +249,11 @@ async fn complete(change: &mut BatchChange, execution: Uuid) -> Result<(), Ledge
     change.refresh();
     change.row.entity_count = convert::count(clusters);
     change.row.relation_count = convert::count(relations);
+    // Also for what another batch kept after a crash.
+    let paid = paid_for_vectors(&change.tx, change.batch_id()).await?;
+    let untold = Ord::max(paid - change.row.resolution_tokens, 0);
+    change.row.resolution_tokens += untold;
+    change.row.tokens_used += untold;
     let done = serde_json::json!({ "clusters": clusters, "merges": merges, "sameAs": same_as });
     batch_workflow::complete(change, execution, done).await?;
     change.record(BatchEventKind::ResolutionCompleted {

@@ -181,6 +181,8 @@ impl Resolution<'_> {
                 .exec_without_returning(self.tx)
                 .await?;
         }
+        self.answered(meanings.iter().map(|meaning| meaning.form))
+            .await?;
         if !self.compares_by(model) {
             // Another batch has gone over to another model meanwhile.
             return Ok(meanings.len());

@@ -19,6 +19,7 @@ mod index;
 mod meaning;
 mod questions;
 mod renew;
+mod turn;
 mod write;
 
 pub(super) use author::Author;
@@ -33,6 +34,7 @@ pub use meaning::{Meaning, Wanted};
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QuerySelect, sea_query::LockType,
 };
+use turn::Turn;
 
 use super::StoreError;
 
@@ -58,6 +60,7 @@ pub(super) struct Resolution<'a> {
     gaps: bool,
     /// Whether a form without a vector stays dirty until it has one.
     vectors_wanted: bool,
+    turn: Turn,
 }
 
 impl<'a> Resolution<'a> {
@@ -84,6 +87,9 @@ impl<'a> Resolution<'a> {
             at,
             author,
             settings: Settings::default(),
+            turn: row
+                .as_ref()
+                .map_or_else(|| Ok(Turn::default()), Turn::read)?,
             version: row.as_ref().map_or(0, |row| row.resolution_version),
             // What a person decides while a batch asks for vectors takes none of its forms from it.
             vectors_wanted: row
