@@ -14,6 +14,7 @@ pub mod events;
 pub mod faults;
 pub mod harbour;
 pub mod introspection;
+pub mod measured;
 pub mod node;
 pub mod provider;
 pub mod proxy;

@@ -3,8 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    thread,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -12,6 +11,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use knowledge_tests::{
     documents,
+    measured::{children_cpu, watch},
     provider::{Provider, Script},
 };
 
@@ -21,9 +21,6 @@ const PARAGRAPHS: usize = 14;
 /// Documents at a time for each call at a time: while some wait for the model, others are read,
 /// checked and stored.
 const DOCUMENTS_A_CALL: usize = 3;
-
-/// Ticks of the kernel's clock in a second, as `/proc` counts them.
-const TICKS: f64 = 100.0;
 
 #[derive(Debug, Parser)]
 struct Arguments {
@@ -206,38 +203,4 @@ fn measure(
         peak_mib,
         calls: provider.calls() - before.0,
     })
-}
-
-/// Waits for a process; the most memory that it was seen with, in MiB.
-fn watch(child: &mut Child) -> Result<f64> {
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak: f64 = 0.0;
-    loop {
-        peak = peak.max(high_water(&status).unwrap_or_default());
-        if let Some(ended) = child.try_wait()? {
-            ensure!(ended.success(), "the extraction failed: {ended}");
-            return Ok(peak);
-        }
-        thread::sleep(Duration::from_millis(3));
-    }
-}
-
-fn high_water(status: &str) -> Option<f64> {
-    let status = fs::read_to_string(status).ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: f64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
-    Some(kib / 1024.0)
-}
-
-/// Seconds of the processor that ended children took: fields 16 and 17 of `stat`.
-fn children_cpu() -> Result<f64> {
-    let stat = fs::read_to_string("/proc/self/stat")?;
-    let (_, fields) = stat.rsplit_once(')').context("no such format")?;
-    let ticks = fields.split_whitespace().skip(13).take(2);
-    let ticks: f64 = ticks
-        .map(|ticks| ticks.parse::<f64>().unwrap_or_default())
-        .sum();
-    Ok(ticks / TICKS)
 }

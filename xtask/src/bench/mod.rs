@@ -43,6 +43,8 @@ enum Command {
     Resolution(resolution::Resolution),
     /// Measure extraction with a model, beside the time that the model takes
     Llm(Llm),
+    /// Measure resolution that compares meanings, beside resolution that does not
+    Meanings(Meanings),
 }
 
 /// What is measured of model calls, and how often.
@@ -54,6 +56,17 @@ struct Llm {
     /// Times that every measurement is taken
     #[arg(long, default_value_t = 3)]
     rounds: usize,
+}
+
+/// How many names are compared.
+#[derive(Debug, clap::Args)]
+struct Meanings {
+    /// Names of each measurement
+    #[arg(long, value_delimiter = ',', default_values_t = [2_000, 10_000])]
+    names: Vec<usize>,
+    /// Numbers of a vector
+    #[arg(long, default_value_t = 1_536)]
+    dimensions: u64,
 }
 
 /// What is measured, and how often.
@@ -89,7 +102,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     stop_with_signals();
     let engine = match &arguments.command {
         Command::Engine(engine) => engine,
-        Command::Llm(llm) => return measure_models(llm),
+        Command::Llm(llm) => {
+            let arguments = [
+                format!("--documents={}", llm.documents),
+                format!("--rounds={}", llm.rounds),
+            ];
+            return measure_with("knowledge-llm-bench", &arguments);
+        }
+        Command::Meanings(meanings) => {
+            let names: Vec<String> = meanings.names.iter().map(ToString::to_string).collect();
+            let arguments = [
+                format!("--names={}", names.join(",")),
+                format!("--dimensions={}", meanings.dimensions),
+            ];
+            return measure_with("knowledge-meanings-bench", &arguments);
+        }
         Command::Progress(progress) => return progress::run(progress),
         Command::Resolution(arguments) => return resolution::run(arguments),
     };
@@ -109,26 +136,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 /// Builds the binary as it is released and what measures it, and runs that.
-fn measure_models(llm: &Llm) -> Result<()> {
+fn measure_with(bench: &str, arguments: &[String]) -> Result<()> {
     let mut build = cargo();
-    build.args([
-        "build",
-        "--quiet",
-        "--release",
-        "--bin",
-        "knowledge",
-        "--bin",
-        "knowledge-llm-bench",
-    ]);
-    run_program(&mut build)?;
+    build.args(["build", "--quiet", "--release", "--bin", "knowledge"]);
+    run_program(build.args(["--bin", bench]))?;
     let release = program::target()?.join("release");
-    let mut measure = std::process::Command::new(release.join("knowledge-llm-bench"));
-    measure
-        .arg("--binary")
-        .arg(release.join("knowledge"))
-        .args(["--documents", &llm.documents.to_string()])
-        .args(["--rounds", &llm.rounds.to_string()]);
-    run_program(&mut measure)
+    let mut measure = std::process::Command::new(release.join(bench));
+    let measure = measure.arg("--binary").arg(release.join("knowledge"));
+    run_program(measure.args(arguments))
 }
 
 impl Engine {

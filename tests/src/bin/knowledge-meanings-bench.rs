@@ -1,0 +1,165 @@
+//! What comparing meanings costs beside resolution without; `cargo xtask bench meanings` builds and
+//! runs it.
+//!
+//! Every name is new and means something of its own, so each has a vector, and none is linked: what
+//! is measured is to ask, to keep and to compare.
+
+use std::{
+    fmt,
+    fs::File,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Instant,
+};
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use knowledge_tests::{
+    measured::{children_cpu, watch},
+    provider::{Provider, Script},
+};
+use serde_json::json;
+
+/// Names of a document.
+const NAMES: usize = 5;
+
+/// Names of the batch that comes last.
+const LAST: usize = 100;
+
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// The binary `knowledge`, as it is released
+    #[arg(long)]
+    binary: PathBuf,
+    /// Names of each measurement
+    #[arg(long, value_delimiter = ',', default_values_t = [2_000, 10_000])]
+    names: Vec<usize>,
+    /// Numbers of a vector
+    #[arg(long, default_value_t = 1_536)]
+    dimensions: u64,
+}
+
+/// What a run of the binary took.
+struct Figures {
+    seconds: f64,
+    cpu_seconds: f64,
+    peak_mib: f64,
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            seconds,
+            cpu_seconds,
+            peak_mib,
+        } = self;
+        write!(f, "{seconds:.1} | {cpu_seconds:.1} | {peak_mib:.0}")
+    }
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    println!(
+        "| names | meanings | calls | s | CPU s | MiB | {LAST} more: s | CPU s | MiB | database, MiB |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|---|");
+    for names in &arguments.names {
+        for meanings in [false, true] {
+            report(&arguments, *names, meanings)?;
+        }
+    }
+    Ok(())
+}
+
+fn report(arguments: &Arguments, names: usize, meanings: bool) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let provider = Provider::start(Script {
+        dimensions: Some(arguments.dimensions),
+        ..Script::default()
+    });
+    let run = |begin, end| {
+        let corpus = corpus(folder.path(), begin, end)?;
+        extract(arguments, &corpus, &provider, meanings)
+    };
+    let first = run(0, names)?;
+    let calls = provider.calls();
+    let last = run(names, names + LAST)?;
+    let size = std::fs::metadata(folder.path().join("knowledge.db"))?.len();
+    println!(
+        "| {names} | {} | {calls} | {first} | {last} | {} |",
+        if meanings { "yes" } else { "no" },
+        size / (1 << 20),
+    );
+    Ok(())
+}
+
+/// Documents with names from one number to another.
+fn corpus(folder: &Path, begin: usize, end: usize) -> Result<PathBuf> {
+    let corpus = folder.join(format!("{begin}.jsonl"));
+    let mut file = File::create(&corpus)?;
+    for first in (begin..end).step_by(NAMES) {
+        let [person, firm, place, friend, other] = [0, 1, 2, 3, 4].map(|at| name(first + at));
+        let text = format!(
+            "{person} {friend} was born in {place}. {person} {friend} worked for {firm} Ltd in {place}. \
+             {friend} {other} was born in {other}."
+        );
+        let line = json!({ "name": format!("{first}"), "text": text });
+        writeln!(file, "{line}")?;
+    }
+    Ok(corpus)
+}
+
+/// A word for a number that is like no other one.
+fn name(number: usize) -> String {
+    const ONSETS: [&str; 16] = [
+        "b", "br", "d", "dr", "f", "g", "gr", "h", "k", "l", "m", "n", "p", "r", "t", "v",
+    ];
+    const RIMES: [&str; 16] = [
+        "al", "an", "ar", "el", "en", "er", "il", "in", "ir", "ol", "on", "or", "ul", "un", "ur",
+        "as",
+    ];
+    // Neighbouring numbers have nothing in common.
+    let mut mixed = (number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed ^= mixed >> 29;
+    let mut name = String::new();
+    for _ in 0..4 {
+        let at = (mixed % 256) as usize;
+        name += ONSETS[at % 16];
+        name += RIMES[at / 16];
+        mixed >>= 8;
+    }
+    name[..1].to_uppercase() + &name[1..]
+}
+
+fn extract(
+    arguments: &Arguments,
+    corpus: &Path,
+    provider: &Provider,
+    meanings: bool,
+) -> Result<Figures> {
+    let before = children_cpu()?;
+    let folder = corpus.parent().context("it is in a folder")?;
+    let database = format!("sqlite://{}", folder.join("knowledge.db").display());
+    let mut command = Command::new(&arguments.binary);
+    command
+        .args(["extract", "--extractor", "offline", "--database", &database])
+        .arg("--out")
+        .arg(corpus.with_extension("json"))
+        .arg(corpus)
+        .envs(provider.environment())
+        .env("KNOWLEDGE_LOG", "warn")
+        .stderr(Stdio::inherit())
+        .stdout(Stdio::null());
+    if meanings {
+        command.env("KNOWLEDGE_EMBEDDING_MODEL", "scripted-vectors");
+    }
+    let begun = Instant::now();
+    let mut child = command.spawn().context("the binary cannot be started")?;
+    let peak_mib = watch(&mut child)?;
+    Ok(Figures {
+        seconds: begun.elapsed().as_secs_f64(),
+        cpu_seconds: children_cpu()? - before,
+        peak_mib,
+    })
+}
