@@ -22,6 +22,9 @@ use crate::{
 /// A call that was sent so long after its time-out has ended for certain.
 const CALL_MARGIN: Duration = Duration::from_secs(10);
 
+/// How long statements in flight may take to end when the database is closed.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
+
 /// A process's parts.
 pub struct App {
     /// The database.
@@ -59,6 +62,16 @@ impl App {
             models,
             lock,
         })
+    }
+
+    /// Closes the database when all work on it has ended. SQLite then puts its log into the file,
+    /// which can be copied on its own.
+    pub async fn close(self) {
+        drop(self.orchestrator);
+        let closed = tokio::time::timeout(CLOSE_PATIENCE, self.store.close()).await;
+        if !matches!(closed, Ok(Ok(()))) {
+            tracing::debug!("the database was left open; nothing is lost by that");
+        }
     }
 
     /// Whether no other process can run batches on this database.

@@ -1,12 +1,12 @@
-//! Opening a database: its URL, its pools, its schema.
+//! Opening a database: its pools, its schema.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{str::FromStr, time::Duration};
 
 use knowledge_domain::ids::OrganizationId;
 use knowledge_migrations::{Migrator, MigratorTrait};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ConnectOptions, Database, DatabaseConnection, DbErr, EntityTrait,
+    ConnectOptions, Database, DatabaseConnection, DbErr, EntityTrait, RuntimeErr,
     sqlx::{
         self, ConnectOptions as _, Connection as _,
         postgres::PgConnectOptions,
@@ -14,7 +14,7 @@ use sea_orm::{
     },
 };
 
-use super::{Store, StoreError};
+use super::{DatabaseUrl, Store, StoreError, url::Kind};
 
 pub(super) const SQLITE_READERS: u32 = 4;
 /// Pages that SQLite's writer keeps in memory, in KiB (as a negative number, which is how SQLite
@@ -23,6 +23,8 @@ const SQLITE_WRITER_CACHE: &str = "-8192";
 /// Pages of SQLite's log after which it is carried over into the database: 8 MiB. The longer the
 /// log, the more often a page that changed many times is carried over once.
 const SQLITE_LOG_PAGES: &str = "2000";
+/// Says which driver; the file is named beside it, because not every path can be part of a URL.
+pub(super) const SOME_SQLITE: &str = "sqlite://knowledge.db";
 const POSTGRES_CONNECTIONS: u32 = 16;
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -41,101 +43,6 @@ const SESSION: &str = "SET idle_in_transaction_session_timeout = '10s'; \
 
 /// What a transaction says that may compute for long between two statements.
 pub(super) const PATIENT: &str = "SET LOCAL idle_in_transaction_session_timeout = '10min'";
-
-/// Parameters of a URL that hold no secret.
-const SHOWN_PARAMETERS: [&str; 6] = ["user", "host", "port", "dbname", "sslmode", "mode"];
-
-/// Where the database is; shown with its password masked.
-#[derive(Clone, PartialEq, Eq)]
-pub struct DatabaseUrl(Kind);
-
-#[derive(Clone, PartialEq, Eq)]
-enum Kind {
-    Sqlite { path: String },
-    Postgres { url: String },
-}
-
-impl DatabaseUrl {
-    /// The SQLite database in this file.
-    pub fn sqlite(path: impl Into<String>) -> Self {
-        Self(Kind::Sqlite { path: path.into() })
-    }
-
-    /// The file of a SQLite database.
-    #[must_use]
-    pub fn sqlite_path(&self) -> Option<&str> {
-        match &self.0 {
-            Kind::Sqlite { path } => Some(path),
-            Kind::Postgres { .. } => None,
-        }
-    }
-}
-
-impl FromStr for DatabaseUrl {
-    type Err = StoreError;
-
-    fn from_str(url: &str) -> Result<Self, StoreError> {
-        let refused = || StoreError::Url { url: masked(url) };
-        if let Some(path) = url.strip_prefix("sqlite://") {
-            // An in-memory database would lose everything that this tool is for.
-            if path.is_empty() || path.contains(":memory:") || path.contains('?') {
-                return Err(refused());
-            }
-            return Ok(Self::sqlite(path));
-        }
-        let rest = url
-            .strip_prefix("postgres://")
-            .or_else(|| url.strip_prefix("postgresql://"));
-        match rest {
-            Some(rest) if !rest.is_empty() => Ok(Self(Kind::Postgres {
-                url: url.to_owned(),
-            })),
-            _ => Err(refused()),
-        }
-    }
-}
-
-impl fmt::Display for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Kind::Sqlite { path } => write!(f, "sqlite://{path}"),
-            Kind::Postgres { url } => f.write_str(&masked(url)),
-        }
-    }
-}
-
-impl fmt::Debug for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-/// The URL without its secrets: everything between the user's colon and the last `@`, and every
-/// parameter but the few that say how to connect.
-fn masked(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.chars().take(80).collect();
-    };
-    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let mut shown = match place.rsplit_once('@') {
-        Some((credentials, host)) => {
-            let user = credentials.split(':').next().unwrap_or_default();
-            format!("{scheme}://{user}:***@{host}")
-        }
-        None => format!("{scheme}://{place}"),
-    };
-    for (index, parameter) in query.split('&').filter(|part| !part.is_empty()).enumerate() {
-        let name = parameter.split('=').next().unwrap_or_default();
-        shown.push(if index == 0 { '?' } else { '&' });
-        if SHOWN_PARAMETERS.contains(&name) {
-            shown.push_str(parameter);
-        } else {
-            shown.push_str(name);
-            shown.push_str("=***");
-        }
-    }
-    shown
-}
 
 impl Store {
     /// Opens the database, creating a SQLite file that is not there, and brings its schema up to
@@ -158,10 +65,10 @@ impl Store {
     pub async fn connect(url: &DatabaseUrl) -> Result<Self, StoreError> {
         let not_opened = |error: DbErr| StoreError::Open {
             url: url.to_string(),
-            reason: error.to_string(),
+            reason: said(&error),
         };
         let opened = |result: Result<DatabaseConnection, DbErr>| result.map_err(not_opened);
-        match &url.0 {
+        match url.kind() {
             Kind::Sqlite { path } => {
                 let write = opened(Database::connect(sqlite_writer(path)).await)?;
                 Ok(Self {
@@ -223,10 +130,26 @@ fn not_migrated(url: &DatabaseUrl, error: DbErr) -> StoreError {
     if unusable.iter().any(|sign| text.contains(sign)) {
         return StoreError::Open {
             url: url.to_string(),
-            reason: text,
+            reason: said(&error),
         };
     }
     StoreError::Migrate(error)
+}
+
+/// What the database itself says, without the names of those who pass it on.
+pub(super) fn said(error: &DbErr) -> String {
+    match error {
+        DbErr::Custom(text) => text.clone(),
+        DbErr::Conn(RuntimeErr::SqlxError(error))
+        | DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error)) => said_by_driver(error),
+        other => other.to_string(),
+    }
+}
+
+fn said_by_driver(error: &sqlx::Error) -> String {
+    let database = error.as_database_error();
+    database.map_or_else(|| error.to_string(), |error| error.message().to_owned())
 }
 
 /// Connects once: a pool waits until its time-out, and then does not say why it could not connect.
@@ -236,7 +159,7 @@ async fn probe(url: &str) -> Result<(), DbErr> {
         options.connect().await?.close().await
     };
     match tokio::time::timeout(CONNECT_TIMEOUT, connected).await {
-        Ok(result) => result.map_err(|error| DbErr::Custom(error.to_string())),
+        Ok(result) => result.map_err(|error| DbErr::Custom(said_by_driver(&error))),
         Err(_) => Err(DbErr::Custom(format!(
             "it did not answer within {} s",
             CONNECT_TIMEOUT.as_secs()
@@ -245,7 +168,8 @@ async fn probe(url: &str) -> Result<(), DbErr> {
 }
 
 fn sqlite_options(path: &str, connections: u32) -> ConnectOptions {
-    let mut options = ConnectOptions::new(format!("sqlite://{path}?mode=rwc"));
+    let mut options = ConnectOptions::new(SOME_SQLITE);
+    let path = path.to_owned();
     options
         .max_connections(connections)
         .min_connections(1)
@@ -253,7 +177,7 @@ fn sqlite_options(path: &str, connections: u32) -> ConnectOptions {
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .sqlx_logging(false)
         .test_before_acquire(false)
-        .map_sqlx_sqlite_opts(sqlite_settings)
+        .map_sqlx_sqlite_opts(move |options| sqlite_settings(options, &path))
         .map_sqlx_sqlite_pool_opts(|options| {
             options.after_release(|connection, _| Box::pin(is_whole(connection)))
         });
@@ -263,16 +187,19 @@ fn sqlite_options(path: &str, connections: u32) -> ConnectOptions {
 /// One connection, which makes every write.
 fn sqlite_writer(path: &str) -> ConnectOptions {
     let mut options = sqlite_options(path, 1);
-    options.map_sqlx_sqlite_opts(|options| {
-        sqlite_settings(options)
+    let path = path.to_owned();
+    options.map_sqlx_sqlite_opts(move |options| {
+        sqlite_settings(options, &path)
             .pragma("cache_size", SQLITE_WRITER_CACHE)
             .pragma("wal_autocheckpoint", SQLITE_LOG_PAGES)
     });
     options
 }
 
-fn sqlite_settings(options: SqliteConnectOptions) -> SqliteConnectOptions {
+fn sqlite_settings(options: SqliteConnectOptions, path: &str) -> SqliteConnectOptions {
     options
+        .filename(path)
+        .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY_TIMEOUT)
@@ -309,33 +236,4 @@ fn postgres_options(url: &str) -> ConnectOptions {
             })
         });
     options
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn passwords_are_never_shown() {
-        let url: DatabaseUrl = "postgres://me:s3cret@p@db:5432/knowledge".parse().unwrap();
-        assert_eq!(url.to_string(), "postgres://me:***@db:5432/knowledge");
-        assert!(!format!("{url:?}").contains("s3cret"));
-        let url: DatabaseUrl = "postgres://h/d?password=s3cret&user=u".parse().unwrap();
-        assert_eq!(url.to_string(), "postgres://h/d?password=***&user=u");
-    }
-
-    #[test]
-    fn other_urls_are_refused() {
-        for url in [
-            "",
-            "mysql://a",
-            "sqlite://",
-            "sqlite::memory:",
-            "sqlite://:memory:",
-            "postgres://",
-            "knowledge.db",
-        ] {
-            assert!(url.parse::<DatabaseUrl>().is_err(), "{url}");
-        }
-    }
 }

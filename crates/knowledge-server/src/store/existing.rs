@@ -7,7 +7,7 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbE
 
 use super::{
     DatabaseUrl, Store, StoreError,
-    connect::{BUSY_TIMEOUT, CONNECT_TIMEOUT, SQLITE_READERS},
+    connect::{BUSY_TIMEOUT, CONNECT_TIMEOUT, SOME_SQLITE, SQLITE_READERS, said},
 };
 
 impl Store {
@@ -19,7 +19,7 @@ impl Store {
         };
         let read = open_sqlite(path).await.map_err(|error| StoreError::Open {
             url: url.to_string(),
-            reason: error.to_string(),
+            reason: said(&error),
         })?;
         Ok(Self {
             groups: read.clone(),
@@ -55,7 +55,7 @@ impl Store {
             reason: match error {
                 // Says that a migration was applied which this release does not have.
                 DbErr::Custom(_) => "its schema is newer than this release".to_owned(),
-                other => other.to_string(),
+                other => said(&other),
             },
         })?;
         match pending.len() {
@@ -68,22 +68,27 @@ impl Store {
 /// A copy without its log, in a folder that cannot be written to, can be read as what never
 /// changes; with a log or a writer that would miss what the log holds.
 async fn open_sqlite(path: &str) -> Result<DatabaseConnection, DbErr> {
-    match connect(path, "mode=ro").await {
-        Err(_) if !has_log(path) && is_read_only(path) => {
-            connect(path, "mode=ro&immutable=1").await
-        }
+    match connect(path, false).await {
+        Err(_) if !has_log(path) && is_read_only(path) => connect(path, true).await,
         result => result,
     }
 }
 
 /// SQLite opens a file when it is first read.
-async fn connect(path: &str, parameters: &str) -> Result<DatabaseConnection, DbErr> {
-    let mut options = ConnectOptions::new(format!("sqlite://{path}?{parameters}"));
+async fn connect(path: &str, immutable: bool) -> Result<DatabaseConnection, DbErr> {
+    let mut options = ConnectOptions::new(SOME_SQLITE);
+    let file = path.to_owned();
     options
         .max_connections(SQLITE_READERS)
         .sqlx_logging(false)
         .connect_timeout(CONNECT_TIMEOUT)
-        .map_sqlx_sqlite_opts(|options| options.busy_timeout(BUSY_TIMEOUT));
+        .map_sqlx_sqlite_opts(move |options| {
+            options
+                .filename(&file)
+                .read_only(true)
+                .immutable(immutable)
+                .busy_timeout(BUSY_TIMEOUT)
+        });
     let connection = Database::connect(options).await?;
     connection
         .execute_unprepared("SELECT 1 FROM sqlite_master")

@@ -19,19 +19,20 @@ mod prune;
 pub mod read;
 mod resolution;
 mod scope;
+mod url;
 
 use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend,
     IsolationLevel, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
-pub use connect::DatabaseUrl;
 pub use document::Content;
 pub use error::StoreError;
 pub use graph::{ExtractionOrigin, FoundGraph};
 pub use notify::EVENTS_CHANNEL;
 pub use prune::{Pruned, Pruning};
 pub use resolution::{Decider, DecisionError, Meaning, Wanted};
+pub use url::DatabaseUrl;
 
 /// A handle to the database; cheap to clone.
 #[derive(Debug, Clone)]
