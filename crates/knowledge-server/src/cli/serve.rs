@@ -46,9 +46,12 @@ pub(super) async fn run(command: &Serve, config: Config) -> anyhow::Result<Ended
             ..http::Limits::default()
         },
     )
+    .with_hosts(config.allowed_hosts)
     .with_shutdown(shutdown.clone());
     announce(&listener)?;
-    serve(listener, state, &app, shutdown, signals).await
+    let ended = serve(listener, state, &app, shutdown, signals).await;
+    app.close().await;
+    ended
 }
 
 /// The one line that scripts wait for.

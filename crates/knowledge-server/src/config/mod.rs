@@ -1,5 +1,6 @@
 //! Configuration: flags over environment over `knowledge.toml` over defaults.
 
+mod hosts;
 mod listen;
 mod llm;
 
@@ -16,7 +17,7 @@ use knowledge_domain::{
 use knowledge_extraction::llm::PriceTable;
 use serde::{Deserialize, Serialize};
 
-pub use self::listen::loopback_address;
+pub use self::{hosts::AllowedHosts, listen::loopback_address};
 use crate::{orchestrator::OrchestratorSettings, store::DatabaseUrl};
 
 /// The file that is read in the working folder, where there is one.
@@ -55,6 +56,9 @@ pub struct Config {
     pub database_url: String,
     /// Where the server listens.
     pub listen: String,
+    /// Names that the server is known by, beside `localhost` and addresses; those that a proxy
+    /// passes on. Requests to any other are refused.
+    pub allowed_hosts: AllowedHosts,
     /// What runs workflows.
     pub workflow_mode: WorkflowMode,
     /// What extracts when a batch does not say; a model where there is a key, when absent.
@@ -122,6 +126,7 @@ impl Default for Config {
         Self {
             database_url: "sqlite://knowledge.db".to_owned(),
             listen: "127.0.0.1:8080".to_owned(),
+            allowed_hosts: AllowedHosts::default(),
             workflow_mode: WorkflowMode::Legacy,
             extractor: None,
             activity_max_retries: 3,
@@ -156,9 +161,10 @@ const OPENAI_KEYS: [&str; 2] = ["openai_base_url", "openai_api_key"];
 
 const SECRETS: [&str; 2] = ["openai_api_key", "llm_fallback_api_key"];
 
-const KEYS: [&str; 27] = [
+const KEYS: [&str; 28] = [
     "database_url",
     "listen",
+    "allowed_hosts",
     "workflow_mode",
     "extractor",
     "activity_max_retries",

@@ -37,6 +37,30 @@ fn flags_win_over_environment_over_file_over_defaults() {
 }
 
 #[test]
+fn names_of_hosts_are_a_list_or_separated_by_commas() {
+    Jail::expect_with(|jail| {
+        jail.clear_env();
+        let hosts =
+            || serde_json::json!(Config::load(&Overrides::default()).unwrap().allowed_hosts);
+        jail.create_file(FILE, "allowed_hosts = ['a.example', 'B.example.']")?;
+        assert_eq!(hosts(), serde_json::json!(["a.example", "b.example"]));
+        jail.set_env("KNOWLEDGE_ALLOWED_HOSTS", "c.example, d-1");
+        assert_eq!(hosts(), serde_json::json!(["c.example", "d-1"]));
+        jail.set_env("KNOWLEDGE_ALLOWED_HOSTS", "");
+        assert_eq!(hosts(), serde_json::json!([]));
+        for wrong in ["https://a.example", "a.example:80", "a/b", "*"] {
+            jail.set_env("KNOWLEDGE_ALLOWED_HOSTS", wrong);
+            let error = Config::load(&Overrides::default()).unwrap_err();
+            assert!(
+                error.to_string().contains("is no name of a host"),
+                "{error}"
+            );
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn what_this_release_lacks_is_refused() {
     Jail::expect_with(|jail| {
         for mode in ["shadow", "engine"] {

@@ -10,10 +10,13 @@ use async_graphql::{
     },
 };
 
-use super::shape::Shapes;
+use super::{form::Form, shape::Shapes};
 
 /// Brackets within brackets; the parser recurses on them, and its stack is finite.
 const MAX_NESTING: usize = 64;
+
+/// Bytes of one name; a name that the schema does not have is compared with all that it has.
+const MAX_NAME: usize = 1_000;
 
 /// Aliases of one document; without a limit one request could ask the same thing endlessly.
 const MAX_ALIASES: usize = 256;
@@ -85,8 +88,14 @@ impl Document {
 /// The document does not parse, asks for too much by its form alone, or does not say which of its
 /// operations to run.
 pub fn prepare(mut request: Request) -> Result<Prepared, ServerError> {
-    if nesting(&request.query) > MAX_NESTING {
+    let form = Form::of(&request.query);
+    if form.nesting > MAX_NESTING {
         return Err(refused("the document is nested too deeply"));
+    }
+    if form.name > MAX_NAME {
+        return Err(refused(
+            "the document has a name or a number that is too long",
+        ));
     }
     let document = request.parsed_query()?.clone();
     if aliases(&document) > MAX_ALIASES {
@@ -210,72 +219,9 @@ impl<'a> Spreads<'a> {
     }
 }
 
-/// The deepest nesting of brackets outside strings and comments.
-fn nesting(query: &str) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0_usize);
-    let mut rest = query.as_bytes();
-    while let Some((&byte, tail)) = rest.split_first() {
-        rest = tail;
-        match byte {
-            b'{' | b'[' | b'(' => depth += 1,
-            b'}' | b']' | b')' => depth = depth.saturating_sub(1),
-            b'#' => rest = after_line(tail),
-            b'"' => rest = after_string(tail),
-            _ => {}
-        }
-        deepest = deepest.max(depth);
-    }
-    deepest
-}
-
-fn after_line(rest: &[u8]) -> &[u8] {
-    let end = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
-    end.map_or(&[], |end| &rest[end..])
-}
-
-/// What follows a string whose opening quote has been read.
-fn after_string(rest: &[u8]) -> &[u8] {
-    if let Some(block) = rest.strip_prefix(br#""""#) {
-        return after_block(block);
-    }
-    let mut escaped = false;
-    for (index, byte) in rest.iter().enumerate() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' | b'\n' => return &rest[index + 1..],
-            _ => {}
-        }
-    }
-    &[]
-}
-
-/// What follows a block string whose opening quotes have been read.
-fn after_block(mut rest: &[u8]) -> &[u8] {
-    while !rest.is_empty() {
-        if let Some(tail) = rest.strip_prefix(br#"\""""#) {
-            rest = tail;
-        } else if let Some(tail) = rest.strip_prefix(br#"""""#) {
-            return tail;
-        } else {
-            rest = &rest[1..];
-        }
-    }
-    rest
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn brackets_in_strings_and_comments_do_not_count() {
-        assert_eq!(nesting("{ a(x: [1]) { b } }"), 3);
-        assert_eq!(nesting(r#"{ a(x: "{{{\"{{") }"#), 2);
-        assert_eq!(nesting("{ a # {{{\n }"), 1);
-        assert_eq!(nesting(r#"{ a(x: """{{ \""" {{""") }"#), 2);
-        assert_eq!(nesting("\"\"\""), 0);
-    }
 
     #[test]
     fn a_bottomless_document_is_refused_not_parsed() {
@@ -283,6 +229,14 @@ mod tests {
             let error = prepare(Request::new(bracket.repeat(200_000))).unwrap_err();
             assert!(error.message.contains("deeply"), "{}", error.message);
         }
+    }
+
+    #[test]
+    fn a_name_without_an_end_is_refused() {
+        let error = prepare(Request::new(format!("{{ {} }}", "x".repeat(2_000)))).unwrap_err();
+        assert!(error.message.contains("too long"), "{}", error.message);
+        let text = format!("{{ a(x: \"{}\") }}", "x".repeat(2_000));
+        assert!(prepare(Request::new(text)).is_ok());
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod error;
 mod estimate;
 mod event;
 mod execution;
+mod form;
 mod guard;
 mod input;
 mod loaders;

@@ -1,11 +1,13 @@
 //! Reading a body up to its limit.
 
-use std::error::Error;
+use std::time::Duration;
 
 use axum::{
-    body::{Body, Bytes, to_bytes},
+    body::{Body, Bytes},
     http::{HeaderMap, header},
 };
+use bytes::BytesMut;
+use futures::StreamExt;
 
 use super::Problem;
 
@@ -19,24 +21,24 @@ pub(super) fn announced_length(headers: &HeaderMap) -> Option<u64> {
         .ok()
 }
 
-/// The whole body; one that grows over the limit is left unread from there on.
-pub(super) async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
-    to_bytes(body, limit).await.map_err(|error| {
-        if over_limit(&error) {
-            Problem::too_large(limit)
-        } else {
-            Problem::bad_request("the body ended before it was complete")
+/// The whole body; one that grows over the limit is left unread from there on, and so is one that
+/// stays away for longer than `patience`.
+pub(super) async fn read(body: Body, limit: usize, patience: Duration) -> Result<Bytes, Problem> {
+    let mut parts = body.into_data_stream();
+    let mut whole = BytesMut::new();
+    loop {
+        let part = tokio::time::timeout(patience, parts.next()).await;
+        let part = match part.map_err(|_| Problem::too_slow(patience))? {
+            None => return Ok(whole.freeze()),
+            Some(Err(_)) => {
+                let ended = "the body ended before it was complete";
+                return Err(Problem::bad_request(ended));
+            }
+            Some(Ok(part)) => part,
+        };
+        if part.len() > limit - whole.len() {
+            return Err(Problem::too_large(limit));
         }
-    })
-}
-
-fn over_limit(error: &axum::Error) -> bool {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if error.is::<http_body_util::LengthLimitError>() {
-            return true;
-        }
-        cause = error.source();
+        whole.extend_from_slice(&part);
     }
-    false
 }

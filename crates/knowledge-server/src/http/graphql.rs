@@ -68,7 +68,7 @@ pub(super) async fn post(
         ));
     }
     let formats = formats(&headers)?;
-    let body = body::read(body, state.limits.max_body_bytes).await?;
+    let body = body::read(body, state.limits.max_body_bytes, state.limits.body_timeout).await?;
     let request = parse(body).await?;
     match prepare(request) {
         Ok(prepared) => Ok(run(&state, organization, &formats, prepared).await),

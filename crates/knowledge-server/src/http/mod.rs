@@ -8,6 +8,7 @@ mod graphql;
 mod graphql_sse;
 mod graphql_ws;
 mod health;
+mod host;
 mod metrics;
 mod negotiation;
 mod pages;
@@ -20,7 +21,7 @@ mod tenant;
 #[cfg(test)]
 mod tests;
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -36,13 +37,18 @@ use tokio_util::sync::CancellationToken;
 pub use problem::Problem;
 pub use server::serve;
 
-use crate::{graphql::Api, orchestrator::Orchestrator, progress::EventHub, store::Store};
+use crate::{
+    config::AllowedHosts, graphql::Api, orchestrator::Orchestrator, progress::EventHub,
+    store::Store,
+};
 
 /// What the network faces allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// The largest body of a request, and the largest message of a WebSocket, in bytes.
     pub max_body_bytes: usize,
+    /// How long a client may leave off in the middle of a body.
+    pub body_timeout: Duration,
     /// The time between heartbeats of a silent stream.
     pub heartbeat: Duration,
     /// How long a client waits before it opens a plain stream anew that has broken.
@@ -57,6 +63,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_body_bytes: 64 * 1024 * 1024,
+            body_timeout: Duration::from_secs(30),
             heartbeat: Duration::from_secs(15),
             retry: Duration::from_secs(2),
             query_timeout: Duration::from_secs(30),
@@ -73,6 +80,7 @@ pub struct AppState {
     store: Store,
     hub: EventHub,
     limits: Limits,
+    hosts: Arc<AllowedHosts>,
     shutdown: CancellationToken,
 }
 
@@ -87,8 +95,16 @@ impl AppState {
             store,
             hub,
             limits,
+            hosts: Arc::default(),
             shutdown: CancellationToken::new(),
         }
+    }
+
+    /// Answers to these names too, beside `localhost` and addresses.
+    #[must_use]
+    pub fn with_hosts(mut self, hosts: AllowedHosts) -> Self {
+        self.hosts = Arc::new(hosts);
+        self
     }
 
     /// Ends every open stream when the token is cancelled, so that a drain need not wait for
@@ -124,6 +140,7 @@ pub fn router(state: AppState) -> Router {
             state.clone(),
             refuse_large_bodies,
         ))
+        .layer(middleware::from_fn_with_state(state.clone(), host::check))
         .layer(middleware::from_fn(survive))
         .layer(middleware::from_fn(metrics::count))
         .layer(middleware::map_response(harden))

@@ -1,5 +1,7 @@
 //! RFC 9457: errors outside GraphQL as `application/problem+json`.
 
+use std::time::Duration;
+
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -64,6 +66,15 @@ impl Problem {
     /// 406.
     pub(super) fn not_acceptable(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_ACCEPTABLE, detail)
+    }
+
+    /// 408.
+    pub(super) fn too_slow(patience: Duration) -> Self {
+        let seconds = patience.as_secs();
+        Self::new(
+            StatusCode::REQUEST_TIMEOUT,
+            format!("nothing of the body came for {seconds} s; send it again"),
+        )
     }
 
     /// 413.

@@ -2,6 +2,7 @@
 
 mod bodies;
 mod graphql;
+mod hosts;
 mod progress;
 mod websocket;
 

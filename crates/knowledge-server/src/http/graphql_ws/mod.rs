@@ -8,7 +8,7 @@ mod protocol;
 
 use axum::{
     extract::{WebSocketUpgrade, ws::WebSocket},
-    http::{HeaderMap, header},
+    http::HeaderMap,
     response::Response,
 };
 use knowledge_domain::ids::OrganizationId;
@@ -17,7 +17,7 @@ use self::{
     connection::{Connection, close, shake_hands},
     protocol::Close,
 };
-use super::{AppState, Problem};
+use super::{AppState, Problem, host::is_same_origin};
 
 #[cfg(test)]
 pub(super) use self::connection::MAX_OPERATIONS;
@@ -31,9 +31,9 @@ pub(super) fn upgrade(
     headers: &HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Problem> {
-    if !same_origin(headers) {
+    if !is_same_origin(headers, &state.hosts) {
         return Err(Problem::forbidden(
-            "a WebSocket can be opened by pages of this server only",
+            "a WebSocket can be opened by pages of this server only; where a proxy names the server otherwise, add the name to KNOWLEDGE_ALLOWED_HOSTS",
         ));
     }
     let limit = state.limits.max_body_bytes;
@@ -42,25 +42,6 @@ pub(super) fn upgrade(
         .max_frame_size(limit)
         .protocols([SUBPROTOCOL])
         .on_upgrade(move |socket| serve(socket, state, organization)))
-}
-
-/// Whether no page opened it, or a page of this host. Browsers let any page open a WebSocket and
-/// say in `Origin` which one did; other clients say nothing.
-fn same_origin(headers: &HeaderMap) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else {
-        return true;
-    };
-    let origin = origin
-        .to_str()
-        .ok()
-        .and_then(|origin| origin.split_once("://"));
-    let host = headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok());
-    match (origin, host) {
-        (Some((_, origin)), Some(host)) => origin.eq_ignore_ascii_case(host),
-        _ => false,
-    }
 }
 
 async fn serve(mut socket: WebSocket, state: AppState, organization: OrganizationId) {

@@ -1,8 +1,12 @@
 //! Large bodies.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use axum::{
@@ -10,7 +14,7 @@ use axum::{
     body::{Body, Bytes},
     http::{Request, StatusCode, header},
 };
-use futures::stream;
+use futures::{StreamExt, stream};
 
 use super::{assert_problem, send};
 use crate::{
@@ -42,15 +46,14 @@ trait MapPieces: Sized {
     fn map_pieces(
         self,
         taken: impl Fn() + Send + 'static,
-    ) -> impl futures::Stream<Item = Result<Bytes, std::io::Error>> + Send + 'static;
+    ) -> impl futures::Stream<Item = Result<Bytes, io::Error>> + Send + 'static;
 }
 
 impl<S: futures::Stream<Item = i32> + Send + 'static> MapPieces for S {
     fn map_pieces(
         self,
         taken: impl Fn() + Send + 'static,
-    ) -> impl futures::Stream<Item = Result<Bytes, std::io::Error>> + Send + 'static {
-        use futures::StreamExt;
+    ) -> impl futures::Stream<Item = Result<Bytes, io::Error>> + Send + 'static {
         self.map(move |_| {
             taken();
             Ok(Bytes::from(vec![b' '; PIECE]))
@@ -83,4 +86,19 @@ async fn a_body_that_grows_too_large_is_read_up_to_the_limit() {
         .unwrap();
     assert_problem(send(&app, request).await, StatusCode::PAYLOAD_TOO_LARGE).await;
     assert!(taken.load(Ordering::Relaxed) <= LIMIT / PIECE + 1);
+}
+
+#[tokio::test]
+async fn a_body_that_stays_away_is_not_waited_for() {
+    let fixture = Fixture::new().await;
+    let limits = Limits {
+        body_timeout: Duration::from_millis(50),
+        ..Limits::default()
+    };
+    let app = router(fixture.state(EventHub::default(), limits));
+    let begun = stream::iter([Ok::<_, io::Error>(Bytes::from_static(b"{\"query\":"))]);
+    let body = Body::from_stream(begun.chain(stream::pending()));
+    let request = Request::post("/graphql").header(header::CONTENT_TYPE, "application/json");
+    let response = send(&app, request.body(body).unwrap()).await;
+    assert_problem(response, StatusCode::REQUEST_TIMEOUT).await;
 }
