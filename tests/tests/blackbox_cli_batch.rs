@@ -144,6 +144,22 @@ each_database! {
         assert_exit(&batch(&url, &["list", "--limit", "0"]), 2);
     }
 
+    async fn a_larger_budget_of_an_ended_batch_says_what_uses_it(db: TestDatabase) {
+        let server = TestServer::start(db.url());
+        let url = server.client().url("");
+        let mixed = corpus(&db, 1, true);
+        let started = ["start", &mixed, "--token-budget", "9", "--watch", "--json"];
+        let output = batch(&url, &started);
+        assert_exit(&output, 3);
+        let id = lines(&output)[0]["batchId"].as_str().unwrap().to_owned();
+        let raised = batch(&url, &["raise", &id, "--token-budget", "10", "--json"]);
+        assert_exit(&raised, 0);
+        assert_eq!(lines(&raised)[0]["stage"], "COMPLETED");
+        let advice = format!("{id} has ended; `knowledge batch retry {id}`");
+        assert!(complaints(&raised).contains(&advice), "{}", complaints(&raised));
+        assert_exit(&batch(&url, &["retry", &id, "--watch"]), 3);
+    }
+
     async fn a_watch_outlives_connections_and_servers(db: TestDatabase) {
         let server = TestServer::start(db.url());
         let proxy = BadNetwork::start(&server.client().url(""), 30, 20_000, 5).await;

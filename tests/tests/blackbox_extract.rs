@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use knowledge_tables::batch_document;
 use knowledge_tests::{
     TestDatabase,
     documents::text,
@@ -14,6 +15,7 @@ use knowledge_tests::{
     rows::{assert_kept, completed_activities, texts},
     server,
 };
+use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
 /// A folder with a file of every kind.
@@ -83,6 +85,14 @@ fn document_name<'a>(graph: &'a Value, reference: &'a Value) -> &'a str {
 fn position(value: &Value) -> usize {
     let position = value.as_u64().expect("a position is a number");
     usize::try_from(position).expect("a position is small")
+}
+
+async fn most_attempts(db: &TestDatabase) -> i32 {
+    let connection = db.connect().await;
+    let documents = batch_document::Entity::find().all(&connection).await;
+    connection.close().await.expect("the connection closes");
+    let documents = documents.expect("documents can be read").into_iter();
+    documents.map(|row| row.attempt).max().unwrap_or_default()
 }
 
 each_database! {
@@ -177,6 +187,34 @@ each_database! {
         let output = server::run(&[&abort[..], &[fresh.url()]].concat());
         assert_exit(&output, 1);
         assert!(String::from_utf8_lossy(&output.stderr).contains("empty.txt"));
+    }
+
+    async fn what_failed_is_tried_again_on_demand(db: TestDatabase) {
+        let folder = corpus(&db);
+        fs::write(folder.join("empty.txt"), "").unwrap();
+        let folder = folder.to_string_lossy();
+        let run = |more: &[&str]| {
+            let arguments = ["extract", &folder, "--out", "-", "--database", db.url()];
+            server::run(&[&arguments[..], more].concat())
+        };
+        let first = run(&[]);
+        assert_exit(&first, 3);
+        let advice = String::from_utf8_lossy(&first.stderr).into_owned();
+        assert!(advice.contains("--retry"), "{advice}");
+        let before = completed_activities(&db).await;
+
+        assert_exit(&run(&[]), 3);
+        assert_eq!(most_attempts(&db).await, 1, "nobody asked for another attempt");
+        let again = run(&["--retry"]);
+        assert_exit(&again, 3);
+        assert_eq!(most_attempts(&db).await, 2);
+        assert_kept(&before, &completed_activities(&db).await);
+        assert_eq!(again.stdout, first.stdout);
+
+        fs::remove_file(Path::new(&*folder).join("empty.txt")).unwrap();
+        assert_exit(&run(&[]), 0);
+        assert_exit(&run(&["--retry"]), 0);
+        assert_exit(&run(&["--retry", "--dry-run"]), 2);
     }
 
     async fn the_graph_goes_to_standard_output(db: TestDatabase) {

@@ -212,6 +212,72 @@ async fn a_file_has_one_server() {
     );
 }
 
+#[tokio::test]
+async fn a_database_that_was_let_go_is_one_file() {
+    let db = sqlite();
+    let file = db.folder().join("knowledge.db");
+    let log = db.folder().join("knowledge.db-wal");
+    let server = TestServer::start(db.url());
+    let id = server.client().start(&documents(2), json!({})).await;
+    assert_eq!(server.client().ended(&id).await["stage"], "COMPLETED");
+    assert!(server.terminate().success());
+    assert!(
+        !log.exists(),
+        "the log is carried over when the server ends"
+    );
+
+    let copy = tempfile::tempdir().unwrap();
+    let copied = copy.path().join("my notes \u{1f980}.db");
+    fs::copy(&file, &copied).unwrap();
+    let copied = format!("sqlite://{}", copied.display());
+    let export = |url: &str| server::run(&["export", &id, "--database", url]);
+    assert_eq!(export(&copied).stdout, export(db.url()).stdout);
+    assert!(TestServer::start(&copied).terminate().success());
+    let verified = server::run(&["verify", "--database", &copied.replace(' ', "%20")]);
+    assert!(verified.status.success(), "{verified:?}");
+}
+
+#[test]
+fn a_reader_that_has_had_enough_is_no_failure() {
+    let db = sqlite();
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.txt"), "Ilse Varga lives in Halvern.").unwrap();
+    let path = folder.path().to_string_lossy().into_owned();
+    for arguments in [
+        &["extract", &path, "--database", db.url()][..],
+        &["export", "--database", db.url()],
+        &["verify", "--database", db.url()],
+        &["schema"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = server::knowledge()
+            .args(arguments)
+            .stdout(writer)
+            .output()
+            .unwrap();
+        let complaints = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {complaints}");
+        assert!(!complaints.contains("rror"), "{arguments:?}: {complaints}");
+    }
+}
+
+#[tokio::test]
+async fn only_the_names_of_the_server_are_answered() {
+    let db = sqlite();
+    let names = ("KNOWLEDGE_ALLOWED_HOSTS", "graph.example.org");
+    let server = TestServer::start_with(db.url(), &[names]);
+    let url = server.client().url("/graphql?query=%7B__typename%7D");
+    for (host, status) in [
+        ("graph.example.org", StatusCode::OK),
+        ("localhost:1", StatusCode::OK),
+        ("evil.example", StatusCode::MISDIRECTED_REQUEST),
+    ] {
+        let request = reqwest::Client::new().get(&url).header("host", host);
+        assert_eq!(request.send().await.unwrap().status(), status, "{host}");
+    }
+}
+
 #[test]
 fn addresses_that_cannot_be_used_are_named() {
     let db = sqlite();

@@ -63,7 +63,7 @@ pub(super) struct Extract {
     /// An ontology file.
     #[arg(long, value_name = "FILE")]
     pub(super) ontology: Option<PathBuf>,
-    /// Where the graph goes; standard output without it.
+    /// Where the graph goes; standard output without it, or with `-`.
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
     /// The graph's format; without it by the ending of --out.
@@ -77,6 +77,9 @@ pub(super) struct Extract {
     /// Say what would be asked of a model and what it would cost, and ask nothing.
     #[arg(long)]
     pub(super) dry_run: bool,
+    /// Try again what failed when these arguments were run before.
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(super) retry: bool,
     /// Print the totals as JSON (with --out).
     #[arg(long)]
     pub(super) json: bool,
@@ -221,7 +224,7 @@ pub(super) struct Export {
     /// The format.
     #[arg(long, value_enum, default_value = "json")]
     pub(super) format: Format,
-    /// Where the graph goes; standard output without it.
+    /// Where the graph goes; standard output without it, or with `-`.
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
     /// `sqlite://PATH` or `postgres://USER:PASSWORD@HOST:PORT/NAME`.

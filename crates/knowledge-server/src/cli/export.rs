@@ -1,98 +1,59 @@
 //! `knowledge export`, and writing a graph where it is wanted.
 
-use std::{
-    fs::File,
-    io::{BufWriter, Write},
-    path::Path,
-};
+use std::io::{ErrorKind, Write};
 
-use anyhow::{Context, anyhow, bail};
 use knowledge_domain::ids::{BatchId, OrganizationId};
 
 use super::{
     Ended,
     args::{Export, Format},
+    destination::Destination,
     existing_database,
 };
-use crate::{config::Config, export, store::Store};
+use crate::{
+    config::Config,
+    export::{self, ExportError},
+    store::Store,
+};
 
 pub(super) async fn run(command: Export, config: Config) -> anyhow::Result<Ended> {
     let url = existing_database(&config)?;
-    if let Some(out) = command.out.as_deref() {
-        check(out)?;
-    }
+    let out = Destination::of(command.out.as_deref())?;
     let store = Store::read_only(&url).await?;
-    write(
-        &store,
-        command.batch,
-        command.format,
-        command.out.as_deref(),
-    )
-    .await?;
+    write(&store, command.batch, command.format, &out).await?;
     Ok(Ended::Done)
 }
 
-/// Refuses a file that could not be written, before the work for it is done.
-pub(super) fn check(path: &Path) -> anyhow::Result<()> {
-    let folder = folder_of(path);
-    if path.is_dir() || !folder.is_dir() {
-        bail!(
-            "{} cannot be written: it is a folder, or its folder is not there",
-            path.display()
-        );
-    }
-    tempfile::NamedTempFile::new_in(folder)
-        .map(drop)
-        .map_err(|error| anyhow!("{} cannot be written: {}", path.display(), error.kind()))
-}
-
-fn folder_of(path: &Path) -> &Path {
-    path.parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."))
-}
-
-/// Writes a graph to a file, whole or not at all, or to standard output.
+/// Writes a graph. Whoever reads it from a pipe may have had enough.
 pub(super) async fn write(
     store: &Store,
     batch: Option<BatchId>,
     format: Format,
-    out: Option<&Path>,
+    out: &Destination,
 ) -> anyhow::Result<()> {
-    let Some(path) = out else {
-        let mut out = BufWriter::new(std::io::stdout());
-        write_to(store, batch, format, &mut out).await?;
-        return out.flush().context("standard output cannot be written");
-    };
-    let cannot = || format!("{} cannot be written", path.display());
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let partial =
-        tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).with_context(cannot)?;
-    let mut out = BufWriter::new(partial.as_file());
-    write_to(store, batch, format, &mut out).await?;
-    out.flush().with_context(cannot)?;
-    drop(out);
-    readable(partial.as_file()).with_context(cannot)?;
-    partial.persist(path).with_context(cannot)?;
-    Ok(())
+    let written = out.write(async |out| Ok(write_to(store, batch, format, out).await?));
+    match written.await {
+        Err(error) if *out != Destination::Standard || !has_reader_gone(&error) => Err(error),
+        _ => Ok(()),
+    }
 }
 
-/// A temporary file is its owner's alone; a result is as readable as other files are.
-fn readable(file: &File) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(std::fs::Permissions::from_mode(0o644))
+fn has_reader_gone(error: &anyhow::Error) -> bool {
+    let of_write = match error.downcast_ref::<ExportError>() {
+        Some(ExportError::Write(error)) => Some(error),
+        Some(_) => None,
+        None => error.downcast_ref(),
+    };
+    of_write.is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }
 
 async fn write_to(
     store: &Store,
     batch: Option<BatchId>,
     format: Format,
-    out: &mut (impl Write + Send),
-) -> anyhow::Result<()> {
+    mut out: &mut (dyn Write + Send),
+) -> Result<(), ExportError> {
     match format {
-        Format::Json => export::write_json(store, OrganizationId::DEFAULT, batch, out).await?,
+        Format::Json => export::write_json(store, OrganizationId::DEFAULT, batch, &mut out).await,
     }
-    Ok(())
 }

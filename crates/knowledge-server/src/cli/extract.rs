@@ -12,12 +12,15 @@ use sha2::{Digest, Sha256};
 use super::{
     Ended,
     args::{Extract, Format},
-    export, inputs, serve, watch,
+    destination::Destination,
+    dry_run, export, inputs,
+    serve::{self, Signals},
+    watch,
 };
 use crate::{
     app::App,
     config::Config,
-    orchestrator::{BatchEstimate, NewDocument, StartBatch, StartBatchError},
+    orchestrator::{NewDocument, StartBatch, StartBatchError, SteerError},
     store::{ledger::Raised, read::BatchView},
     text::hex,
 };
@@ -30,28 +33,56 @@ const LEASE_RECHECK: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(command: Extract, config: Config) -> anyhow::Result<Ended> {
     let format = check(&command)?;
-    if let Some(out) = command.out.as_deref() {
-        export::check(out)?;
-    }
+    let out = Destination::of(command.out.as_deref())?;
     let documents = inputs::read(&command.paths)?;
     let start = request(&command, documents, &config);
-    let mut signals = serve::Signals::catch()?;
+    let signals = serve::Signals::catch()?;
     let app = App::open(&config).await?;
-    if command.dry_run {
-        return dry_run(&app, start, command.json).await;
-    }
+    let ended = if command.dry_run {
+        dry_run::run(&app, start, command.json).await
+    } else {
+        extract(&app, start, signals, &command, format, &out).await
+    };
+    app.close().await;
+    ended
+}
+
+async fn extract(
+    app: &App,
+    start: StartBatch,
+    mut signals: Signals,
+    command: &Extract,
+    format: Format,
+    out: &Destination,
+) -> anyhow::Result<Ended> {
     app.orchestrator.keep_leases();
-    let batch = begin(&app, start).await?;
+    let batch = begin(app, start).await?;
+    if command.retry {
+        retry(app, batch).await?;
+    }
     tokio::select! {
-        watched = run_to_end(&app, batch) => watched?,
+        watched = run_to_end(app, batch) => watched?,
         () = signals.next() => {
             app.orchestrator.drain(DRAIN_PATIENCE).await;
             bail!("interrupted; run the same command again to go on where {batch} is");
         }
     }
     app.orchestrator.drain(DRAIN_PATIENCE).await;
-    let view = view(&app, batch).await?;
-    finish(&app, &view, format, &command).await
+    let view = view(app, batch).await?;
+    export::write(&app.store, ended(&view)?, format, out).await?;
+    report(app, &view, command.json && *out != Destination::Standard).await
+}
+
+/// Tries again what an ended batch has no graph of. One that runs goes on, and one that lacks
+/// nothing stays.
+async fn retry(app: &App, batch: BatchId) -> anyhow::Result<()> {
+    let retried = app
+        .orchestrator
+        .retry_failed(OrganizationId::DEFAULT, batch);
+    match retried.await {
+        Err(SteerError::InvalidStateTransition { .. }) => Ok(()),
+        retried => Ok(retried?),
+    }
 }
 
 /// Starts the batch, or goes on with the one that the same arguments have started; a larger budget
@@ -71,6 +102,9 @@ async fn begin(app: &App, start: StartBatch) -> anyhow::Result<BatchId> {
         .orchestrator
         .raise_token_budget(OrganizationId::DEFAULT, batch, budget);
     match raised.await? {
+        Raised::Raised if view(app, batch).await?.stage.is_terminal() => super::tell(&format!(
+            "{batch} has ended; with --retry its failed documents may use the {budget} tokens"
+        )),
         Raised::Raised => super::tell(&format!("{batch} goes on with {budget} tokens")),
         Raised::Enough(Some(more)) if more > budget => super::tell(&format!(
             "{batch} keeps its budget of {more} tokens: one is raised, and never lowered"
@@ -78,78 +112,6 @@ async fn begin(app: &App, start: StartBatch) -> anyhow::Result<BatchId> {
         Raised::Enough(_) => {}
     }
     Ok(batch)
-}
-
-/// Says what a model would be asked, and asks nothing.
-async fn dry_run(app: &App, start: StartBatch, json: bool) -> anyhow::Result<Ended> {
-    let estimated = app.orchestrator.estimate(OrganizationId::DEFAULT, start);
-    let estimate = estimated.await?;
-    if json {
-        super::print(&format!("{}\n", as_json(&estimate)))?;
-        return Ok(Ended::Done);
-    }
-    super::print(&in_words(&estimate))?;
-    Ok(Ended::Done)
-}
-
-fn in_words(estimate: &BatchEstimate) -> String {
-    let planned = estimate.extraction;
-    let extraction = match &estimate.model {
-        None if estimate.vectors.is_none() => "no model is asked".to_owned(),
-        None => "no model extracts from them".to_owned(),
-        Some(model) => format!(
-            "{} chunks: {} calls of {model}, about {} tokens, {}",
-            planned.chunks,
-            planned.calls,
-            planned.usage.total(),
-            cost(planned.cost_micro_usd)
-        ),
-    };
-    let vectors = estimate.vectors.as_ref().map(|vectors| {
-        format!(
-            "meanings of names: {} calls of {} for about {} vectors, about {} tokens, {}\n",
-            vectors.calls,
-            vectors.model,
-            vectors.vectors,
-            vectors.tokens,
-            cost(vectors.cost_micro_usd)
-        )
-    });
-    let documents = planned.documents;
-    format!(
-        "{documents} documents, {extraction}\n{}",
-        vectors.unwrap_or_default()
-    )
-}
-
-fn cost(micro_usd: Option<u64>) -> String {
-    match micro_usd {
-        Some(cost) => format!("about {:.4} USD", cost as f64 / 1_000_000.0),
-        None => "no price is known; set llm_prices in knowledge.toml".to_owned(),
-    }
-}
-
-fn as_json(estimate: &BatchEstimate) -> serde_json::Value {
-    let planned = estimate.extraction;
-    let vectors = estimate.vectors.as_ref().map(|vectors| {
-        serde_json::json!({
-            "model": vectors.model,
-            "calls": vectors.calls,
-            "vectors": vectors.vectors,
-            "tokens": vectors.tokens,
-            "costMicroUsd": vectors.cost_micro_usd,
-        })
-    });
-    serde_json::json!({
-        "model": estimate.model,
-        "documents": planned.documents,
-        "chunks": planned.chunks,
-        "calls": planned.calls,
-        "promptTokens": planned.usage.prompt_tokens,
-        "completionTokens": planned.usage.completion_tokens,
-        "costMicroUsd": planned.cost_micro_usd,
-        "vectors": vectors,
-    })
 }
 
 fn check(command: &Extract) -> anyhow::Result<Format> {
@@ -162,6 +124,7 @@ fn check(command: &Extract) -> anyhow::Result<Format> {
     match (command.format, command.out.as_deref()) {
         (Some(format), _) => Ok(format),
         (None, None) => Ok(Format::Json),
+        (None, Some(path)) if path == Path::new("-") => Ok(Format::Json),
         (None, Some(path)) => by_ending(path),
     }
 }
@@ -235,19 +198,22 @@ async fn view(app: &App, batch: BatchId) -> anyhow::Result<BatchView> {
         .with_context(|| format!("{batch} is gone"))
 }
 
-async fn finish(
-    app: &App,
-    batch: &BatchView,
-    format: Format,
-    command: &Extract,
-) -> anyhow::Result<Ended> {
-    if batch.stage != BatchStage::Completed {
-        let error = batch.error.as_deref().unwrap_or("it was cancelled");
-        bail!("{} is {}: {error}", batch.id, batch.stage);
+/// The batch whose graph there is.
+fn ended(batch: &BatchView) -> anyhow::Result<Option<BatchId>> {
+    let id = batch.id;
+    let why = batch.error.as_deref();
+    match batch.stage {
+        BatchStage::Completed => Ok(Some(id)),
+        BatchStage::Cancelled => bail!("{id} was cancelled"),
+        stage => bail!(
+            "{id} is {stage}: {}; the same command with --retry tries it again",
+            why.unwrap_or("it does not say why")
+        ),
     }
-    let out = command.out.as_deref();
-    export::write(&app.store, Some(batch.id), format, out).await?;
-    if command.json && out.is_some() {
+}
+
+async fn report(app: &App, batch: &BatchView, json: bool) -> anyhow::Result<Ended> {
+    if json {
         super::print(&format!("{}\n", totals(app, batch).await?))?;
     }
     super::tell(&format!(
@@ -258,14 +224,15 @@ async fn finish(
         batch.entity_count,
         batch.relation_count
     ));
-    if batch.failed_documents + batch.skipped_documents > 0 {
-        super::tell(&format!(
-            "{} documents failed; the graph names them",
-            batch.failed_documents
-        ));
-        return Ok(Ended::SomeDocumentsFailed);
+    let missing = batch.failed_documents + batch.skipped_documents;
+    if missing == 0 {
+        return Ok(Ended::Done);
     }
-    Ok(Ended::Done)
+    super::tell(&format!(
+        "{missing} documents failed or were skipped; the graph names them, and the same command \
+         with --retry tries them again"
+    ));
+    Ok(Ended::SomeDocumentsFailed)
 }
 
 async fn totals(app: &App, batch: &BatchView) -> anyhow::Result<serde_json::Value> {

@@ -1,5 +1,7 @@
 //! Documents from files and folders.
 
+mod depth;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -9,6 +11,10 @@ use anyhow::{Context, bail};
 use serde::Deserialize;
 
 use crate::orchestrator::NewDocument;
+
+/// Elements within elements; browsers stop at 512, and the time that parsing takes grows with the
+/// square.
+const MAX_DEPTH: usize = 5_000;
 
 /// HTML is laid out on one endless line, so that no line break is invented.
 const HTML_WIDTH: usize = 1_000_000;
@@ -90,13 +96,7 @@ fn read_file(path: &Path, name: &str) -> anyhow::Result<Vec<NewDocument>> {
             path.display()
         );
     };
-    let bytes = fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    let text = String::from_utf8(bytes)
-        .with_context(|| format!("{} is not UTF-8; convert it first", path.display()))?;
-    let text = text
-        .strip_prefix('\u{feff}')
-        .map(str::to_owned)
-        .unwrap_or(text);
+    let text = read_text(path)?;
     let uri = path.display().to_string();
     match kind {
         Kind::Text => Ok(vec![document(name, text, uri)]),
@@ -106,6 +106,36 @@ fn read_file(path: &Path, name: &str) -> anyhow::Result<Vec<NewDocument>> {
         }
         Kind::JsonLines => json_lines(&text, &uri),
     }
+}
+
+/// The text of a file. What is no file may have no end, or wait for somebody for ever.
+fn read_text(path: &Path) -> anyhow::Result<String> {
+    let unreadable = || format!("{} cannot be read", path.display());
+    if !fs::metadata(path).with_context(unreadable)?.is_file() {
+        bail!(
+            "{} is no file but a pipe, a device or the like; save what it says as a file first",
+            path.display()
+        );
+    }
+    let bytes = fs::read(path).with_context(unreadable)?;
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        bail!(
+            "{0} is UTF-16; convert it first: iconv -f UTF-16 -t UTF-8 {0}",
+            path.display()
+        );
+    }
+    let text = String::from_utf8(bytes)
+        .with_context(|| format!("{} is not UTF-8; convert it first", path.display()))?;
+    if let Some(place) = text.find('\0') {
+        bail!(
+            "{} has the character U+0000 at byte {place}, so it is no text; leave it out",
+            path.display()
+        );
+    }
+    Ok(match text.strip_prefix('\u{feff}') {
+        Some(unmarked) => unmarked.to_owned(),
+        None => text,
+    })
 }
 
 fn document(name: &str, text: String, uri: String) -> NewDocument {
@@ -118,6 +148,9 @@ fn document(name: &str, text: String, uri: String) -> NewDocument {
 }
 
 fn html_text(html: &str) -> anyhow::Result<String> {
+    if depth::of(html) > MAX_DEPTH {
+        bail!("its elements are nested more than {MAX_DEPTH} deep; convert it to text first");
+    }
     let text = html2text::config::plain_no_decorate()
         .string_from_read(html.as_bytes(), HTML_WIDTH)
         .context("the markup has no text form")?;
@@ -140,7 +173,7 @@ fn json_lines(text: &str, uri: &str) -> anyhow::Result<Vec<NewDocument>> {
         .filter(|(line, _)| !line.trim().is_empty());
     lines
         .map(|(line, number)| {
-            let line: Line = serde_json::from_str(line).with_context(|| {
+            let line = json_line(line).with_context(|| {
                 format!("line {number} of {uri} is not an object with `text` and `id` or `name`")
             })?;
             let name = line
@@ -152,79 +185,17 @@ fn json_lines(text: &str, uri: &str) -> anyhow::Result<Vec<NewDocument>> {
         .collect()
 }
 
+fn json_line(line: &str) -> anyhow::Result<Line> {
+    // A list would be taken for the fields in their order.
+    if !line.trim_start().starts_with('{') {
+        bail!("it does not begin with `{{`");
+    }
+    Ok(serde_json::from_str(line)?)
+}
+
 fn shown(id: &serde_json::Value) -> String {
     id.as_str().map_or_else(|| id.to_string(), str::to_owned)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        for (name, text) in files {
-            let path = folder.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
-        folder
-    }
-
-    fn names_and_texts(path: &Path) -> Vec<(String, String)> {
-        let documents = read(&[path.to_owned()]).unwrap();
-        documents
-            .into_iter()
-            .map(|document| (document.name, document.text))
-            .collect()
-    }
-
-    #[test]
-    fn a_folder_is_read_in_the_order_of_its_paths() {
-        let folder = folder(&[
-            ("b.txt", "B"),
-            ("a/c.md", "# C"),
-            ("ignored.pdf", "%PDF"),
-            (
-                "d.html",
-                "<html><head><title>x</title></head><body><p>D &amp; <b>E</b></p></body>",
-            ),
-            (
-                "e.jsonl",
-                "{\"id\": 7, \"text\": \"one\"}\n\n{\"name\": \"n\", \"text\": \"two\"}\n",
-            ),
-        ]);
-        let expected = [
-            ("a/c.md", "# C"),
-            ("b.txt", "B"),
-            ("d.html", "D & E"),
-            ("7", "one"),
-            ("n", "two"),
-        ];
-        let expected: Vec<_> = expected
-            .iter()
-            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
-            .collect();
-        assert_eq!(names_and_texts(folder.path()), expected);
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_named() {
-        let folder = folder(&[
-            ("a.jsonl", "{\"text\": \"x\"}"),
-            ("b.pdf", ""),
-            ("c.jsonl", "no"),
-        ]);
-        for (file, expected) in [
-            ("a.jsonl", "neither `name` nor `id`"),
-            ("b.pdf", "ending"),
-            ("c.jsonl", "line 1"),
-            ("d.txt", "cannot be read"),
-        ] {
-            let error = read(&[folder.path().join(file)]).unwrap_err();
-            assert!(error.to_string().contains(expected), "{error}");
-        }
-        fs::write(folder.path().join("e.txt"), [0xff, 0xfe]).unwrap();
-        let error = read(&[folder.path().join("e.txt")]).unwrap_err();
-        assert!(error.to_string().contains("UTF-8"), "{error}");
-    }
-}
+mod tests;

@@ -2,11 +2,13 @@
 //!
 //! Exit codes: 0 done; 1 failed, with one line on standard error that says what and what to do;
 //! 2 wrong usage; 3 done, but some documents failed. Results go to standard output, everything
-//! else to standard error.
+//! else to standard error. Who reads results from a pipe may stop; that is no failure.
 
 mod args;
 mod bars;
 mod batch;
+mod destination;
+mod dry_run;
 mod export;
 mod extract;
 mod inputs;
@@ -17,7 +19,11 @@ mod serve;
 mod verify;
 mod watch;
 
-use std::{io::Write, path::Path, process::ExitCode};
+use std::{
+    io::{ErrorKind, Write},
+    path::Path,
+    process::ExitCode,
+};
 
 use anyhow::{Context, bail};
 use clap::Parser;
@@ -46,6 +52,7 @@ pub fn main() -> ExitCode {
     match run(arguments) {
         Ok(Ended::Done) => ExitCode::SUCCESS,
         Ok(Ended::SomeDocumentsFailed) => ExitCode::from(3),
+        Err(error) if error.is::<ReaderGone>() => ExitCode::SUCCESS,
         Err(error) => {
             tell(&format!(
                 "error: {}",
@@ -97,12 +104,19 @@ fn run(arguments: Arguments) -> anyhow::Result<Ended> {
     })
 }
 
+/// Whoever reads standard output has had enough, as `head` has after some lines; no failure.
+#[derive(Debug, thiserror::Error)]
+#[error("nobody reads standard output any more")]
+struct ReaderGone;
+
 /// Writes a result to standard output.
 fn print(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .context("standard output cannot be written")
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match written {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(ReaderGone.into()),
+        written => written.context("standard output cannot be written"),
+    }
 }
 
 /// Writes a line for people to standard error. Whoever reads it may have gone; the work goes on.

@@ -40,7 +40,7 @@ pub(super) async fn run(arguments: BatchArguments) -> anyhow::Result<Ended> {
             token_budget,
             json,
         } => {
-            report(&api.raise(batch, token_budget).await?, json)?;
+            raise(&api, batch, token_budget, json).await?;
             Ok(Ended::Done)
         }
         BatchCommand::Retry { batch, watch, json } => {
@@ -126,6 +126,17 @@ async fn watch(api: &Api, batch: BatchId, json: bool) -> anyhow::Result<Ended> {
             bail!("{batch} failed: {error}")
         }
     }
+}
+
+async fn raise(api: &Api, batch: BatchId, budget: i64, json: bool) -> anyhow::Result<()> {
+    let raised = api.raise(batch, budget).await?;
+    report(&raised, json)?;
+    if !raised["completedAt"].is_null() {
+        tell(&format!(
+            "{batch} has ended; `knowledge batch retry {batch}` tries its failed documents again"
+        ));
+    }
+    Ok(())
 }
 
 async fn list(api: &Api, stage: Option<BatchStage>, limit: u32, json: bool) -> anyhow::Result<()> {
