@@ -94,6 +94,7 @@ const LEGAL_FORMS: &[&str] = &[
 
 /// Legal forms of several words.
 const LEGAL_PHRASES: &[&[&str]] = &[
+    &["a", "s"],
     &["aksjeselskap"],
     &["anonim", "sirketi"],
     &["besloten", "vennootschap"],
@@ -123,12 +124,14 @@ const LEGAL_AFFIXES: &[&str] = &[
     "주식회사",
 ];
 
-/// States that are as often called by their initials.
-const STATES: &[(&[&str], &str)] = &[
+/// What is as often called by its initials.
+const ABBREVIATED: &[(&[&str], &str)] = &[
     (&["united", "states", "of", "america"], "us"),
     (&["united", "states"], "us"),
     (&["usa"], "us"),
     (&["united", "kingdom"], "uk"),
+    (&["association", "football", "club"], "afc"),
+    (&["football", "club"], "fc"),
 ];
 
 /// Words before or after the name of a place that say what kind of place it is.
@@ -311,7 +314,21 @@ const HONORIFICS: &[(&str, Sex)] = &[
     ("signor", Sex::Male),
     ("signora", Sex::Female),
     ("sir", Sex::Male),
+    ("sister", Sex::Female),
     ("superintendent", Sex::Unsaid),
+];
+
+/// Titles of those who reign.
+const REIGNING: &[(&str, Sex)] = &[
+    ("emperor", Sex::Male),
+    ("empress", Sex::Female),
+    ("king", Sex::Male),
+    ("pope", Sex::Male),
+    ("prince", Sex::Male),
+    ("princess", Sex::Female),
+    ("queen", Sex::Female),
+    ("sultan", Sex::Male),
+    ("tsar", Sex::Male),
 ];
 
 /// Degrees and orders that follow a person's name.
@@ -424,6 +441,13 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("third", "3rd"),
     ("twelfth", "12th"),
     ("univ", "university"),
+    ("α", "alpha"),
+    ("β", "beta"),
+    ("γ", "gamma"),
+    ("δ", "delta"),
+    ("κ", "kappa"),
+    ("λ", "lambda"),
+    ("ω", "omega"),
 ];
 
 /// A sex, as far as an honorific tells it.
@@ -459,9 +483,9 @@ pub(crate) fn without_legal_affix(word: &str) -> &str {
     bare.unwrap_or(word)
 }
 
-/// The initials of the state that some words begin with, and how many words it has.
-pub(crate) fn state(words: &[String]) -> Option<(&'static str, usize)> {
-    let found = STATES.iter().find(|(name, _)| begins(words, name));
+/// The initials of what some words begin with, and how many words it has.
+pub(crate) fn abbreviated(words: &[String]) -> Option<(&'static str, usize)> {
+    let found = ABBREVIATED.iter().find(|(name, _)| begins(words, name));
     found.map(|(name, initials)| (*initials, name.len()))
 }
 
@@ -495,6 +519,17 @@ pub(crate) fn is_institution(word: &str) -> bool {
 pub(crate) fn honorific(word: &str) -> Option<Sex> {
     let found = HONORIFICS.binary_search_by(|(known, _)| known.cmp(&word));
     found.ok().map(|index| HONORIFICS[index].1)
+}
+
+/// What the title of a monarch tells; nothing, when a word is no such title.
+pub(crate) fn reigning(word: &str) -> Option<Sex> {
+    let found = REIGNING.iter().find(|(known, _)| *known == word);
+    found.map(|(_, sex)| *sex)
+}
+
+/// Whether a word says that the name of a person's birth follows.
+pub(crate) fn is_birth(word: &str) -> bool {
+    matches!(word, "nee" | "born" | "geb" | "geborene")
 }
 
 pub(crate) fn is_suffix(word: &str) -> bool {

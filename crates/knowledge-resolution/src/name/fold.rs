@@ -1,6 +1,6 @@
 //! Folding: what does not distinguish names is taken away.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
@@ -20,11 +20,28 @@ pub fn normalise(name: &str) -> String {
 
 /// The folded words of a text: lower case, no accents, one spelling for words that have several.
 pub(crate) fn words(text: &str) -> Vec<String> {
+    let text = without_scheme(text);
     // Most names are ASCII, and of those nothing decomposes.
     if text.is_ascii() {
         return words_of(text.chars());
     }
     words_of(text.nfkd().filter(|char| !is_combining_mark(*char)))
+}
+
+/// An address without what addresses begin with: `https://www.example.org`.
+fn without_scheme(text: &str) -> &str {
+    let text = text.trim_start();
+    let begins = |text: &str, with: &str| {
+        let beginning = text.get(..with.len());
+        beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(with))
+    };
+    let mut rest = text;
+    for beginning in ["https://", "http://", "www."] {
+        if begins(rest, beginning) && rest.len() > beginning.len() {
+            rest = &rest[beginning.len()..];
+        }
+    }
+    rest
 }
 
 fn words_of(text: impl Iterator<Item = char>) -> Vec<String> {
@@ -100,6 +117,7 @@ fn fold_into(word: &mut String, char: char) {
             'ł' => "l",
             'þ' => "th",
             'ı' => "i",
+            'ς' => "σ",
             other => {
                 // A lower case letter may decompose again: `İ` becomes `i` and a dot.
                 if !is_combining_mark(other) {
@@ -121,11 +139,25 @@ pub(super) fn given_name_first(text: &str) -> String {
     let suffix = given
         .iter()
         .all(|word| lexicon::is_suffix(word) || lexicon::is_distinguishing(word));
+    let birth = given.first().is_some_and(|word| lexicon::is_birth(word));
     let fits = |words: usize| (1..=3).contains(&words);
-    if suffix || !fits(given.len()) || !fits(words(last).len()) || first.contains(',') {
+    if suffix || birth || !fits(given.len()) || !fits(words(last).len()) || first.contains(',') {
         return text.to_owned();
     }
     format!("{first} {last}")
+}
+
+/// `London, City of` with its head first; anything else as it is.
+pub(super) fn head_first(text: &str) -> Cow<'_, str> {
+    let Some((tail, head)) = text.split_once(',') else {
+        return text.into();
+    };
+    let head = head.trim();
+    let inverted = head.ends_with(" of") || head.ends_with(" Of") || head.ends_with(" OF");
+    if !inverted || head.contains(',') {
+        return text.into();
+    }
+    format!("{head} {tail}").into()
 }
 
 /// Initials that were written together apart: `J.R.R. Tolkien` is `J. R. R. Tolkien`.

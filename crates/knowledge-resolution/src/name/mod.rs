@@ -27,9 +27,12 @@ impl Name {
         if kind == Kind::Person {
             return Self::of_person(text);
         }
-        let mut words = words(text);
+        let mut words = words(&fold::head_first(text));
         if words.len() > 1 && words[0] == "the" {
             words.remove(0);
+        }
+        while kind != Kind::Place && ends_with_acronym(&words) {
+            words.pop();
         }
         Self {
             core: core(&words, kind),
@@ -40,9 +43,14 @@ impl Name {
 
     fn of_person(text: &str) -> Self {
         let mut words = words(&fold::spaced_initials(&fold::given_name_first(text)));
+        if let Some(at) = born(&words) {
+            words.truncate(at);
+        }
         let mut sex = None;
+        // `Duke of York` is nobody's name without the title.
         while words.len() > 1
-            && let Some(told) = lexicon::honorific(&words[0])
+            && words[1] != "of"
+            && let Some(told) = title(&words)
         {
             sex = sex.or(Some(told).filter(|told| *told != Sex::Unsaid));
             words.remove(0);
@@ -112,6 +120,11 @@ impl Name {
             initials(self.words.iter().filter(bare)),
         ];
         found.retain(|acronym| acronym.chars().count() > 1);
+        // `FAO`: what it is of is left out.
+        if let Some(of) = self.words.iter().rposition(|word| word == "of") {
+            let before = initials(self.words[..of].iter().filter(filled));
+            found.extend(Some(before).filter(|acronym| acronym.chars().count() > 2));
+        }
         found.sort_unstable();
         found.dedup();
         found
@@ -120,6 +133,41 @@ impl Name {
 
 fn initials<'a>(words: impl Iterator<Item = &'a String>) -> String {
     words.filter_map(|word| word.chars().next()).collect()
+}
+
+/// Whether the last word is an acronym of those before it: `World Health Organization (WHO)`.
+fn ends_with_acronym(words: &[String]) -> bool {
+    let [before @ .., last] = words else {
+        return false;
+    };
+    let filled = |word: &&String| !lexicon::is_filler(word);
+    let fits = |acronym: String| acronym == *last;
+    last.chars().count() > 1
+        && before.len() > 1
+        && (fits(initials(before.iter())) || fits(initials(before.iter().filter(filled))))
+}
+
+/// Where the words begin that say what a person was born as.
+fn born(words: &[String]) -> Option<usize> {
+    let at = words
+        .iter()
+        .skip(2)
+        .position(|word| lexicon::is_birth(word))?
+        + 2;
+    (at + 1 < words.len()).then_some(at)
+}
+
+/// What the first word of a person's name tells, where it is a title: of a monarch where the name
+/// counts, since `Queen Mary` is not Mary.
+fn title(words: &[String]) -> Option<Sex> {
+    let first = &words[0];
+    let counts = words.last().is_some_and(|last| counts(last));
+    lexicon::honorific(first).or_else(|| lexicon::reigning(first).filter(|_| counts))
+}
+
+/// Whether a word counts persons of one name: `VIII`, `V`.
+fn counts(word: &str) -> bool {
+    lexicon::is_number(word) || matches!(word, "i" | "v" | "x")
 }
 
 pub(crate) fn is_initial(word: &str) -> bool {
@@ -137,11 +185,13 @@ fn core(words: &[String], kind: Kind) -> Option<Vec<String>> {
         let phrase = if firm { lexicon::legal_phrase(rest) } else { 0 };
         if phrase > 0 {
             rest = &rest[phrase..];
-        } else if let Some((initials, words)) = lexicon::state(rest) {
+        } else if let Some((initials, words)) = lexicon::abbreviated(rest) {
             core.push(initials);
             rest = &rest[words..];
         } else {
-            let idle = kind != Kind::Place && lexicon::is_filler(word);
+            // A letter that comes last tells apart: `Physical Review A`.
+            let designates = after.is_empty() && is_initial(word);
+            let idle = kind != Kind::Place && lexicon::is_filler(word) && !designates;
             let legal = firm && lexicon::is_legal_form(word);
             if !idle && !legal {
                 core.push(if firm {
