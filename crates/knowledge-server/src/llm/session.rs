@@ -8,7 +8,12 @@ use knowledge_domain::{
 };
 use knowledge_extraction::llm::{Answer, Call, CallError, Models, Usage};
 
-use super::{gateway::Gateway, queue::Caller};
+use super::{
+    gateway::{Gateway, key},
+    question::Question,
+    queue::Caller,
+};
+use crate::store::calls::CallKey;
 
 /// Whose calls are made.
 #[derive(Clone)]
@@ -67,6 +72,13 @@ impl Session {
         texts: Vec<String>,
     ) -> Result<(Vec<Vec<f32>>, Usage), CallError> {
         self.gateway.vectors(self, model, unit, texts).await
+    }
+
+    /// Names the question about some texts in the record of calls.
+    #[must_use]
+    pub fn key_of_vectors(&self, model: &str, texts: Vec<String>) -> CallKey {
+        let unit = String::new();
+        key(self, model, &Question::Vectors { texts, unit })
     }
 
     pub(super) fn model(&self) -> &str {

@@ -67,7 +67,8 @@ impl Gateway {
     }
 }
 
-fn key(session: &Session, model: &str, question: &Question) -> CallKey {
+/// Names a question in the record of calls.
+pub(in crate::llm) fn key(session: &Session, model: &str, question: &Question) -> CallKey {
     CallKey {
         organization: session.organization,
         hash: question.hash(model),

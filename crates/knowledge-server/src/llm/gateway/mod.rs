@@ -24,6 +24,7 @@ use knowledge_extraction::llm::{
 use tokio::sync::Notify;
 
 pub use self::health::{GatewayHealth, RouteHealth};
+pub(super) use self::memory::key;
 use self::{patience::Patience, refusal::RefusedKey};
 use super::{
     calibration::Calibration, counts::Counts, flights::Flights, limiter::Limiter,

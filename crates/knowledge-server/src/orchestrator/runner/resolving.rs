@@ -11,7 +11,7 @@ use crate::{
     llm::{Gateway, Session},
     store::{
         Meaning, Wanted,
-        ledger::{Lease, LedgerError, Resolved, Resolving},
+        ledger::{Lease, LedgerError, Resolved, Resolving, Told},
     },
 };
 
@@ -34,13 +34,21 @@ const TURN: Duration = Duration::from_millis(200);
 
 /// What came of asking for vectors.
 enum Asked {
-    /// Vectors, and the tokens that they took.
-    Meanings(Vec<Meaning>, u64),
+    /// Vectors.
+    Told(Told),
     Suspended(Suspension),
     /// The provider failed, and may not the next time.
     Failed(String),
     /// There will be no vectors.
     Never(String),
+}
+
+/// What is known of an endpoint while a batch is resolved.
+struct Endpoint {
+    /// How many texts it took at once.
+    most: usize,
+    /// What its model says of all texts, once it was asked.
+    centre: Option<Vec<f32>>,
 }
 
 impl Runner {
@@ -54,7 +62,10 @@ impl Runner {
         let model = models.and_then(Gateway::embedding_model);
         let mut resolving = Resolving::new(model.map(str::to_owned));
         let mut failures = 0;
-        let mut most = usize::MAX;
+        let mut endpoint = Endpoint {
+            most: usize::MAX,
+            centre: None,
+        };
         loop {
             let resolved = self.stored(|| ledger.resolve(lease, resolving.clone()));
             let (next, execution, wanted) = match resolved.await? {
@@ -79,12 +90,12 @@ impl Runner {
                 continue;
             };
             match self
-                .ask(gateway, model, execution, wanted, &mut most)
+                .ask(gateway, model, execution, wanted, &mut endpoint)
                 .await?
             {
-                Asked::Meanings(meanings, tokens) => {
+                Asked::Told(told) => {
                     failures = 0;
-                    self.stored(|| ledger.keep_meanings(lease, model, &meanings, tokens))
+                    self.stored(|| ledger.keep_meanings(lease, model, &told))
                         .await?;
                 }
                 Asked::Suspended(suspension) => {
@@ -138,52 +149,69 @@ impl Runner {
     }
 
     /// Asks what the first of some forms mean: as many as the endpoint takes at once, in one call,
-    /// so that all that was answered is kept before more is asked; `most` is how many it took.
-    /// Where the model is new to the organisation, the probes are asked about before.
+    /// so that all that was answered is kept before more is asked. The probes are asked about first.
     async fn ask(
         &self,
         gateway: &Gateway,
         model: &str,
         execution: ExecutionId,
         wanted: Vec<Wanted>,
-        most: &mut usize,
+        endpoint: &mut Endpoint,
     ) -> Result<Asked, LedgerError> {
         let budget = self.settings().await?.config.token_budget;
         let session = Session::new(gateway.clone(), self.organization)
             .of_workflow(self.batch, execution, budget);
         // What a unit pays it is told once more when it has to ask again, so it needs a name.
-        let Some(unit) = wanted.first() else {
-            return Ok(Asked::Meanings(Vec::new(), 0));
-        };
-        let unit = format!("resolve/embed/{}", unit.form);
-        let texts: Vec<String> = wanted.iter().map(|it| it.text.clone()).collect();
+        let unit = wanted.first().map(|it| it.form.to_string());
+        let unit = format!("resolve/embed/{}", unit.unwrap_or_default());
         let asked = async {
-            let probes = PROBES.map(str::to_owned).to_vec();
-            let (mut known, mut tokens) = (Vec::with_capacity(probes.len()), 0);
-            while let Some(rest @ [_, ..]) = probes.get(known.len()..) {
-                let (said, more) = vectors(&session, (model, &unit), rest, most).await?;
-                known.extend(said);
-                tokens += more;
-            }
-            let (said, more) = vectors(&session, (model, &unit), &texts, most).await?;
-            Ok((known, said, tokens + more))
+            let tokens = probe(&session, (model, &unit), endpoint).await?;
+            let texts: Vec<String> = wanted.iter().map(|it| it.text.clone()).collect();
+            let (said, more) =
+                vectors(&session, (model, &unit), &texts, &mut endpoint.most).await?;
+            Ok((said, tokens + more))
         };
-        let (probes, said, tokens) = match asked.await {
+        let (said, tokens) = match asked.await {
             Ok(answered) => answered,
             Err(error) => return Ok(came_to(error)),
         };
-        let Some(centre) = centre(&probes) else {
-            return Ok(Asked::Never(
-                "the model has no direction for texts".to_owned(),
-            ));
+        let Some(centre) = &endpoint.centre else {
+            let message = "the model has no direction for texts";
+            return Ok(Asked::Never(message.to_owned()));
         };
+        let texts = wanted.iter().take(said.len()).map(|it| it.text.clone());
+        let question = session.key_of_vectors(model, texts.collect());
         let meanings = wanted.into_iter().zip(said).map(|(wanted, said)| Meaning {
             form: wanted.form,
-            vector: Vector::new(model, said, &centre),
+            vector: Vector::new(model, said, centre),
             text: wanted.text,
         });
-        Ok(Asked::Meanings(meanings.collect(), tokens))
+        Ok(Asked::Told(Told {
+            meanings: meanings.collect(),
+            tokens,
+            question,
+        }))
     }
+}
+
+/// Learns what a model says of all texts, where that is not known yet; the tokens that it took.
+async fn probe(
+    session: &Session,
+    (model, unit): (&str, &str),
+    endpoint: &mut Endpoint,
+) -> Result<u64, CallError> {
+    if endpoint.centre.is_some() {
+        return Ok(0);
+    }
+    let probes = PROBES.map(str::to_owned);
+    let (mut known, mut tokens) = (Vec::with_capacity(probes.len()), 0);
+    while let Some(rest @ [_, ..]) = probes.get(known.len()..) {
+        let (said, more) = vectors(session, (model, unit), rest, &mut endpoint.most).await?;
+        known.extend(said);
+        tokens += more;
+    }
+    endpoint.centre = centre(&known);
+    Ok(tokens)
 }
 
 /// Vectors of the first texts and the tokens that they took; fewer at once where the endpoint

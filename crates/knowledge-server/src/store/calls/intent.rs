@@ -299,20 +299,38 @@ pub(super) async fn settle(
     Ok(())
 }
 
+/// An answer that others keep from now on is not kept here as well: one that was asked for vectors is
+/// several times as long as they are.
+pub(in crate::store) async fn kept_elsewhere(
+    tx: &DatabaseTransaction,
+    key: &CallKey,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    lose(tx, key, "the answer is kept as vectors", now).await
+}
+
 /// An answer that nothing can be made of is asked for again.
 pub(super) async fn forget(
     env: &Environment,
     tx: &DatabaseTransaction,
     key: &CallKey,
 ) -> Result<(), StoreError> {
+    let now = env.clock.now();
+    lose(tx, key, "nothing could be made of the answer", now).await
+}
+
+/// A question without its answer: whoever asks again pays for it.
+async fn lose(
+    tx: &DatabaseTransaction,
+    key: &CallKey,
+    why: &str,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
     Entity::update_many()
         .col_expr(Column::Status, Expr::value(FAILED))
         .col_expr(Column::Response, Expr::value(None::<String>))
-        .col_expr(
-            Column::Error,
-            Expr::value("nothing could be made of the answer"),
-        )
-        .col_expr(Column::UpdatedAt, Expr::value(env.clock.now()))
+        .col_expr(Column::Error, Expr::value(why))
+        .col_expr(Column::UpdatedAt, Expr::value(now))
         .filter(this(key))
         .filter(Column::Status.eq(COMPLETED))
         .exec(tx)

@@ -20,8 +20,8 @@ use knowledge_domain::{
 use knowledge_tables::llm_call::{Column, Entity, Model};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, prelude::Uuid};
 
-pub(super) use self::account::paid_for_vectors;
 use self::writer::{Operation, Writer};
+pub(super) use self::{account::paid_for_vectors, intent::kept_elsewhere};
 pub use self::{
     breakers::KeptBreaker,
     intent::{CallIntent, Intended, Settled, Settlement},

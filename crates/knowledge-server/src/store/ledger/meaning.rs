@@ -1,5 +1,7 @@
 //! Vectors for the resolution of a batch: kept, waited for, or gone without.
 
+use std::sync::Arc;
+
 use knowledge_domain::{
     ids::OrganizationId,
     workflow::{Suspension, WorkflowExecutionStatus},
@@ -18,21 +20,34 @@ use super::{
     right::Scope,
     writer::commit_alone,
 };
-use crate::store::resolution::{Author, Meaning, Resolution};
+use crate::store::{
+    calls::{CallKey, kept_elsewhere},
+    resolution::{Author, Meaning, Resolution},
+};
+
+/// What a model was asked, and what it said.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    /// What it said of some forms.
+    pub meanings: Vec<Meaning>,
+    /// The tokens that it took.
+    pub tokens: u64,
+    /// The question, in the record of calls.
+    pub question: CallKey,
+}
 
 impl Ledger {
-    /// Keeps vectors that the batch's workflow asked for, with the tokens that they took.
+    /// Keeps vectors that the batch's workflow asked for. The record of calls keeps them no longer.
     pub async fn keep_meanings(
         &self,
         lease: Lease,
         model: &str,
-        meanings: &[Meaning],
-        tokens: u64,
+        told: &Told,
     ) -> Result<(), LedgerError> {
-        let (model, meanings) = (model.to_owned(), meanings.to_vec());
+        let (model, told) = (Arc::<str>::from(model), Arc::new(told.clone()));
         commit_alone(&self.env, Scope::owned(lease), move |change| {
-            let (model, meanings) = (model.clone(), meanings.clone());
-            Box::pin(async move { keep(change, &model, &meanings, tokens).await })
+            let (model, told) = (Arc::clone(&model), Arc::clone(&told));
+            Box::pin(async move { keep(change, &model, &told).await })
         })
         .await
     }
@@ -66,24 +81,23 @@ impl Ledger {
     }
 }
 
-async fn keep(
-    change: &mut BatchChange,
-    model: &str,
-    meanings: &[Meaning],
-    tokens: u64,
-) -> Result<(), LedgerError> {
-    let tx = std::sync::Arc::clone(&change.tx);
-    let env = std::sync::Arc::clone(&change.env);
+async fn keep(change: &mut BatchChange, model: &str, told: &Told) -> Result<(), LedgerError> {
+    let (tx, env) = (Arc::clone(&change.tx), Arc::clone(&change.env));
     let author = Author::Batch(change.batch_id());
     let organization = OrganizationId::from_uuid(change.row.organization_id);
     let mut resolution =
         Resolution::begin(&tx, organization, env.entropy.as_ref(), change.at, author).await?;
     let execution = batch_workflow::execution(change).await?;
-    let forms = resolution.keep_meanings(model, meanings).await?;
-    let tokens = i64::try_from(tokens).unwrap_or(i64::MAX);
+    let forms = resolution.keep_meanings(model, &told.meanings).await?;
+    kept_elsewhere(&tx, &told.question, change.at).await?;
+    let tokens = i64::try_from(told.tokens).unwrap_or(i64::MAX);
     change.row.tokens_used = change.row.tokens_used.saturating_add(tokens);
     change.row.resolution_tokens = change.row.resolution_tokens.saturating_add(tokens);
-    let ids: Vec<Uuid> = meanings.iter().map(|meaning| meaning.form.uuid()).collect();
+    let ids: Vec<Uuid> = told
+        .meanings
+        .iter()
+        .map(|meaning| meaning.form.uuid())
+        .collect();
     let done = serde_json::json!({ "forms": forms, "model": model, "tokens": tokens });
     batch_workflow::checkpoint(change, execution, Activity::Embed, &ids, &done).await
 }

@@ -48,6 +48,7 @@ pub use finish::PassOutcome;
 pub use journal::{CompletedUnit, FailedUnit, JournaledUnit, StagedUnit, UnitKey};
 use knowledge_domain::{Clock, Entropy};
 pub use lease::Owner;
+pub use meaning::Told;
 pub use resolve::{Resolved, Resolving};
 pub use right::Lease;
 pub use round::NextRound;

@@ -35,7 +35,7 @@ pub struct QuestionView {
     pub confidence: Confidence,
     /// The rule that their names follow.
     pub reason: String,
-    /// Why they were left apart: `full` or `ambiguous`.
+    /// Why they were left apart: `full`, `ambiguous` or `near`.
     pub doubt: String,
 }
 
