@@ -84,6 +84,17 @@ impl Exploration {
         wanted.collect()
     }
 
+    /// Which forms in the blocks of a reached form are to be compared with it; see [`Form::near`].
+    pub fn near<'a, Id: Copy + Ord + 'a>(
+        &self,
+        form: &str,
+        keys: &[u64],
+        block: impl Fn(u64) -> &'a [Id],
+    ) -> BTreeSet<Id> {
+        let form = self.reached.get(form);
+        form.map_or_else(BTreeSet::new, |form| form.near(keys, block))
+    }
+
     /// Whether a form is known already, reached or not.
     #[must_use]
     pub fn knows(&self, key: &str) -> bool {

@@ -277,6 +277,12 @@ impl<'a> Prepared<'a> {
     }
 }
 
+/// A form of which nothing but the name is known.
+#[cfg(test)]
+pub(crate) fn form_named(name: &str) -> Form {
+    tests::form(name, "Thing")
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -284,7 +290,7 @@ mod tests {
     use super::*;
     use crate::{Settings, compare};
 
-    fn form(name: &str, class: &str) -> Form {
+    pub(super) fn form(name: &str, class: &str) -> Form {
         let document = DocumentId::derive(OrganizationId::DEFAULT, name);
         let extraction = knowledge_domain::ids::ExtractionId::derive(document, "test");
         Form::of(&Candidate {

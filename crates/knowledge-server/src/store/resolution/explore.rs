@@ -81,20 +81,24 @@ impl Resolution<'_> {
         keys.dedup();
         let mut blocks: Blocks = self.blocks(&keys).await?;
         blocks.retain(|_, forms| forms.len() <= self.settings.max_block);
-        let ids: BTreeSet<Uuid> = blocks.values().flatten().copied().collect();
-        let missing = ids.into_iter().filter(|id| !known.forms.contains_key(id));
-        known.forms.extend(self.forms(missing.collect()).await?);
-        let ids: BTreeSet<&Uuid> = blocks.values().flatten().collect();
+        let block = |key| blocks.get(&key).map_or(&[][..], Vec::as_slice);
+        let near: Vec<BTreeSet<Uuid>> = wanted
+            .iter()
+            .map(|(from, keys)| exploration.near(from, keys, block))
+            .collect();
+        let ids: BTreeSet<Uuid> = near.iter().flatten().copied().collect();
+        let missing = ids.iter().filter(|id| !known.forms.contains_key(id));
+        let missing = missing.copied().collect();
+        known.forms.extend(self.forms(missing).await?);
         let unseen: Vec<Form> = ids
-            .into_iter()
+            .iter()
             .filter_map(|id| known.forms.get(id))
             .filter(|stored| !exploration.knows(&stored.form.key))
             .map(|stored| stored.form.clone())
             .collect();
         exploration.see(unseen);
-        for (from, keys) in wanted {
-            let near = keys.iter().filter_map(|key| blocks.get(key)).flatten();
-            let near = near.filter_map(|id| known.forms.get(id));
+        for ((from, _), near) in wanted.iter().zip(&near) {
+            let near = near.iter().filter_map(|id| known.forms.get(id));
             exploration.compare(near.map(|stored| (from.as_str(), stored.form.key.as_str())));
         }
         Ok(())

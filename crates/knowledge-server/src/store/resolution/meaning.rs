@@ -190,7 +190,8 @@ impl Resolution<'_> {
         let ids: Vec<Uuid> = meanings.iter().map(|meaning| meaning.form.uuid()).collect();
         let mut forms: BTreeMap<String, (Stored, Vec<u64>)> = BTreeMap::new();
         for stored in self.forms(ids).await?.into_values() {
-            let keys = stored.form.block_keys();
+            // It is in those that its name puts it in already.
+            let keys = stored.form.meaning_keys().to_vec();
             forms.insert(stored.form.key.clone(), (stored, keys));
         }
         self.add_to_blocks(&forms).await?;
