@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use futures::TryStreamExt;
 use knowledge_domain::ids::{BatchId, ClusterId};
 use knowledge_resolution::{Face, FaceStrategy, FormCluster, Rule, select_face};
 use knowledge_tables::{
@@ -211,6 +212,8 @@ impl Resolution<'_> {
         Ok(merges)
     }
 
+    /// All entities of some forms, or those that have no place yet, by id. Names that many
+    /// documents share have as many of them, so rows are not gathered before they are read.
     async fn entities_of(&self, forms: &[Uuid], all: bool) -> Result<Vec<Placed>, StoreError> {
         use entity::{Column, Entity};
         let mut query = Entity::find()
@@ -225,19 +228,20 @@ impl Resolution<'_> {
         if !all {
             query = query.filter(Column::Clustered.eq(false));
         }
-        let rows: Vec<(Uuid, Uuid, Option<Uuid>, bool)> = query.into_tuple().all(self.tx).await?;
-        let mut placed: Vec<Placed> = rows
-            .into_iter()
-            .filter_map(|(id, canonical, form, clustered)| {
-                let form = form?;
-                Some(Placed {
-                    id,
-                    canonical,
-                    form,
-                    clustered,
-                })
-            })
-            .collect();
+        let mut rows = query
+            .into_tuple::<(Uuid, Uuid, Option<Uuid>, bool)>()
+            .stream(self.tx)
+            .await?;
+        let mut placed = Vec::new();
+        while let Some((id, canonical, form, clustered)) = rows.try_next().await? {
+            placed.extend(form.map(|form| Placed {
+                id,
+                canonical,
+                form,
+                clustered,
+            }));
+        }
+        drop(rows);
         placed.sort_by_key(|entity| entity.id);
         Ok(placed)
     }
