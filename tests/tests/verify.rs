@@ -99,6 +99,10 @@ each_database! {
         execute(&db, "INSERT INTO seaql_migrations VALUES ('m99990101_000000_later', 0)").await;
         let complaint = String::from_utf8(run(&db, &[]).stderr).unwrap();
         assert!(complaint.contains("newer than this release"), "{complaint}");
+        let served = server::run(&["serve", "--listen", "127.0.0.1:0", "--database", db.url()]);
+        assert_eq!(served.status.code(), Some(1));
+        let complaint = String::from_utf8_lossy(&served.stderr);
+        assert!(complaint.contains("newer than this release"), "{complaint}");
     }
 
     async fn a_copy_may_be_read_only(db: TestDatabase) {

@@ -135,6 +135,11 @@ fn existing_database(config: &Config) -> anyhow::Result<DatabaseUrl> {
     Ok(url)
 }
 
+/// Whether the user wants no colours (no-color.org).
+fn no_color() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|wish| !wish.is_empty())
+}
+
 fn init_logs() {
     use tracing_subscriber::{EnvFilter, fmt};
     let filter = EnvFilter::try_from_env("KNOWLEDGE_LOG")
@@ -143,7 +148,7 @@ fn init_logs() {
     let _ = fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()) && !no_color())
         .with_target(false)
         .try_init();
 }

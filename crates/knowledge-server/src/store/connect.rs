@@ -41,6 +41,9 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 const SESSION: &str = "SET idle_in_transaction_session_timeout = '10s'; \
      SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3";
 
+/// Why a database of a later release cannot be opened.
+pub(super) const NEWER_SCHEMA: &str = "its schema is newer than this release";
+
 /// What a transaction says that may compute for long between two statements.
 pub(super) const PATIENT: &str = "SET LOCAL idle_in_transaction_session_timeout = '10min'";
 
@@ -127,13 +130,18 @@ fn not_migrated(url: &DatabaseUrl, error: DbErr) -> StoreError {
         "malformed",
         "disk I/O",
     ];
-    if unusable.iter().any(|sign| text.contains(sign)) {
-        return StoreError::Open {
-            url: url.to_string(),
-            reason: said(&error),
-        };
+    let reason = if unusable.iter().any(|sign| text.contains(sign)) {
+        said(&error)
+    } else if matches!(&error, DbErr::Custom(text) if text.contains("is missing")) {
+        // A migration was applied which this release does not have.
+        NEWER_SCHEMA.to_owned()
+    } else {
+        return StoreError::Migrate(error);
+    };
+    StoreError::Open {
+        url: url.to_string(),
+        reason,
     }
-    StoreError::Migrate(error)
 }
 
 /// What the database itself says, without the names of those who pass it on.

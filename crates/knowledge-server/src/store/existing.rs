@@ -7,7 +7,7 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbE
 
 use super::{
     DatabaseUrl, Store, StoreError,
-    connect::{BUSY_TIMEOUT, CONNECT_TIMEOUT, SOME_SQLITE, SQLITE_READERS, said},
+    connect::{BUSY_TIMEOUT, CONNECT_TIMEOUT, NEWER_SCHEMA, SOME_SQLITE, SQLITE_READERS, said},
 };
 
 impl Store {
@@ -54,7 +54,7 @@ impl Store {
             url: url.to_string(),
             reason: match error {
                 // Says that a migration was applied which this release does not have.
-                DbErr::Custom(_) => "its schema is newer than this release".to_owned(),
+                DbErr::Custom(_) => NEWER_SCHEMA.to_owned(),
                 other => said(&other),
             },
         })?;
