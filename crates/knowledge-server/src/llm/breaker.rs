@@ -116,11 +116,19 @@ impl CircuitBreaker {
         self.state
     }
 
-    /// Takes over a state that another process has come to. A probe of this one is still awaited
-    /// where probes are what counts.
+    /// Takes over a state that another process has come to. Where probes are what counts, one of
+    /// this process is still awaited, and those that succeeded here are not forgotten.
     pub fn take_over(&mut self, state: BreakerState) {
         self.probing &= state.status() == BreakerStatus::HalfOpen;
-        self.state = state;
+        self.state = match (self.state, state) {
+            (
+                BreakerState::HalfOpen { successes: own },
+                BreakerState::HalfOpen { successes: other },
+            ) => BreakerState::HalfOpen {
+                successes: own.max(other),
+            },
+            _ => state,
+        };
     }
 
     /// Lets a call through. Its verdict must be recorded.
@@ -288,6 +296,17 @@ mod tests {
         );
         probing.record(Verdict::Success, at(31));
         assert_eq!(probing.state(), BreakerState::NEW);
+    }
+
+    #[test]
+    fn processes_that_probe_at_once_forget_no_success() {
+        let mut breaker = opened();
+        breaker.admit(at(30)).unwrap();
+        breaker.record(Verdict::Success, at(31));
+        breaker.take_over(BreakerState::HalfOpen { successes: 0 });
+        breaker.admit(at(31)).unwrap();
+        breaker.record(Verdict::Success, at(32));
+        assert_eq!(breaker.state(), BreakerState::NEW);
     }
 
     #[test]
