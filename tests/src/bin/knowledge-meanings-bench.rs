@@ -149,7 +149,7 @@ fn extract(
         .arg(corpus)
         .envs(provider.environment())
         .env("KNOWLEDGE_LOG", "warn")
-        .stderr(Stdio::inherit())
+        .stderr(Stdio::null())
         .stdout(Stdio::null());
     if meanings {
         command.env("KNOWLEDGE_EMBEDDING_MODEL", "scripted-vectors");
