@@ -63,6 +63,19 @@ async fn two_at_once(first: &Client, second: &Client, provider: &Provider) -> (S
     (one, other)
 }
 
+/// Both batches complete, and no text was answered twice.
+async fn complete_for_once(client: &Client, provider: &Provider, batches: [&String; 2]) {
+    for batch in batches {
+        let ended = client.ended(batch).await;
+        assert_eq!(ended["stage"], json!("COMPLETED"), "{ended}");
+    }
+    let often: Vec<_> = answered(provider)
+        .into_iter()
+        .filter(|(_, times)| *times > 1)
+        .collect();
+    assert!(often.is_empty(), "paid for more than once: {often:?}");
+}
+
 /// How often each text was answered.
 fn answered(provider: &Provider) -> BTreeMap<String, usize> {
     let mut times = BTreeMap::new();
@@ -100,12 +113,7 @@ each_database! {
         let other = beside.as_ref().unwrap_or(&server);
         let (one, two) = two_at_once(server.client(), other.client(), &provider).await;
         provider.release();
-        for batch in [&one, &two] {
-            let ended = server.client().ended(batch).await;
-            assert_eq!(ended["stage"], json!("COMPLETED"), "{ended}");
-        }
-        let often: Vec<_> = answered(&provider).into_iter().filter(|(_, times)| *times > 1).collect();
-        assert!(often.is_empty(), "paid for more than once: {often:?}");
+        complete_for_once(server.client(), &provider, [&one, &two]).await;
         assert_eq!(tokens(server.client(), &[&one, &two]).await, provider.tokens());
         assert!(beside.is_none_or(|beside| beside.terminate().success()));
         assert!(server.terminate().success());
@@ -122,12 +130,7 @@ each_database! {
         server.kill9();
         provider.release();
         let server = beside.unwrap_or_else(|| serve(&db, &provider));
-        for batch in [&one, &two] {
-            let ended = server.client().ended(batch).await;
-            assert_eq!(ended["stage"], json!("COMPLETED"), "{ended}");
-        }
-        let often: Vec<_> = answered(&provider).into_iter().filter(|(_, times)| *times > 1).collect();
-        assert!(often.is_empty(), "paid for more than once: {often:?}");
+        complete_for_once(server.client(), &provider, [&one, &two]).await;
         let seen: Vec<_> = provider.seen().iter().map(texts).collect();
         assert_eq!(seen[1], seen[2], "the same once more");
         assert!(server.terminate().success());
@@ -145,12 +148,7 @@ each_database! {
         server.kill9();
         answer_late(&db, &provider, &http).await;
         let server = beside.unwrap_or_else(|| serve(&db, &provider));
-        for batch in [&one, &two] {
-            let ended = server.client().ended(batch).await;
-            assert_eq!(ended["stage"], json!("COMPLETED"), "{ended}");
-        }
-        let often: Vec<_> = answered(&provider).into_iter().filter(|(_, times)| *times > 1).collect();
-        assert!(often.is_empty(), "paid for more than once: {often:?}");
+        complete_for_once(server.client(), &provider, [&one, &two]).await;
         assert_eq!(tokens(server.client(), &[&one, &two]).await, provider.tokens());
         assert!(server.terminate().success());
         knowledge_tests::verify(&db).await;
