@@ -45,26 +45,44 @@ fn documents(names: &[&str]) -> Vec<Value> {
     names.iter().map(text).collect()
 }
 
-/// Starts a batch, and another one when the first has asked about its names; returns both when the
-/// other one has resolved as much as it can.
-async fn two_at_once(first: &Client, second: &Client, provider: &Provider) -> (String, String) {
-    let one = first
-        .start(&documents(&["Ilse Varga", "Tomas Renn"]), json!({}))
-        .await;
-    tokio::task::block_in_place(|| {
-        provider.wait_until("the names", |it| it.calls() == 2 && it.in_flight() == 1);
-    });
-    let other = documents(&["Ilse Varga", "Hannah Weiss", "Anselm Thorne"]);
-    let other = second.start(&other, json!({})).await;
-    second
-        .wait_for(&other, |event| kind(event) == "ResolutionStarted")
-        .await;
-    tokio::time::sleep(LONG_ENOUGH).await;
-    (one, other)
+/// Two batches that want vectors of the same names, in two servers where the database takes them.
+struct Two {
+    provider: Provider,
+    server: TestServer,
+    beside: Option<TestServer>,
+    batches: [String; 2],
+}
+
+impl Two {
+    /// Starts a batch, and another one when the first has asked about its names; they are at once
+    /// when the other one has resolved as much as it can.
+    async fn at_once(db: &TestDatabase) -> Self {
+        let provider = provider();
+        let server = serve(db, &provider);
+        let beside = beside(db, &provider);
+        let one = documents(&["Ilse Varga", "Tomas Renn"]);
+        let one = server.client().start(&one, json!({})).await;
+        tokio::task::block_in_place(|| {
+            provider.wait_until("the names", |it| it.calls() == 2 && it.in_flight() == 1);
+        });
+        let second = beside.as_ref().unwrap_or(&server).client();
+        let other = documents(&["Ilse Varga", "Hannah Weiss", "Anselm Thorne"]);
+        let other = second.start(&other, json!({})).await;
+        second
+            .wait_for(&other, |event| kind(event) == "ResolutionStarted")
+            .await;
+        tokio::time::sleep(LONG_ENOUGH).await;
+        Self {
+            provider,
+            server,
+            beside,
+            batches: [one, other],
+        }
+    }
 }
 
 /// Both batches complete, and no text was answered twice.
-async fn complete_for_once(client: &Client, provider: &Provider, batches: [&String; 2]) {
+async fn complete_for_once(client: &Client, provider: &Provider, batches: &[String]) {
     for batch in batches {
         let ended = client.ended(batch).await;
         assert_eq!(ended["stage"], json!("COMPLETED"), "{ended}");
@@ -95,7 +113,7 @@ fn texts(seen: &Seen) -> Vec<String> {
     serde_json::from_str(&seen.question).expect("the texts are a list")
 }
 
-async fn tokens(client: &Client, batches: &[&String]) -> u64 {
+async fn tokens(client: &Client, batches: &[String]) -> u64 {
     let mut tokens = 0;
     for batch in batches {
         let query = "query($id: ID!) { batch(id: $id) { tokensUsed } }";
@@ -107,14 +125,10 @@ async fn tokens(client: &Client, batches: &[&String]) -> u64 {
 
 each_database! {
     async fn batches_at_once_ask_about_a_name_once(db: TestDatabase) {
-        let provider = provider();
-        let server = serve(&db, &provider);
-        let beside = beside(&db, &provider);
-        let other = beside.as_ref().unwrap_or(&server);
-        let (one, two) = two_at_once(server.client(), other.client(), &provider).await;
+        let Two { provider, server, beside, batches } = Two::at_once(&db).await;
         provider.release();
-        complete_for_once(server.client(), &provider, [&one, &two]).await;
-        assert_eq!(tokens(server.client(), &[&one, &two]).await, provider.tokens());
+        complete_for_once(server.client(), &provider, &batches).await;
+        assert_eq!(tokens(server.client(), &batches).await, provider.tokens());
         assert!(beside.is_none_or(|beside| beside.terminate().success()));
         assert!(server.terminate().success());
         knowledge_tests::verify(&db).await;
@@ -122,15 +136,11 @@ each_database! {
 
     /// Whoever goes on asks the same, so that an answer that came after all is found.
     async fn a_question_of_a_killed_process_is_asked_again_as_it_was(db: TestDatabase) {
-        let provider = provider();
-        let server = serve(&db, &provider);
-        let beside = beside(&db, &provider);
-        let other = beside.as_ref().unwrap_or(&server);
-        let (one, two) = two_at_once(server.client(), other.client(), &provider).await;
+        let Two { provider, server, beside, batches } = Two::at_once(&db).await;
         server.kill9();
         provider.release();
         let server = beside.unwrap_or_else(|| serve(&db, &provider));
-        complete_for_once(server.client(), &provider, [&one, &two]).await;
+        complete_for_once(server.client(), &provider, &batches).await;
         let seen: Vec<_> = provider.seen().iter().map(texts).collect();
         assert_eq!(seen[1], seen[2], "the same once more");
         assert!(server.terminate().success());
@@ -139,17 +149,13 @@ each_database! {
 
     /// An answer is found whose process was killed before it had kept the vectors.
     async fn an_answer_that_was_not_kept_is_found(db: TestDatabase) {
-        let provider = provider();
-        let server = serve(&db, &provider);
-        let beside = beside(&db, &provider);
-        let other = beside.as_ref().unwrap_or(&server);
-        let (one, two) = two_at_once(server.client(), other.client(), &provider).await;
+        let Two { provider, server, beside, batches } = Two::at_once(&db).await;
         let http = server.client().http().clone();
         server.kill9();
         answer_late(&db, &provider, &http).await;
         let server = beside.unwrap_or_else(|| serve(&db, &provider));
-        complete_for_once(server.client(), &provider, [&one, &two]).await;
-        assert_eq!(tokens(server.client(), &[&one, &two]).await, provider.tokens());
+        complete_for_once(server.client(), &provider, &batches).await;
+        assert_eq!(tokens(server.client(), &batches).await, provider.tokens());
         assert!(server.terminate().success());
         knowledge_tests::verify(&db).await;
     }

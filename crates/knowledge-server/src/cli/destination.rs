@@ -83,14 +83,16 @@ impl Destination {
     }
 }
 
-/// Whether a path leads to what no file may take the place of. A process's streams are links that
-/// only the kernel can follow.
+/// Whether a path leads to what no file may take the place of.
 fn is_stream(path: &Path) -> bool {
     let there = fs::metadata(path);
-    there.is_ok_and(|there| {
-        let of_process = path.starts_with("/dev") || path.starts_with("/proc");
-        !there.is_dir() && (!there.is_file() || of_process)
-    })
+    there.is_ok_and(|there| !there.is_dir() && (!there.is_file() || is_of_process(path)))
+}
+
+/// Whether a path names a process's stream: a link that only the kernel can follow, also to a file.
+fn is_of_process(path: &Path) -> bool {
+    const STREAMS: [&str; 4] = ["/dev/fd", "/dev/stdout", "/dev/stderr", "/proc"];
+    STREAMS.iter().any(|stream| path.starts_with(stream))
 }
 
 /// What a path names when it is a link, to something that need not be there.
@@ -153,6 +155,19 @@ mod tests {
         }
         assert_eq!(named(Path::new("-")), Destination::Standard);
         assert_eq!(Destination::of(None).unwrap(), Destination::Standard);
+    }
+
+    #[test]
+    fn files_beside_devices_are_files() {
+        for (path, expected) in [
+            ("/dev/stdout", true),
+            ("/dev/fd/1", true),
+            ("/proc/self/fd/1", true),
+            ("/dev/shm/graph.json", false),
+            ("/dev/stdout.json", false),
+        ] {
+            assert_eq!(is_of_process(Path::new(path)), expected, "{path}");
+        }
     }
 
     #[tokio::test]
