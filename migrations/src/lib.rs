@@ -21,6 +21,7 @@ mod m20261121_134149_add_embeddings;
 mod m20261121_141008_index_only_what_is_known;
 mod m20261121_164500_index_in_order_of_writing;
 mod m20261121_195435_add_embedding_turn;
+mod m20261121_234500_index_less_of_resolution;
 
 /// The migrations in their order.
 pub struct Migrator;
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_141008_index_only_what_is_known::Migration),
             Box::new(m20261121_164500_index_in_order_of_writing::Migration),
             Box::new(m20261121_195435_add_embedding_turn::Migration),
+            Box::new(m20261121_234500_index_less_of_resolution::Migration),
         ]
     }
 }

@@ -7,7 +7,8 @@ use sea_orm_migration::sea_orm::{ConnectionTrait, Database, DbErr};
 use serde::Serialize;
 use tempfile::TempDir;
 
-use crate::{postgres::Cluster, process::root};
+use super::program::target;
+use crate::postgres::Cluster;
 
 /// The name of every database; each is dropped before the next is made.
 const NAME: &str = "knowledge_bench";
@@ -32,7 +33,7 @@ impl fmt::Display for Kind {
 
 /// Where databases are made.
 pub(super) struct Databases {
-    /// On the disk of the repository: a temporary folder may lie in memory, where a flush to disk
+    /// Where cargo builds: a temporary folder may lie in memory, where a flush to disk
     /// costs nothing.
     folder: TempDir,
     /// PostgreSQL's URL, where there is one.
@@ -46,7 +47,7 @@ impl Databases {
     pub(super) fn provide(postgres: &str) -> Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix("bench")
-            .tempdir_in(root().join("target"))?;
+            .tempdir_in(target()?)?;
         let (admin, cluster) = match postgres {
             "none" => (None, None),
             "provision" => {

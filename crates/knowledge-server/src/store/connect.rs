@@ -20,9 +20,9 @@ pub(super) const SQLITE_READERS: u32 = 4;
 /// Pages that SQLite's writer keeps in memory, in KiB (as a negative number, which is how SQLite
 /// takes it): those of the indexes that every document adds to.
 const SQLITE_WRITER_CACHE: &str = "-8192";
-/// Pages of SQLite's log after which it is carried over into the database: 8 MiB. The longer the
+/// Pages of SQLite's log after which it is carried over into the database: 32 MiB. The longer the
 /// log, the more often a page that changed many times is carried over once.
-const SQLITE_LOG_PAGES: &str = "2000";
+const SQLITE_LOG_PAGES: &str = "8000";
 /// Says which driver; the file is named beside it, because not every path can be part of a URL.
 pub(super) const SOME_SQLITE: &str = "sqlite://knowledge.db";
 const POSTGRES_CONNECTIONS: u32 = 16;

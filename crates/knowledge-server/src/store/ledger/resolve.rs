@@ -42,13 +42,16 @@ use crate::{
 };
 
 /// Entities that a unit indexes at most.
-const ENTITIES_A_UNIT: u64 = 500;
+const ENTITIES_A_UNIT: u64 = 1_000;
 
 /// Documents whose entities are looked through for a unit.
 const DOCUMENTS_A_UNIT: u64 = 200;
 
 /// Dirty forms that a unit begins with at most.
-const FORMS_A_UNIT: u64 = 200;
+const FORMS_A_UNIT: u64 = 400;
+
+/// Forms whose vectors one call asks for at most.
+const FORMS_A_CALL: usize = 200;
 
 /// Where forms of another version, then entities without a form are looked for next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -206,7 +209,8 @@ async fn step(change: &mut BatchChange, resolving: &Resolving) -> Result<Step, L
         return Ok(Step::More(search));
     }
     let dirty = resolution.dirty_forms(FORMS_A_UNIT).await?;
-    let wanted = resolution.without_vector(&dirty).await?;
+    let mut wanted = resolution.without_vector(&dirty).await?;
+    wanted.truncate(FORMS_A_CALL);
     if !wanted.is_empty() {
         return ask(change, &mut resolution, (execution, search), wanted).await;
     }
@@ -278,8 +282,9 @@ async fn unindexed(
             Some(ids) => without_form(change, entity::Column::ExtractionId.is_in(ids)).await?,
             None => Vec::new(),
         };
+        let all = (found.len() as u64) < ENTITIES_A_UNIT;
         if !found.is_empty() {
-            return Ok((found, search));
+            return Ok((found, if all { next } else { search }));
         }
         search = next;
     }

@@ -68,6 +68,7 @@ impl Reads {
             entity::Entity::find()
                 .select_only()
                 .column(entity::Column::FormId)
+                .filter(entity::Column::OrganizationId.eq(self.organization.uuid()))
                 .filter(entity::Column::CanonicalId.eq(canonical.uuid()))
                 .filter(entity::Column::FormId.is_not_null())
                 .into_query()

@@ -237,10 +237,8 @@ impl Reads {
             let wanted: HashSet<&RelationKey> = keys.iter().collect();
             let subjects: BTreeSet<_> = keys.iter().map(|key| key.subject.uuid()).collect();
             let predicates: BTreeSet<_> = keys.iter().map(|key| key.predicate.as_str()).collect();
-            let mut query = self.statements_resolved();
-            query
-                .and_where(Expr::col((subject(), entity::Column::CanonicalId)).is_in(subjects))
-                .and_where(Expr::col((Entity, Column::Predicate)).is_in(predicates));
+            let mut query = self.statements_of(subjects);
+            query.and_where(Expr::col((Entity, Column::Predicate)).is_in(predicates));
             let mut members = self.relation_rows(&query).await?;
             members.retain(|member| wanted.contains(&member.key));
             found.extend(fold_relations(members));
@@ -296,8 +294,7 @@ impl Reads {
         let mut members = Vec::new();
         for subjects in subjects.chunks(KEYS_A_STATEMENT) {
             let subjects = subjects.iter().map(|id| id.uuid());
-            let mut query = self.statements_resolved();
-            query.and_where(Expr::col((subject(), entity::Column::CanonicalId)).is_in(subjects));
+            let mut query = self.statements_of(subjects);
             if let Some(batch) = batch {
                 query.and_where(
                     Expr::col((Entity, Column::ExtractionId))
@@ -350,6 +347,16 @@ impl Reads {
             .column((Entity, Column::Id))
             .expr_as(Expr::col((Entity, Column::LiteralValue)), "literal")
             .column((Entity, Column::Confidence));
+        query
+    }
+
+    /// Those of some canonical entities.
+    fn statements_of(&self, subjects: impl IntoIterator<Item = Uuid>) -> SelectStatement {
+        let column = |column: entity::Column| Expr::col((subject(), column));
+        let mut query = self.statements_resolved();
+        query
+            .and_where(column(entity::Column::OrganizationId).eq(self.organization.uuid()))
+            .and_where(column(entity::Column::CanonicalId).is_in(subjects));
         query
     }
 

@@ -4,7 +4,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use knowledge_tables::resolution_block::{ActiveModel, Column, Entity};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter,
+    QuerySelect, sea_query::Expr,
+};
 use uuid::Uuid;
 
 use super::{Resolution, forms::Stored};
@@ -74,18 +77,34 @@ impl Resolution<'_> {
     pub(super) async fn blocks(&self, keys: &[u64]) -> Result<Blocks, StoreError> {
         let mut blocks = Blocks::new();
         for keys in key_lists(keys) {
-            let rows: Vec<(i64, Uuid)> = Entity::find()
+            let rows: Vec<(i64, String)> = Entity::find()
                 .select_only()
-                .columns([Column::BlockKey, Column::FormId])
+                .column(Column::BlockKey)
+                .column_as(forms_in_a_row(self.tx.get_database_backend()), "forms")
                 .filter(Column::OrganizationId.eq(self.organization.uuid()))
                 .filter(Column::BlockKey.is_in(keys.iter().map(|key| key.cast_signed())))
+                .group_by(Column::BlockKey)
                 .into_tuple()
                 .all(self.tx)
                 .await?;
-            for (key, form) in rows {
-                blocks.entry(key.cast_unsigned()).or_default().push(form);
+            for (key, forms) in rows {
+                let forms = forms.split(',').map(Uuid::try_parse);
+                let forms = forms.collect::<Result<_, _>>().map_err(|error| {
+                    StoreError::corrupt(format!("resolution_block.form_id: {error}"))
+                })?;
+                blocks.insert(key.cast_unsigned(), forms);
             }
         }
         Ok(blocks)
     }
+}
+
+/// The forms of a block as one text. SQLite's driver hands each row over to another thread, which
+/// takes longer than to read it.
+fn forms_in_a_row(backend: DbBackend) -> Expr {
+    let list = match backend {
+        DbBackend::Postgres => "STRING_AGG($1::text, ',')",
+        _ => "GROUP_CONCAT(HEX(?))",
+    };
+    Expr::cust_with_exprs(list, [Expr::col(Column::FormId)])
 }

@@ -54,8 +54,16 @@ impl Resolution<'_> {
             form_of.extend(group.entities.iter().map(|entity| (*entity, stored.row.id)));
             forms.insert(key, (stored, keys));
         }
-        let rows: Vec<&Stored> = forms.values().map(|(stored, _)| stored).collect();
-        self.save_forms(&rows).await?;
+        let was_dirty = |stored: &&Stored| {
+            let before = known.get(&stored.form.key);
+            before.is_some_and(|before| before.row.dirty)
+        };
+        let (dirty, others): (Vec<&Stored>, Vec<&Stored>) = forms
+            .values()
+            .map(|(stored, _)| stored)
+            .partition(was_dirty);
+        self.save_dirty(&dirty).await?;
+        self.save_forms(&others).await?;
         self.add_to_blocks(&forms).await?;
         self.set_forms(&form_of).await?;
         Ok(new)
