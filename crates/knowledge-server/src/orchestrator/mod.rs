@@ -62,6 +62,8 @@ struct Shared {
     models: std::sync::OnceLock<Gateway>,
     /// Permits of documents that run, over all batches.
     documents: tokio::sync::Semaphore,
+    /// Told when a batch of this process no longer asks what names mean, so that another may.
+    turns: tokio::sync::Notify,
 }
 
 impl Orchestrator {
@@ -85,6 +87,7 @@ impl Orchestrator {
                 registry: Registry::default(),
                 models: std::sync::OnceLock::new(),
                 documents,
+                turns: tokio::sync::Notify::new(),
             }),
             models: None,
         }

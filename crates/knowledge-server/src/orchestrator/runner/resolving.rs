@@ -29,8 +29,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// How many texts an endpoint is asked about that does not take more.
 const FEWER: [usize; 8] = [100, 50, 25, 12, 6, 3, 2, 1];
 
-/// How often it is looked whether another batch has the vectors that this one wants.
-const TURN: Duration = Duration::from_millis(200);
+/// How often it is looked whether a batch of another process has the vectors that this one wants;
+/// one of this process tells.
+const TURN: Duration = Duration::from_secs(1);
 
 /// What came of asking for vectors.
 enum Asked {
@@ -67,13 +68,21 @@ impl Runner {
             centre: None,
         };
         loop {
+            // Before the look, so that no turn ends unnoticed between it and the wait.
+            let turn = self.shared.turns.notified();
+            tokio::pin!(turn);
+            turn.as_mut().enable();
             let resolved = self.stored(|| ledger.resolve(lease, resolving.clone()));
             let (next, execution, wanted) = match resolved.await? {
                 Resolved::Completed => return Ok(()),
                 Resolved::Meanings(next, execution, wanted) => (next, execution, wanted),
                 Resolved::Waiting(next) => {
                     resolving = next;
-                    if !self.pause(TURN).await {
+                    let goes_on = tokio::select! {
+                        () = turn => true,
+                        goes_on = self.pause(TURN) => goes_on,
+                    };
+                    if !goes_on {
                         return Ok(());
                     }
                     continue;
@@ -97,10 +106,12 @@ impl Runner {
                     failures = 0;
                     self.stored(|| ledger.keep_meanings(lease, model, &told))
                         .await?;
+                    self.shared.turns.notify_waiters();
                 }
                 Asked::Suspended(suspension) => {
                     self.stored(|| ledger.suspend_resolution(lease, &suspension))
                         .await?;
+                    self.shared.turns.notify_waiters();
                     if !self.outlast(&suspension).await {
                         return Ok(());
                     }
@@ -124,7 +135,9 @@ impl Runner {
         tracing::warn!(batch = %self.batch, "{message}");
         let ledger = &self.shared.ledger;
         self.stored(|| ledger.note_resolution(lease, &message))
-            .await
+            .await?;
+        self.shared.turns.notify_waiters();
+        Ok(())
     }
 
     /// Waits until a suspension may be over; whether this process is to go on.
