@@ -29,7 +29,12 @@ use anyhow::{Context, bail};
 use clap::Parser;
 
 use self::args::{Arguments, Command};
-use crate::{config::Config, faults, graphql, store::DatabaseUrl, text::chain};
+use crate::{
+    config::{Config, Overrides, unknown_variables},
+    faults, graphql,
+    store::DatabaseUrl,
+    text::chain,
+};
 
 /// How a command ended without an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,24 +85,24 @@ fn run(arguments: Arguments) -> anyhow::Result<Ended> {
         match command {
             Command::Schema | Command::Resolve(_) => Ok(Ended::Done),
             Command::Serve(command) => {
-                let config = Config::load(&command.overrides())?;
+                let config = configuration(&command.overrides())?;
                 serve::run(&command, config).await
             }
             Command::Extract(command) => {
-                let config = Config::load(&command.overrides())?;
+                let config = configuration(&command.overrides())?;
                 extract::run(command, config).await
             }
             Command::Export(command) => {
-                let config = Config::load(&command.overrides())?;
+                let config = configuration(&command.overrides())?;
                 export::run(command, config).await
             }
             Command::Batch(arguments) => batch::run(arguments).await,
             Command::Verify(command) => {
-                let config = Config::load(&command.overrides())?;
+                let config = configuration(&command.overrides())?;
                 verify::run(&command, &config).await
             }
             Command::Prune(command) => {
-                let config = Config::load(&command.overrides())?;
+                let config = configuration(&command.overrides())?;
                 prune::run(&command, &config).await
             }
         }
@@ -122,6 +127,16 @@ fn print(text: &str) -> anyhow::Result<()> {
 /// Writes a line for people to standard error. Whoever reads it may have gone; the work goes on.
 fn tell(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// The configuration; variables that look like settings and are none are told.
+fn configuration(overrides: &Overrides) -> anyhow::Result<Config> {
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    for unknown in unknown_variables(variables) {
+        tell(&format!("warning: {unknown}"));
+    }
+    Ok(Config::load(overrides)?)
 }
 
 /// Where the database is, for commands that must not create one.

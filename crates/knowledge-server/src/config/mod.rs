@@ -3,6 +3,7 @@
 mod hosts;
 mod listen;
 mod llm;
+mod unknown;
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -17,7 +18,11 @@ use knowledge_domain::{
 use knowledge_extraction::llm::PriceTable;
 use serde::{Deserialize, Serialize};
 
-pub use self::{hosts::AllowedHosts, listen::loopback_address};
+pub use self::{
+    hosts::AllowedHosts,
+    listen::loopback_address,
+    unknown::{UnknownVariable, unknown_variables},
+};
 use crate::{orchestrator::OrchestratorSettings, store::DatabaseUrl};
 
 /// The file that is read in the working folder, where there is one.
