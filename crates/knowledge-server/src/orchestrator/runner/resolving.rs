@@ -29,8 +29,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// How many texts an endpoint is asked about that does not take more.
 const FEWER: [usize; 8] = [100, 50, 25, 12, 6, 3, 2, 1];
 
-/// How often it is looked whether a batch of another process has the vectors that this one wants;
-/// one of this process tells.
+/// How often it is looked whether another batch has the vectors that this one wants. One of this
+/// process tells, unless it is cancelled.
 const TURN: Duration = Duration::from_secs(1);
 
 /// What came of asking for vectors.

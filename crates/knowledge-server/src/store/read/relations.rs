@@ -211,11 +211,21 @@ impl Reads {
                 Expr::col((earlier_object.clone(), entity::Column::Id))
                     .equals((earlier.clone(), Column::ObjectId)),
             )
+            .and_where(
+                Expr::col((earlier_subject.clone(), entity::Column::OrganizationId))
+                    .eq(self.organization.uuid()),
+            )
             .and_where(canonical(&earlier_subject).eq(canonical(&subject())))
             .and_where(
                 Expr::col((earlier.clone(), Column::Predicate)).equals((Entity, Column::Predicate)),
             )
-            .and_where(Expr::col((earlier_place.clone(), Place::BatchId)).eq(batch.uuid()))
+            // Said so that SQLite begins with the few statements of the subject, and not with all
+            // documents of the batch before this one.
+            .and_where(
+                Expr::col((earlier_place.clone(), Place::BatchId))
+                    .ne(batch.uuid())
+                    .not(),
+            )
             .and_where(
                 canonical(&earlier_object)
                     .eq(canonical(&object()))
@@ -452,6 +462,10 @@ pub fn fold_relations(mut members: Vec<RelationMember>) -> HashMap<RelationKey, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use knowledge_domain::ids::OrganizationId;
+    use sea_orm::{ConnectionTrait, DbBackend};
+
+    use crate::store::{DatabaseUrl, Store};
 
     fn member(id: u128, literal: &str, confidence: f64) -> RelationMember {
         RelationMember {
@@ -481,5 +495,44 @@ mod tests {
         assert_eq!(folded[0].literal.as_deref(), Some("May 1842"));
         assert_eq!(folded[0].confidence, Confidence::new(0.9));
         assert_eq!(folded[0].members.len(), 2);
+    }
+
+    /// The steps of SQLite's plan of a query.
+    async fn plan(store: &Store, query: &SelectStatement) -> Vec<String> {
+        let mut statement = DbBackend::Sqlite.build(query);
+        statement.sql.insert_str(0, "EXPLAIN QUERY PLAN ");
+        let steps = store.read().query_all_raw(statement).await.unwrap();
+        let details = steps.iter().map(|step| step.try_get("", "detail").unwrap());
+        details.collect()
+    }
+
+    #[tokio::test]
+    async fn canonical_entities_are_found_by_an_index() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("knowledge.db");
+        let url = DatabaseUrl::sqlite(path.to_str().unwrap());
+        let store = Store::open(&url).await.unwrap();
+        let reads = store.reads(OrganizationId::DEFAULT);
+        let page = reads.relation_query(
+            BatchId::from_uuid(Uuid::nil()),
+            None,
+            PageRequest {
+                first: 10,
+                after: None,
+            },
+        );
+        let statements = reads.statements_of([Uuid::nil()]);
+        for (query, subject) in [(page, "earlier_subject"), (statements, "subject_entity")] {
+            let steps = plan(&store, &query).await;
+            let found = steps
+                .iter()
+                .find(|step| step.contains(&format!(" {subject} ")));
+            let found = found.unwrap_or_else(|| panic!("{subject}: {steps:#?}"));
+            assert!(found.contains("canonical_id=?"), "{steps:#?}");
+            assert!(
+                !steps.iter().any(|step| step.starts_with("SCAN")),
+                "{steps:#?}"
+            );
+        }
     }
 }
