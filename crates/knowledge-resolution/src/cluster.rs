@@ -12,7 +12,7 @@ use std::{
 
 use crate::{
     Conflict, Form, Rule, Settings, Side,
-    compare::{compare_prepared, conflict, is_far},
+    compare::{compare_prepared, conflict},
     form::Prepared,
 };
 
@@ -369,12 +369,6 @@ impl<'a> Clustering<'a> {
         }
         let (left, right) = (self.forms[left], self.forms[right]);
         let found = conflict(left, right);
-        if found.is_none() && rule == Rule::SameMeaning {
-            // A chain of meanings ends where its ends mean something else.
-            let apart = is_far(left, right)
-                && !compare_prepared(left, right, self.settings).accepted(self.settings);
-            return apart.then_some(Conflict::Words);
-        }
         if found.is_some() || !rule.is_near() {
             return found;
         }

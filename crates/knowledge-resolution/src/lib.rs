@@ -39,7 +39,7 @@ pub use vector::{PROBES, Vector, centre};
 
 /// The version of block keys and rules. Whoever stores forms that another version has clustered
 /// gives them their keys, and clusters them, anew.
-pub const VERSION: i32 = 3;
+pub const VERSION: i32 = 4;
 
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,13 @@
 //! Resolution that compares what names mean.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
-use knowledge_tables::{embedding, entity, organization, workflow_activity};
+use knowledge_tables::{
+    embedding, organization, resolution_form, resolution_question, workflow_activity,
+};
 use knowledge_tests::{
     TestDatabase, TestServer, each_database,
     provider::{Provider, Reply, Script},
@@ -65,13 +70,29 @@ fn serve(db: &TestDatabase, environment: &[(&'static str, String)]) -> TestServe
     TestServer::start_with(db.url(), &borrowed(environment))
 }
 
-/// What faces the entities of a name.
-async fn faces(db: &TestDatabase, name: &str) -> BTreeSet<Uuid> {
+/// The names that somebody is asked about because of what they mean.
+async fn asked(db: &TestDatabase) -> BTreeSet<[String; 2]> {
     let store = db.open().await;
-    let named = entity::Entity::find().filter(entity::Column::Name.eq(name));
-    let rows = named.all(store.read()).await.expect("the store answers");
-    assert!(!rows.is_empty(), "{name} is an entity");
-    rows.into_iter().map(|row| row.canonical_id).collect()
+    let by_meaning = resolution_question::Column::Reason.eq("same_meaning");
+    let questions = resolution_question::Entity::find().filter(by_meaning);
+    let questions = questions
+        .all(store.read())
+        .await
+        .expect("the store answers");
+    let forms = resolution_form::Entity::find().all(store.read()).await;
+    let forms = forms.expect("the store answers").into_iter();
+    let names: BTreeMap<Uuid, String> = forms.map(|form| (form.id, form.name)).collect();
+    let pairs = questions.iter().map(|question| {
+        let mut pair = [question.left_form_id, question.right_form_id].map(|id| names[&id].clone());
+        pair.sort_unstable();
+        pair
+    });
+    pairs.collect()
+}
+
+/// The question that follows from [`script`].
+fn the_port() -> BTreeSet<[String; 2]> {
+    BTreeSet::from([["brennhaven".to_owned(), "port ellis".to_owned()]])
 }
 
 async fn vectors(db: &TestDatabase) -> u64 {
@@ -126,14 +147,13 @@ each_database! {
         assert!(server.terminate().success());
     }
 
-    async fn names_that_mean_the_same_are_one(db: TestDatabase) {
+    async fn somebody_is_asked_about_names_that_may_mean_the_same(db: TestDatabase) {
         let provider = Provider::start(script());
         let environment = environment(&provider, &[]);
         let server = serve(&db, &environment);
         let ended = batch(&server, &documents(), json!({})).await;
         assert_eq!(ended["stage"], json!("COMPLETED"), "{ended}");
-        assert_eq!(faces(&db, "Port Ellis").await, faces(&db, "Brennhaven").await);
-        assert_ne!(faces(&db, "Port Ellis").await, faces(&db, "Steinach").await);
+        assert_eq!(asked(&db).await, the_port());
         assert_eq!(embeddings(&provider), 2, "the probes, and all names at once");
         assert!(vectors(&db).await >= 6);
         let used = server.client().graphql(
@@ -157,8 +177,7 @@ each_database! {
         for document in turned {
             batch(&server, &[document], json!({})).await;
         }
-        assert_eq!(faces(&other, "Port Ellis").await, faces(&db, "Port Ellis").await);
-        assert_eq!(faces(&other, "Port Ellis").await, faces(&other, "Brennhaven").await);
+        assert_eq!(asked(&other).await, the_port());
         assert!(server.terminate().success());
         knowledge_tests::verify(&other).await;
     }
@@ -169,7 +188,7 @@ each_database! {
         let server = serve(&db, &environment);
         batch(&server, &documents(), json!({})).await;
         assert_eq!(provider.calls(), 0);
-        assert_ne!(faces(&db, "Port Ellis").await, faces(&db, "Brennhaven").await);
+        assert_eq!(asked(&db).await, BTreeSet::new());
         assert!(server.terminate().success());
         assert_eq!(vectors(&db).await, 0);
 
@@ -177,7 +196,7 @@ each_database! {
         let environment = self::environment(&provider, &[]);
         let server = serve(&db, &environment);
         batch(&server, &[document("d", "Jonas Bleck was born in Steinach.")], json!({})).await;
-        assert_eq!(faces(&db, "Port Ellis").await, faces(&db, "Brennhaven").await);
+        assert_eq!(asked(&db).await, the_port());
         assert!(server.terminate().success());
         knowledge_tests::verify(&db).await;
     }
@@ -193,7 +212,7 @@ each_database! {
         let ended = server.client().ended(&id).await;
         assert_eq!(ended["stage"], json!("COMPLETED"), "{ended}");
         assert_eq!(provider.calls(), 3, "the call that hung, once more");
-        assert_eq!(faces(&db, "Port Ellis").await, faces(&db, "Brennhaven").await);
+        assert_eq!(asked(&db).await, the_port());
         assert!(server.terminate().success());
         knowledge_tests::verify(&db).await;
     }
@@ -229,7 +248,7 @@ each_database! {
         let server = serve(&db, &environment);
         let ended = server.client().ended(&id).await;
         assert_eq!(ended["stage"], json!("COMPLETED"), "{ended}");
-        assert_eq!(faces(&db, "Port Ellis").await, faces(&db, "Brennhaven").await);
+        assert_eq!(asked(&db).await, the_port());
         assert!(server.terminate().success());
         knowledge_tests::verify(&db).await;
     }
@@ -245,7 +264,7 @@ each_database! {
         server.client().graphql(raise, json!({ "id": id, "tokens": 100_000 })).await;
         let ended = server.client().ended(&id).await;
         assert_eq!(ended["stage"], json!("COMPLETED"), "{ended}");
-        assert_eq!(faces(&db, "Port Ellis").await, faces(&db, "Brennhaven").await);
+        assert_eq!(asked(&db).await, the_port());
         assert!(server.terminate().success());
         knowledge_tests::verify(&db).await;
     }
@@ -272,7 +291,7 @@ each_database! {
         provider.follow(script());
         let server = serve(&db, &environment);
         batch(&server, &[document("d", "Jonas Bleck was born in Steinach.")], json!({})).await;
-        assert_eq!(faces(&db, "Port Ellis").await, faces(&db, "Brennhaven").await);
+        assert_eq!(asked(&db).await, the_port());
         assert!(server.terminate().success());
         knowledge_tests::verify(&db).await;
     }
@@ -284,33 +303,41 @@ each_database! {
         assert_eq!(ended["stage"], json!("COMPLETED"), "{ended}");
         let (refused, taken): (Vec<_>, Vec<_>) = provider.seen().into_iter().partition(|it| it.status == Some(422));
         assert_eq!((refused.len(), taken.len() >= 5), (2, true), "24, 12, then 6 at a time");
-        assert_eq!(faces(&db, "Port Ellis").await, faces(&db, "Brennhaven").await);
+        assert_eq!(asked(&db).await, the_port());
         let used = server.client().graphql("query($id: ID!) { batch(id: $id) { tokensUsed } }", json!({ "id": ended["id"] })).await;
         assert_eq!(used["batch"]["tokensUsed"], json!(provider.tokens()));
         assert!(server.terminate().success());
         knowledge_tests::verify(&db).await;
     }
 
-    async fn a_link_by_meaning_is_explained(db: TestDatabase) {
+    async fn a_question_by_meaning_is_explained_and_answered(db: TestDatabase) {
         let provider = Provider::start(script());
         let server = serve(&db, &environment(&provider, &[]));
-        let ended = batch(&server, &documents(), json!({})).await;
+        batch(&server, &documents(), json!({})).await;
         let found = server.client().graphql(
-            "query($id: ID!) { batch(id: $id) { entities { nodes { name aliases memberIds } } } }",
-            json!({ "id": ended["id"] }),
+            "{ possibleDuplicates { nodes { left { id } right { id } doubt reason } } }",
+            json!({}),
         ).await;
-        let nodes = found["batch"]["entities"]["nodes"].as_array().expect("there are entities");
-        let port = nodes.iter().find(|node| node.to_string().contains("Brennhaven")).expect("it is there");
+        let nodes = found["possibleDuplicates"]["nodes"].as_array().expect("there are questions");
+        let near = nodes.iter().find(|node| node["reason"] == json!("same_meaning")).expect("it is there");
+        assert_eq!(near["doubt"], json!("NEAR"));
+        let pair = json!({ "one": near["left"]["id"], "other": near["right"]["id"] });
         let explained = server.client().graphql(
             "query($one: ID!, $other: ID!) { explainLink(left: $one, right: $other) { linked rule features { name value weight } } }",
-            json!({ "one": port["memberIds"][0], "other": port["memberIds"][1] }),
+            pair.clone(),
         ).await;
         let link = &explained["explainLink"];
-        assert_eq!((&link["linked"], &link["rule"]), (&json!(true), &json!("same_meaning")));
+        assert_eq!((&link["linked"], &link["rule"]), (&json!(false), &json!("same_meaning")));
         let features = link["features"].as_array().expect("it has features");
         let cosine = features.iter().find(|it| it["name"] == json!("cosine")).expect("one is the cosine");
         assert!(cosine["value"].as_f64() > Some(0.9) && cosine["weight"].as_f64() == Some(0.05), "{cosine}");
+        server.client().graphql(
+            "mutation($one: ID!, $other: ID!) { mergeEntities(ids: [$one, $other]) { __typename } }",
+            pair,
+        ).await;
+        assert_eq!(asked(&db).await, BTreeSet::new(), "it is answered");
         assert!(server.terminate().success());
+        knowledge_tests::verify(&db).await;
     }
 }
 

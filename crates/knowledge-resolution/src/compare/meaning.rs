@@ -1,19 +1,21 @@
-//! Names that mean the same although they are not alike: told by their vectors.
+//! Names that may mean the same although they are not alike: told by their vectors.
+//!
+//! Models put next to each other what is spoken of alike, and that is as often a sibling as a
+//! synonym: of real ones `Windows` is nearer to `Linux` than `NYC` to `New York City`. So a cosine
+//! asks, and links nothing.
 
-use super::{Rule, Side, names::Found};
-use crate::{Kind, form::Prepared, lexicon};
+use super::{Rule, names::Found};
+use crate::form::Prepared;
 
 /// Vectors at a smaller cosine say nothing.
 const FLOOR: f64 = 0.8;
 
-/// How much less a cosine says than a rule of the same value.
-const LESS: f64 = 0.07;
+/// Nor do vectors at a greater one: they are the same, as a model gives them to all names in
+/// letters that it cannot read.
+const SAME: f64 = 0.999;
 
-/// As much says a cosine at most where only a person may tell.
-const ASK_ONLY: f64 = 0.75;
-
-/// Forms of one cluster are at least as near as this, unless their names are alike.
-const DRIFT: f64 = 0.6;
+/// What nearness says of a name: enough for a question, and with no other feature for a link.
+const VALUE: f64 = 0.75;
 
 /// The cosine of two forms, where both have a vector of one model.
 pub(super) fn cosine(left: &Prepared<'_>, right: &Prepared<'_>) -> Option<f64> {
@@ -23,49 +25,18 @@ pub(super) fn cosine(left: &Prepared<'_>, right: &Prepared<'_>) -> Option<f64> {
 
 /// Whether two forms may mean the same by their vectors.
 pub(super) fn is_near(left: &Prepared<'_>, right: &Prepared<'_>) -> bool {
-    cosine(left, right).is_some_and(|cosine| cosine >= FLOOR)
+    cosine(left, right).is_some_and(|cosine| (FLOOR..SAME).contains(&cosine))
 }
 
-/// Whether two forms are so far apart that no chain makes them one.
-pub(crate) fn is_far(left: &Prepared<'_>, right: &Prepared<'_>) -> bool {
-    cosine(left, right).is_some_and(|cosine| cosine < DRIFT)
-}
-
-/// The rule, where two forms follow it. The lesser name is short for the fuller one: what may mean
-/// several is left for a person.
+/// The rule, where two forms follow it. Of names that share words the other rules have said what
+/// there is to say: they are near whatever the words say in which they differ.
 pub(super) fn rule(left: &Prepared<'_>, right: &Prepared<'_>) -> Option<Found> {
-    let cosine = cosine(left, right).filter(|cosine| *cosine >= FLOOR)?;
-    if left.numbers != right.numbers {
-        return None;
-    }
-    let value = cosine - LESS;
-    let doubtful = needs_a_person(left, right);
-    let full = (left.fullness, &left.form.name) > (right.fullness, &right.form.name);
-    Some(Found {
-        rule: Rule::SameMeaning,
-        value: if doubtful { value.min(ASK_ONLY) } else { value },
-        short: Some(if full { Side::Right } else { Side::Left }),
-    })
-}
-
-/// Whether nearness is not enough: names of persons, names that share words and differ in others,
-/// names of which one has a word that tells things apart and the other no letter for it, and names
-/// that one document has both.
-fn needs_a_person(left: &Prepared<'_>, right: &Prepared<'_>) -> bool {
     let (one, other) = (left.name.core(), right.name.core());
-    let tells = |words: &[String], others: &[String]| {
-        let mut only = words.iter().filter(|word| !others.contains(word));
-        only.any(|word| lexicon::is_distinguishing(word))
-    };
-    let acronym = |short: &Prepared<'_>, full: &Prepared<'_>| {
-        let [only] = short.name.words.as_slice() else {
-            return false;
-        };
-        full.name.acronyms().contains(only)
-    };
-    let spelled = acronym(left, right) || acronym(right, left);
-    left.kind.min(right.kind) == Kind::Person
-        || one.iter().any(|word| other.contains(word))
-        || (!spelled && (tells(one, other) || tells(other, one)))
-        || left.form.documents.shared(&right.form.documents) > 0
+    let shared = one.iter().any(|word| other.contains(word));
+    let asks = is_near(left, right) && !shared && left.numbers == right.numbers;
+    asks.then_some(Found {
+        rule: Rule::SameMeaning,
+        value: VALUE,
+        short: None,
+    })
 }

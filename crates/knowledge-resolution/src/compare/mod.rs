@@ -7,7 +7,6 @@ mod names;
 
 pub use conflict::Conflict;
 pub(crate) use conflict::conflict;
-pub(crate) use meaning::is_far;
 use serde::Serialize;
 
 use crate::{Form, form::Prepared};
@@ -99,7 +98,8 @@ pub enum Rule {
     SimilarName,
     /// Other spellings of what sounds the same: `Catherine Meyer`, `Katherine Maier`.
     SoundsAlike,
-    /// Names that are not alike and mean the same: `NYC`, `New York City`.
+    /// Names that are not alike and may mean the same by their vectors: `NYC`, `New York City`.
+    /// Somebody is asked; it links nothing.
     SameMeaning,
     /// A person decided it.
     Manual,
@@ -203,13 +203,9 @@ pub(crate) fn compare_related(
     Some(compare_found(left, right, found, settings))
 }
 
-/// The rule that says most: of names that are alike, or of what they mean.
+/// The rule that names follow which are alike, else that of what they mean.
 fn rule(left: &Prepared<'_>, right: &Prepared<'_>) -> Option<names::Found> {
-    let (alike, meant) = (names::rule(left, right), meaning::rule(left, right));
-    match (alike, meant) {
-        (Some(alike), Some(meant)) if meant.value > alike.value => Some(meant),
-        (alike, meant) => alike.or(meant),
-    }
+    names::rule(left, right).or_else(|| meaning::rule(left, right))
 }
 
 fn compare_found(
