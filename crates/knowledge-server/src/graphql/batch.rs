@@ -343,7 +343,7 @@ pub(super) async fn entities(
         let page = viewer.loaders.load_one(key).await;
         page.map_err(|error| internal(&error))?.unwrap_or_default()
     } else {
-        let page = viewer.reads.entity_page(None, filter, wanted).await;
+        let page = viewer.reads.entity_page(filter, wanted).await;
         page.map_err(|error| internal(&error))?
     };
     let mut found = viewer

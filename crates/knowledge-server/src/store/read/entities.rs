@@ -1,6 +1,6 @@
 //! Entities as they are after resolution: one node for all rows that share a canonical entity.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use knowledge_domain::{
     core_type,
@@ -8,7 +8,7 @@ use knowledge_domain::{
     ids::{BatchId, EntityId, ExtractionId},
 };
 use knowledge_tables::{
-    batch_document,
+    batch_document, batch_execution,
     entity::{Column, Entity, Model},
 };
 use sea_orm::{
@@ -75,31 +75,46 @@ struct IdRow {
     canonical_id: Uuid,
 }
 
+/// A batch has so much of the stored entities, or it is not large: a tenth.
+const PART_OF_A_LARGE_BATCH: i64 = 10;
+
+/// Whose entities a page is of, and how they are gone through.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Within {
+    /// The organisation's, in their order.
+    Organization,
+    /// A batch's, all of them, sorted.
+    Batch(BatchId),
+    /// A batch's, in the order of the organisation's, each of which is looked up: a page costs what
+    /// is on it and what lies between.
+    LargeBatch(BatchId),
+}
+
 impl Reads {
-    /// The ids of canonical entities by id: those with a member in the batch, or all.
+    /// The ids of the organisation's canonical entities by id.
     ///
     /// Ordered by id, because that is what the index offers and what no later insert shifts.
     pub async fn entity_page(
         &self,
-        batch: Option<BatchId>,
         filter: &EntityFilter,
         page: PageRequest<EntityId>,
     ) -> Result<Page<EntityId>, StoreError> {
-        let ids = self.uuids(&self.entity_query(batch, filter, page)).await?;
+        let query = self.entity_query(Within::Organization, filter, page);
+        let ids = self.uuids(&query).await?;
         Ok(page.page(ids).map(EntityId::from_uuid))
     }
 
-    /// The same page of each batch.
+    /// The same page of those with a member in each batch.
     pub async fn entity_pages(
         &self,
         batches: &[BatchId],
         filter: &EntityFilter,
         page: PageRequest<EntityId>,
     ) -> Result<HashMap<BatchId, Page<EntityId>>, StoreError> {
-        let query = |batch: &BatchId| (*batch, self.entity_query(Some(*batch), filter, page));
-        let mut rows = self
-            .rows_of_each(batches.iter().map(query).collect())
-            .await?;
+        let ways = self.ways(batches).await?;
+        let queries = batches.iter().zip(ways);
+        let queries = queries.map(|(batch, way)| (*batch, self.entity_query(way, filter, page)));
+        let mut rows = self.rows_of_each(queries.collect()).await?;
         let pages = batches.iter().map(|batch| {
             let rows: Vec<IdRow> = rows.remove(batch).unwrap_or_default();
             let mut ids: Vec<_> = rows.into_iter().map(|row| row.canonical_id).collect();
@@ -109,9 +124,9 @@ impl Reads {
         Ok(pages.collect())
     }
 
-    fn entity_query(
+    pub(super) fn entity_query(
         &self,
-        batch: Option<BatchId>,
+        within: Within,
         filter: &EntityFilter,
         page: PageRequest<EntityId>,
     ) -> SelectStatement {
@@ -119,11 +134,13 @@ impl Reads {
             .select_only()
             .column(Column::CanonicalId)
             .group_by(Column::CanonicalId);
-        query = match batch {
-            Some(batch) => query
+        let owner = Column::OrganizationId.eq(self.organization.uuid());
+        query = match within {
+            Within::Organization => query.filter(owner),
+            Within::Batch(batch) => query
                 .filter(owned(Column::OrganizationId, self.organization))
                 .filter(Column::ExtractionId.in_subquery(self.extractions_of(batch))),
-            None => query.filter(Column::OrganizationId.eq(self.organization.uuid())),
+            Within::LargeBatch(batch) => query.filter(owner).filter(Self::is_of(batch)),
         };
         for (column, part) in filter.parts() {
             query = query.filter(Expr::exists(self.member_containing(column, &part)));
@@ -136,6 +153,65 @@ impl Reads {
             .order_by((Entity, Column::CanonicalId), sea_orm::Order::Asc)
             .limit(page.limit());
         statement
+    }
+
+    /// How the entities of each batch are best gone through for a page of them.
+    async fn ways(&self, batches: &[BatchId]) -> Result<Vec<Within>, StoreError> {
+        let large = match self.store.backend() {
+            DbBackend::Sqlite => self.large(batches).await?,
+            // It weighs both ways itself.
+            _ => HashSet::new(),
+        };
+        let way = |batch: &BatchId| match large.contains(&batch.uuid()) {
+            true => Within::LargeBatch(*batch),
+            false => Within::Batch(*batch),
+        };
+        Ok(batches.iter().map(way).collect())
+    }
+
+    /// Batches that have a tenth of SQLite's entities or more.
+    async fn large(&self, batches: &[BatchId]) -> Result<HashSet<Uuid>, StoreError> {
+        let last = Query::select()
+            .expr(Expr::cust("MAX(rowid)"))
+            .from(Entity)
+            .take();
+        let last = self.connection().query_one(&last).await?;
+        let stored: Option<i64> = last
+            .map(|row| row.try_get_by_index(0))
+            .transpose()?
+            .flatten();
+        let counts: Vec<(Uuid, i32)> = batch_execution::Entity::find()
+            .filter(owned(
+                batch_execution::Column::OrganizationId,
+                self.organization,
+            ))
+            .filter(batch_execution::Column::Id.is_in(batches.iter().map(|batch| batch.uuid())))
+            .select_only()
+            .columns([
+                batch_execution::Column::Id,
+                batch_execution::Column::EntityCount,
+            ])
+            .into_tuple()
+            .all(self.connection())
+            .await?;
+        let large = |(_, count): &(Uuid, i32)| {
+            i64::from(*count) * PART_OF_A_LARGE_BATCH >= stored.unwrap_or_default()
+        };
+        Ok(counts.into_iter().filter(large).map(|(id, _)| id).collect())
+    }
+
+    /// That an entity is of a batch, looked up for each.
+    fn is_of(batch: BatchId) -> Expr {
+        use batch_document::Column as Place;
+        let place = |column: Place| Expr::col((batch_document::Entity, column));
+        let of = Query::select()
+            .expr(Expr::val(1))
+            .from(batch_document::Entity)
+            .and_where(place(Place::ExtractionId).equals((Entity, Column::ExtractionId)))
+            // Said so that SQLite looks for the extraction, and not for all of the batch.
+            .and_where(place(Place::BatchId).ne(batch.uuid()).not())
+            .take();
+        Expr::exists(of)
     }
 
     /// The canonical entities with these ids, folded over all their members.

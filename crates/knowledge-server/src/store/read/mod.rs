@@ -15,6 +15,8 @@ mod health;
 mod page;
 mod pages;
 mod parse;
+#[cfg(test)]
+mod plans;
 mod questions;
 mod relations;
 mod resolution;

@@ -1,0 +1,125 @@
+//! How the databases go about queries that pages are made of.
+
+use knowledge_domain::{
+    batch::BatchStage,
+    ids::{BatchId, OrganizationId},
+};
+use sea_orm::{ConnectionTrait, DbBackend, sea_query::SelectStatement};
+use uuid::Uuid;
+
+use super::{EntityFilter, PageRequest, entities::Within};
+use crate::{
+    fixture::Fixture,
+    store::{DatabaseUrl, Store},
+};
+
+/// An empty SQLite store, which plans without statistics as all do.
+async fn sqlite(folder: &tempfile::TempDir) -> Store {
+    let path = folder.path().join("knowledge.db");
+    let url = DatabaseUrl::sqlite(path.to_str().unwrap());
+    Store::open(&url).await.unwrap()
+}
+
+/// The steps of SQLite's plan of a query.
+async fn plan(store: &Store, query: &SelectStatement) -> Vec<String> {
+    let mut statement = DbBackend::Sqlite.build(query);
+    statement.sql.insert_str(0, "EXPLAIN QUERY PLAN ");
+    let steps = store.read().query_all_raw(statement).await.unwrap();
+    let details = steps.iter().map(|step| step.try_get("", "detail").unwrap());
+    details.collect()
+}
+
+fn first<K>(first: u64) -> PageRequest<K> {
+    PageRequest { first, after: None }
+}
+
+#[tokio::test]
+async fn canonical_entities_are_found_by_an_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = sqlite(&folder).await;
+    let reads = store.reads(OrganizationId::DEFAULT);
+    let page = reads.relation_query(BatchId::from_uuid(Uuid::nil()), None, first(10));
+    let statements = reads.statements_of([Uuid::nil()]);
+    for (query, subject) in [(page, "earlier_subject"), (statements, "subject_entity")] {
+        let steps = plan(&store, &query).await;
+        let found = steps
+            .iter()
+            .find(|step| step.contains(&format!(" {subject} ")));
+        let found = found.unwrap_or_else(|| panic!("{subject}: {steps:#?}"));
+        assert!(found.contains("canonical_id=?"), "{steps:#?}");
+        assert!(
+            !steps.iter().any(|step| step.starts_with("SCAN")),
+            "{steps:#?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_a_large_batch_is_not_sorted() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = sqlite(&folder).await;
+    let reads = store.reads(OrganizationId::DEFAULT);
+    let within = Within::LargeBatch(BatchId::from_uuid(Uuid::nil()));
+    let query = reads.entity_query(within, &EntityFilter::default(), first(10));
+    let steps = plan(&store, &query).await;
+    assert!(steps[0].contains("canonical_id"), "{steps:#?}");
+    let place = steps.last().unwrap();
+    assert!(place.contains("(extraction_id=?)"), "{steps:#?}");
+    assert!(
+        !steps.iter().any(|step| step.contains("TEMP B-TREE")),
+        "{steps:#?}"
+    );
+}
+
+#[tokio::test]
+async fn a_batch_has_the_same_entities_whichever_way_they_are_read() {
+    let fixture = Fixture::new().await;
+    let [one, other] = [1, 2].map(|number| fixture.batch(number, BatchStage::Completed));
+    let (one, other) = (one.await, other.await);
+    let mut faces = Vec::new();
+    for (batch, position, names) in [
+        (one, 0, ["Halvern", "Port Ellis", "Ilse Varga"]),
+        (one, 1, ["Halvern", "Steinach", "Tomas Renn"]),
+        (other, 0, ["Port Ellis", "Steinach", "Hannah Weiss"]),
+    ] {
+        let place = fixture.document(batch, position, &names.concat()).await;
+        for (at, name) in (0_u32..).zip(names) {
+            let class = if name.contains(' ') {
+                "Person"
+            } else {
+                "Place"
+            };
+            faces.push((name, fixture.entity(place, at, name, class).await));
+        }
+    }
+    // As resolution leaves them: a face in the other batch, and one in this.
+    fixture.merge(faces[1].1, faces[6].1).await;
+    fixture.merge(faces[7].1, faces[4].1).await;
+
+    let reads = fixture.store.reads(fixture.organization);
+    for (class, search, found) in [
+        (None, None, 6),
+        (Some("Place"), None, 3),
+        (None, Some("ELLIS"), 1),
+        (Some("Person"), Some("stein"), 0),
+    ] {
+        let filter = EntityFilter {
+            class: class.map(str::to_owned),
+            search: search.map(str::to_owned),
+        };
+        let ids = async |within: Within, page| {
+            let query = reads.entity_query(within, &filter, page);
+            reads.uuids(&query).await.unwrap()
+        };
+        let all = ids(Within::Batch(one), first(10)).await;
+        assert_eq!(all.len(), found, "{filter:?}");
+        assert_eq!(ids(Within::LargeBatch(one), first(10)).await, all);
+        if let Some(begin) = all.first() {
+            let after = PageRequest {
+                first: 10,
+                after: Some(knowledge_domain::ids::EntityId::from_uuid(*begin)),
+            };
+            assert_eq!(ids(Within::LargeBatch(one), after).await, all[1..]);
+        }
+    }
+}
