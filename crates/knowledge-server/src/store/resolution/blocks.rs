@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use knowledge_tables::resolution_block::{ActiveModel, Column, Entity};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter,
-    QuerySelect, sea_query::Expr,
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait,
+    sea_query::{Alias, Expr, ExprTrait, Query, SelectStatement},
 };
 use uuid::Uuid;
 
@@ -77,25 +78,42 @@ impl Resolution<'_> {
     pub(super) async fn blocks(&self, keys: &[u64]) -> Result<Blocks, StoreError> {
         let mut blocks = Blocks::new();
         for keys in key_lists(keys) {
-            let rows: Vec<(i64, String)> = Entity::find()
-                .select_only()
-                .column(Column::BlockKey)
-                .column_as(forms_in_a_row(self.tx.get_database_backend()), "forms")
-                .filter(Column::OrganizationId.eq(self.organization.uuid()))
-                .filter(Column::BlockKey.is_in(keys.iter().map(|key| key.cast_signed())))
-                .group_by(Column::BlockKey)
-                .into_tuple()
-                .all(self.tx)
-                .await?;
-            for (key, forms) in rows {
-                let forms = forms.split(',').map(Uuid::try_parse);
-                let forms = forms.collect::<Result<_, _>>().map_err(|error| {
-                    StoreError::corrupt(format!("resolution_block.form_id: {error}"))
-                })?;
-                blocks.insert(key.cast_unsigned(), forms);
+            let query = self.blocks_query(&keys);
+            for row in self.tx.query_all(&query).await? {
+                let (key, forms): (i64, Option<String>) =
+                    (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+                let forms = forms.iter().flat_map(|forms| forms.split(','));
+                let forms: Vec<Uuid> = forms
+                    .map(Uuid::try_parse)
+                    .collect::<Result<_, _>>()
+                    .map_err(|error| {
+                        StoreError::corrupt(format!("resolution_block.form_id: {error}"))
+                    })?;
+                if !forms.is_empty() {
+                    blocks.insert(key.cast_unsigned(), forms);
+                }
             }
         }
         Ok(blocks)
+    }
+
+    /// Each key with the forms of its block, looked up one by one: of a list of keys and a group for
+    /// each PostgreSQL may go through all blocks in their order, as long as it has no statistics.
+    fn blocks_query(&self, keys: &[u64]) -> SelectStatement {
+        let wanted = Alias::new("wanted");
+        // What both databases call the first value of a row.
+        let key = || Expr::col((wanted.clone(), Alias::new("column1")));
+        let forms = Query::select()
+            .expr(forms_in_a_row(self.tx.get_database_backend()))
+            .from(Entity)
+            .and_where(Column::OrganizationId.eq(self.organization.uuid()))
+            .and_where(Expr::col((Entity, Column::BlockKey)).eq(key()))
+            .take();
+        Query::select()
+            .expr(key())
+            .expr(Expr::expr(forms))
+            .from_values(keys.iter().map(|key| key.cast_signed()), wanted.clone())
+            .take()
     }
 }
 
