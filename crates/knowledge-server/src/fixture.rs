@@ -190,7 +190,22 @@ impl Fixture {
         }
         self.batch_document(place, position).await;
         self.execution(place).await;
+        self.count_to(batch, position).await;
         place
+    }
+
+    /// Lets a batch have documents up to a position.
+    async fn count_to(&self, batch: BatchId, position: i32) {
+        use batch_execution::Column;
+        let transaction = self.store.begin().await.unwrap();
+        batch_execution::Entity::update_many()
+            .col_expr(Column::TotalDocuments, Expr::value(position + 1))
+            .filter(Column::Id.eq(batch.uuid()))
+            .filter(Column::TotalDocuments.lte(position))
+            .exec(&transaction)
+            .await
+            .unwrap();
+        transaction.commit().await.unwrap();
     }
 
     async fn exists(&self, content: DocumentId) -> bool {

@@ -1,4 +1,4 @@
-//! How the databases go about queries that pages are made of.
+//! How pages are read: what the databases do for them, and that they are whole.
 
 use knowledge_domain::{
     batch::BatchStage,
@@ -38,7 +38,7 @@ async fn canonical_entities_are_found_by_an_index() {
     let folder = tempfile::tempdir().unwrap();
     let store = sqlite(&folder).await;
     let reads = store.reads(OrganizationId::DEFAULT);
-    let page = reads.relation_query(BatchId::from_uuid(Uuid::nil()), None, first(10));
+    let page = reads.relation_query(BatchId::from_uuid(Uuid::nil()), &(0..16), None, first(10));
     let statements = reads.statements_of([Uuid::nil()]);
     for (query, subject) in [(page, "earlier_subject"), (statements, "subject_entity")] {
         let steps = plan(&store, &query).await;
@@ -122,4 +122,52 @@ async fn a_batch_has_the_same_entities_whichever_way_they_are_read() {
             assert_eq!(ids(Within::LargeBatch(one), after).await, all[1..]);
         }
     }
+}
+
+#[tokio::test]
+async fn pages_of_relations_go_on_from_one_span_of_documents_to_the_next() {
+    let fixture = Fixture::new().await;
+    let batch = fixture.batch(1, BatchStage::Completed).await;
+    let documents = 100_i32;
+    let rare = 90;
+    for position in 0..documents {
+        let place = fixture
+            .document(batch, position, &format!("Text {position}."))
+            .await;
+        let subject = fixture
+            .entity(place, 0, &format!("Name {position}"), "Person")
+            .await;
+        let predicate = if position == rare { "rare" } else { "common" };
+        let literal = position.to_string();
+        fixture
+            .relation(place, 1, (subject, predicate), Err(&literal))
+            .await;
+    }
+
+    let reads = fixture.store.reads(fixture.organization);
+    let page = async |predicate: Option<&'static str>, page| {
+        let pages = reads.relation_pages(&[batch], predicate, page).await;
+        let page = pages.unwrap().remove(&batch).unwrap();
+        let literals = page.items.into_iter();
+        let found = literals.map(|(place, key)| (place, key.folded_literal.unwrap()));
+        (found.collect::<Vec<_>>(), page.has_next)
+    };
+    let mut all = Vec::new();
+    let mut wanted = first(7);
+    loop {
+        let (found, more) = page(None, wanted).await;
+        wanted.after = found.last().map(|(place, _)| *place);
+        all.extend(found.into_iter().map(|(_, literal)| literal));
+        if !more {
+            break;
+        }
+    }
+    let expected: Vec<_> = (0..documents)
+        .map(|position| position.to_string())
+        .collect();
+    assert_eq!(all, expected);
+    let (found, more) = page(Some("rare"), first(7)).await;
+    assert_eq!((found.len(), more), (1, false));
+    assert_eq!(found[0].1, rare.to_string());
+    assert_eq!(page(Some("none"), first(7)).await, (Vec::new(), false));
 }

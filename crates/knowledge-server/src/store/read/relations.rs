@@ -3,7 +3,10 @@
 //! Statements agree in canonical subject, predicate, and canonical object or literal; literals
 //! ignore the case of ASCII letters, which both databases and Rust fold alike.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    ops::Range,
+};
 
 use knowledge_domain::{
     graph::Confidence,
@@ -11,17 +14,17 @@ use knowledge_domain::{
 };
 use knowledge_tables::{
     batch_document::{self, Column as Place},
-    entity,
+    batch_execution, entity,
     relation::{Column, Entity},
 };
 use sea_orm::{
-    FromQueryResult, Order,
+    ColumnTrait, EntityTrait, FromQueryResult, Order, QueryFilter, QuerySelect,
     sea_query::{Alias, DynIden, Expr, ExprTrait, IntoIden, JoinType, Query, SelectStatement},
 };
 use uuid::Uuid;
 
 use super::{KEYS_A_STATEMENT, Page, PageRequest, Reads};
-use crate::store::{StoreError, fold::folded};
+use crate::store::{StoreError, fold::folded, scope::owned};
 
 /// What agreeing statements agree in.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,6 +81,12 @@ struct Row {
     confidence: f64,
 }
 
+/// Documents that are looked at first for a page of relations.
+const FIRST_SPAN: u32 = 16;
+
+/// Times as many documents are looked at next, where they had too few.
+const SPAN_GROWTH: u32 = 4;
+
 /// Where a batch first states a relation: what pages of relations are ordered by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RelationPlace {
@@ -101,21 +110,42 @@ impl Reads {
     /// A page of the relations that each batch's documents state, in the order in which they first
     /// do.
     ///
-    /// A page costs what is on it, not what the batch has: statements are gone through in their
-    /// order, and each is left out that an earlier one of the batch agrees with.
+    /// A page costs what is on it, not what the batch has: documents are gone through a few at a
+    /// time in their order, more each time, and each statement is left out that an earlier one of
+    /// the batch agrees with. Asked for all that follow, PostgreSQL may sort them for each page.
     pub async fn relation_pages(
         &self,
         batches: &[BatchId],
         predicate: Option<&str>,
         page: PageRequest<RelationPlace>,
     ) -> Result<HashMap<BatchId, Page<(RelationPlace, RelationKey)>>, StoreError> {
-        let query = |batch: &BatchId| (*batch, self.relation_query(*batch, predicate, page));
-        let mut rows = self
-            .rows_of_each(batches.iter().map(query).collect())
-            .await?;
+        let documents = self.document_counts(batches).await?;
+        let begin = page.after.map_or(0, |after| after.document);
+        let mut spans: HashMap<BatchId, Range<u32>> = batches
+            .iter()
+            .map(|batch| (*batch, begin..begin.saturating_add(FIRST_SPAN)))
+            .collect();
+        let mut found: HashMap<BatchId, Vec<KeyRow>> = HashMap::new();
+        while !spans.is_empty() {
+            let query = |(batch, span): (&BatchId, &Range<u32>)| {
+                let query = self.relation_query(*batch, span, predicate, page);
+                (*batch, query)
+            };
+            let queries = spans.iter().map(query).collect();
+            for (batch, mut rows) in self.rows_of_each::<KeyRow>(queries).await? {
+                rows.sort_unstable_by_key(|row| (row.document, row.statement));
+                found.entry(batch).or_default().extend(rows);
+            }
+            spans.retain(|batch, span| {
+                let enough = found.get(batch).map_or(0, Vec::len) as u64 >= page.limit();
+                let end = documents.get(batch).copied().unwrap_or_default();
+                let next = (span.end - span.start).saturating_mul(SPAN_GROWTH);
+                *span = span.end..span.end.saturating_add(next);
+                !enough && span.start < end
+            });
+        }
         let pages = batches.iter().map(|batch| {
-            let mut rows: Vec<KeyRow> = rows.remove(batch).unwrap_or_default();
-            rows.sort_unstable_by_key(|row| (row.document, row.statement));
+            let rows = found.remove(batch).unwrap_or_default();
             let page = page
                 .page(rows)
                 .map(|row| (RelationPlace::from(&row), row.into()));
@@ -124,9 +154,31 @@ impl Reads {
         Ok(pages.collect())
     }
 
+    /// How many documents each batch has.
+    async fn document_counts(
+        &self,
+        batches: &[BatchId],
+    ) -> Result<HashMap<BatchId, u32>, StoreError> {
+        use batch_execution::Column;
+        let rows: Vec<(Uuid, i32)> = batch_execution::Entity::find()
+            .filter(owned(Column::OrganizationId, self.organization))
+            .filter(Column::Id.is_in(batches.iter().map(|batch| batch.uuid())))
+            .select_only()
+            .columns([Column::Id, Column::TotalDocuments])
+            .into_tuple()
+            .all(self.connection())
+            .await?;
+        let counts = rows.into_iter().map(|(id, count)| {
+            let count = u32::try_from(count).unwrap_or_default();
+            (BatchId::from_uuid(id), count)
+        });
+        Ok(counts.collect())
+    }
+
     pub(super) fn relation_query(
         &self,
         batch: BatchId,
+        documents: &Range<u32>,
         predicate: Option<&str>,
         page: PageRequest<RelationPlace>,
     ) -> SelectStatement {
@@ -149,6 +201,8 @@ impl Reads {
                     .ne(self.organization.uuid())
                     .not(),
             )
+            .and_where(position().gte(documents.start))
+            .and_where(position().lt(documents.end))
             .and_where(Expr::expr(self.stated_before(batch)).is_not(Expr::Constant(true.into())))
             .order_by_expr(position(), Order::Asc)
             .order_by_expr(statement(), Order::Asc)
@@ -158,9 +212,7 @@ impl Reads {
         }
         if let Some(after) = page.after {
             let later = position().gt(after.document);
-            query
-                .and_where(position().gte(after.document))
-                .and_where(later.or(statement().gt(after.statement)));
+            query.and_where(later.or(statement().gt(after.statement)));
         }
         query
     }
@@ -168,8 +220,7 @@ impl Reads {
     /// True, where an earlier statement of the batch agrees with the one of the query around.
     ///
     /// A value and not an `EXISTS`, of which PostgreSQL may make a join with all of the batch; and a
-    /// truth, of which it expects that half of the statements have it, and not nearly all: it would
-    /// sort all of the batch for a page.
+    /// truth, of which it expects that half of the statements have it, and not nearly all.
     fn stated_before(&self, batch: BatchId) -> SelectStatement {
         let [earlier, earlier_subject, earlier_object, earlier_place] = [
             "earlier",

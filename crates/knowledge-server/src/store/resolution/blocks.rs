@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use knowledge_domain::ids::OrganizationId;
 use knowledge_tables::resolution_block::{ActiveModel, Column, Entity};
 use sea_orm::{
     ActiveValue::Set,
@@ -78,7 +79,8 @@ impl Resolution<'_> {
     pub(super) async fn blocks(&self, keys: &[u64]) -> Result<Blocks, StoreError> {
         let mut blocks = Blocks::new();
         for keys in key_lists(keys) {
-            let query = self.blocks_query(&keys);
+            let backend = self.tx.get_database_backend();
+            let query = blocks_query(backend, self.organization, &keys);
             for row in self.tx.query_all(&query).await? {
                 let (key, forms): (i64, Option<String>) =
                     (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
@@ -96,25 +98,25 @@ impl Resolution<'_> {
         }
         Ok(blocks)
     }
+}
 
-    /// Each key with the forms of its block, looked up one by one: of a list of keys and a group for
-    /// each PostgreSQL may go through all blocks in their order, as long as it has no statistics.
-    fn blocks_query(&self, keys: &[u64]) -> SelectStatement {
-        let wanted = Alias::new("wanted");
-        // What both databases call the first value of a row.
-        let key = || Expr::col((wanted.clone(), Alias::new("column1")));
-        let forms = Query::select()
-            .expr(forms_in_a_row(self.tx.get_database_backend()))
-            .from(Entity)
-            .and_where(Column::OrganizationId.eq(self.organization.uuid()))
-            .and_where(Expr::col((Entity, Column::BlockKey)).eq(key()))
-            .take();
-        Query::select()
-            .expr(key())
-            .expr(Expr::expr(forms))
-            .from_values(keys.iter().map(|key| key.cast_signed()), wanted.clone())
-            .take()
-    }
+/// Each key with the forms of its block, looked up one by one: of a list of keys and a group for
+/// each PostgreSQL may go through all blocks in their order, as long as it has no statistics.
+fn blocks_query(backend: DbBackend, organization: OrganizationId, keys: &[u64]) -> SelectStatement {
+    let wanted = Alias::new("wanted");
+    // What both databases call the first value of a row.
+    let key = || Expr::col((wanted.clone(), Alias::new("column1")));
+    let forms = Query::select()
+        .expr(forms_in_a_row(backend))
+        .from(Entity)
+        .and_where(Column::OrganizationId.eq(organization.uuid()))
+        .and_where(Expr::col((Entity, Column::BlockKey)).eq(key()))
+        .take();
+    Query::select()
+        .expr(key())
+        .expr(Expr::expr(forms))
+        .from_values(keys.iter().map(|key| key.cast_signed()), wanted.clone())
+        .take()
 }
 
 /// The forms of a block as one text. SQLite's driver hands each row over to another thread, which
@@ -125,4 +127,38 @@ fn forms_in_a_row(backend: DbBackend) -> Expr {
         _ => "GROUP_CONCAT(HEX(?))",
     };
     Expr::cust_with_exprs(list, [Expr::col(Column::FormId)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{fixture::Fixture, store::resolution::BY_INDEX};
+
+    #[tokio::test]
+    async fn blocks_are_found_by_their_keys_without_statistics() {
+        let fixture = Fixture::new().await;
+        let tx = fixture.store.begin().await.unwrap();
+        let backend = tx.get_database_backend();
+        let explain = match backend {
+            DbBackend::Postgres => {
+                tx.execute_unprepared(BY_INDEX).await.unwrap();
+                "EXPLAIN (COSTS OFF) "
+            }
+            _ => "EXPLAIN QUERY PLAN ",
+        };
+        let keys: Vec<u64> = (0..1_024).collect();
+        let mut statement = backend.build(&blocks_query(backend, fixture.organization, &keys));
+        statement.sql.insert_str(0, explain);
+        let steps = tx.query_all_raw(statement).await.unwrap();
+        let text = |step: &sea_orm::QueryResult| match backend {
+            DbBackend::Postgres => step.try_get_by_index(0).unwrap(),
+            _ => step.try_get::<String>("", "detail").unwrap(),
+        };
+        let steps: Vec<String> = steps.iter().map(text).collect();
+        let found = steps.iter().any(|step| {
+            let both = step.contains("organization_id") && step.contains("block_key");
+            both && (step.contains("Index Cond") || step.contains("SEARCH"))
+        });
+        assert!(found, "{steps:#?}");
+    }
 }
