@@ -47,11 +47,6 @@ pub(super) const NEWER_SCHEMA: &str = "its schema is newer than this release";
 /// What a transaction says that may compute for long between two statements.
 pub(super) const PATIENT: &str = "SET LOCAL idle_in_transaction_session_timeout = '10min'";
 
-/// What a transaction says that reads much, with hundreds of keys a statement. Planned once for all
-/// keys, PostgreSQL compares each row with each key, one by one; and what it knew of the tables when
-/// it planned may be of a moment when they were nearly empty.
-pub(super) const PLANNED_ANEW: &str = "SET LOCAL plan_cache_mode = force_custom_plan";
-
 impl Store {
     /// Opens the database, creating a SQLite file that is not there, and brings its schema up to
     /// date.

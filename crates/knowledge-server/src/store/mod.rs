@@ -87,9 +87,6 @@ impl Store {
         };
         let tx = self.read.begin_with_options(options).await?;
         self.be_patient(&tx).await?;
-        if self.backend() == DbBackend::Postgres {
-            tx.execute_unprepared(connect::PLANNED_ANEW).await?;
-        }
         Ok(tx)
     }
 

@@ -5,14 +5,20 @@ use sea_orm::{
     ColumnTrait,
     sea_query::{Expr, ExprTrait},
 };
+use uuid::Uuid;
 
 /// That a row is the organisation's, for a query that names its rows by their ids.
-///
-/// Said the other way round, so that SQLite looks for no index that begins with the organisation:
-/// without statistics it takes such a one for better than the ids when these are more than a few,
-/// and goes through all rows of the organisation. PostgreSQL turns it back.
 pub(super) fn owned(column: impl ColumnTrait, organization: OrganizationId) -> Expr {
-    column.ne(organization.uuid()).not()
+    no_other(column.into_expr(), organization.uuid())
+}
+
+/// That a column has a value, as what is looked at in rows which are found by something else.
+///
+/// Said so that neither database looks for an index of it. Without statistics they take an
+/// organisation or a batch for a few rows: SQLite goes through all of these where ids are more than
+/// a few, and PostgreSQL does so for each id.
+pub(super) fn no_other(column: Expr, value: Uuid) -> Expr {
+    column.ne(value).is_not(Expr::Constant(true.into()))
 }
 
 /// What finds the organisation's pairs in which a row is on either side: a condition for each side,
@@ -37,7 +43,6 @@ mod tests {
     use sea_orm::{
         ConnectOptions, ConnectionTrait, Database, DbBackend, EntityTrait, QueryFilter, QueryTrait,
     };
-    use uuid::Uuid;
 
     use super::*;
 

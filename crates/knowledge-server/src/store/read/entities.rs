@@ -14,12 +14,15 @@ use knowledge_tables::{
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter,
     QuerySelect,
-    sea_query::{Alias, Expr, ExprTrait, Func, Query, SelectStatement},
+    sea_query::{Alias, Expr, ExprTrait, Func, IntoColumnRef, Query, SelectStatement},
 };
 use uuid::Uuid;
 
 use super::{KEYS_A_STATEMENT, Page, PageRequest, Reads, parse};
-use crate::store::{StoreError, scope::owned};
+use crate::store::{
+    StoreError,
+    scope::{no_other, owned},
+};
 
 /// Which entities are wanted; a cluster fits when any of its members does.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -137,10 +140,13 @@ impl Reads {
         let owner = Column::OrganizationId.eq(self.organization.uuid());
         query = match within {
             Within::Organization => query.filter(owner),
-            Within::Batch(batch) => query
-                .filter(owned(Column::OrganizationId, self.organization))
-                .filter(Column::ExtractionId.in_subquery(self.extractions_of(batch))),
-            Within::LargeBatch(batch) => query.filter(owner).filter(Self::is_of(batch)),
+            // The batch's extractions are the organisation's.
+            Within::Batch(batch) => {
+                query.filter(Column::ExtractionId.in_subquery(self.extractions_of(batch)))
+            }
+            Within::LargeBatch(batch) => query
+                .filter(owner)
+                .filter(Self::is_of(batch, (Entity, Column::ExtractionId))),
         };
         for (column, part) in filter.parts() {
             query = query.filter(Expr::exists(self.member_containing(column, &part)));
@@ -162,9 +168,12 @@ impl Reads {
             // It weighs both ways itself.
             _ => HashSet::new(),
         };
-        let way = |batch: &BatchId| match large.contains(&batch.uuid()) {
-            true => Within::LargeBatch(*batch),
-            false => Within::Batch(*batch),
+        let way = |batch: &BatchId| {
+            if large.contains(&batch.uuid()) {
+                Within::LargeBatch(*batch)
+            } else {
+                Within::Batch(*batch)
+            }
         };
         Ok(batches.iter().map(way).collect())
     }
@@ -200,18 +209,21 @@ impl Reads {
         Ok(counts.into_iter().filter(large).map(|(id, _)| id).collect())
     }
 
-    /// That an entity is of a batch, looked up for each.
-    fn is_of(batch: BatchId) -> Expr {
+    /// That an extraction is of a batch, looked up for each.
+    ///
+    /// A value and not an `EXISTS` or a list: these are a join to PostgreSQL, and as long as it has
+    /// no statistics it takes a batch for one document, and begins with that.
+    pub(super) fn is_of(batch: BatchId, extraction: impl IntoColumnRef) -> Expr {
         use batch_document::Column as Place;
         let place = |column: Place| Expr::col((batch_document::Entity, column));
         let of = Query::select()
-            .expr(Expr::val(1))
+            .expr(Expr::Constant(true.into()))
             .from(batch_document::Entity)
-            .and_where(place(Place::ExtractionId).equals((Entity, Column::ExtractionId)))
-            // Said so that SQLite looks for the extraction, and not for all of the batch.
-            .and_where(place(Place::BatchId).ne(batch.uuid()).not())
+            .and_where(place(Place::ExtractionId).eq(Expr::col(extraction)))
+            .and_where(no_other(place(Place::BatchId), batch.uuid()))
+            .limit(1)
             .take();
-        Expr::exists(of)
+        Expr::expr(of)
     }
 
     /// The canonical entities with these ids, folded over all their members.
@@ -265,7 +277,7 @@ impl Reads {
                 .filter(Column::OrganizationId.eq(self.organization.uuid()))
                 .filter(Column::CanonicalId.is_in(ids.iter().map(|id| id.uuid())));
             if let Some(batch) = batch {
-                query = query.filter(Column::ExtractionId.in_subquery(self.extractions_of(batch)));
+                query = query.filter(Self::is_of(batch, (Entity, Column::ExtractionId)));
             }
             for row in query.all(self.connection()).await? {
                 members.push(row.try_into()?);

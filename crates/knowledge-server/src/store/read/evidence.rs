@@ -111,10 +111,8 @@ impl Reads {
             )
             .and_where(Expr::col((entity::Entity, entity::Column::CanonicalId)).is_in(canonical));
         if let Some(batch) = batch {
-            query.and_where(
-                Expr::col((entity::Entity, entity::Column::ExtractionId))
-                    .in_subquery(self.extractions_of(batch)),
-            );
+            let extraction = (entity::Entity, entity::Column::ExtractionId);
+            query.and_where(Self::is_of(batch, extraction));
         }
         query
     }

@@ -24,7 +24,11 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{KEYS_A_STATEMENT, Page, PageRequest, Reads};
-use crate::store::{StoreError, fold::folded, scope::owned};
+use crate::store::{
+    StoreError,
+    fold::folded,
+    scope::{no_other, owned},
+};
 
 /// What agreeing statements agree in.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -196,11 +200,10 @@ impl Reads {
                 Expr::col((place(), Place::ExtractionId)).equals((Entity, Column::ExtractionId)),
             )
             .and_where(Expr::col((place(), Place::BatchId)).eq(batch.uuid()))
-            .and_where(
-                Expr::col((place(), Place::OrganizationId))
-                    .ne(self.organization.uuid())
-                    .not(),
-            )
+            .and_where(no_other(
+                Expr::col((place(), Place::OrganizationId)),
+                self.organization.uuid(),
+            ))
             .and_where(position().gte(documents.start))
             .and_where(position().lt(documents.end))
             .and_where(Expr::expr(self.stated_before(batch)).is_not(Expr::Constant(true.into())))
@@ -272,13 +275,12 @@ impl Reads {
             .and_where(
                 Expr::col((earlier.clone(), Column::Predicate)).equals((Entity, Column::Predicate)),
             )
-            // Said so that SQLite begins with the few statements of the subject, and not with all
-            // documents of the batch before this one.
-            .and_where(
-                Expr::col((earlier_place.clone(), Place::BatchId))
-                    .ne(batch.uuid())
-                    .not(),
-            )
+            // It begins with the few statements of the subject, and not with all documents of the
+            // batch before this one.
+            .and_where(no_other(
+                Expr::col((earlier_place.clone(), Place::BatchId)),
+                batch.uuid(),
+            ))
             .and_where(
                 canonical(&earlier_object)
                     .eq(canonical(&object()))
@@ -359,10 +361,7 @@ impl Reads {
             let subjects = subjects.iter().map(|id| id.uuid());
             let mut query = self.statements_of(subjects);
             if let Some(batch) = batch {
-                query.and_where(
-                    Expr::col((Entity, Column::ExtractionId))
-                        .in_subquery(self.extractions_of(batch)),
-                );
+                query.and_where(Self::is_of(batch, (Entity, Column::ExtractionId)));
             }
             members.extend(self.relation_rows(&query).await?);
         }
@@ -401,12 +400,10 @@ impl Reads {
     fn statements_resolved(&self) -> SelectStatement {
         let mut query = Self::resolved();
         query
-            // Said so that SQLite takes no index of the organisation for it: see `scope::owned`.
-            .and_where(
-                Expr::col((Entity, Column::OrganizationId))
-                    .ne(self.organization.uuid())
-                    .not(),
-            )
+            .and_where(no_other(
+                Expr::col((Entity, Column::OrganizationId)),
+                self.organization.uuid(),
+            ))
             .column((Entity, Column::Id))
             .expr_as(Expr::col((Entity, Column::LiteralValue)), "literal")
             .column((Entity, Column::Confidence));

@@ -195,9 +195,10 @@ impl Reads {
             .column_as(Column::Id.count(), "entities")
             .column_as(distinct_faces(), "clusters");
         query = match batch {
-            Some(batch) => query
-                .filter(owned(Column::OrganizationId, self.organization))
-                .filter(Column::ExtractionId.in_subquery(self.extractions_of(batch))),
+            // The batch's extractions are the organisation's.
+            Some(batch) => {
+                query.filter(Column::ExtractionId.in_subquery(self.extractions_of(batch)))
+            }
             None => query.filter(Column::OrganizationId.eq(self.organization.uuid())),
         };
         let found: Option<ResolutionView> = query.into_model().one(self.connection()).await?;
