@@ -19,6 +19,7 @@ mod prune;
 pub mod read;
 mod resolution;
 mod scope;
+mod statistics;
 mod url;
 
 use sea_orm::{

@@ -132,6 +132,7 @@ impl Runner {
                 self.wait_for(lease, moment).await?;
                 continue;
             }
+            self.know_tables().await;
             match self.stored(|| ledger.settle(lease)).await? {
                 PassOutcome::Unsettled => {}
                 PassOutcome::Resolve => {
@@ -173,6 +174,17 @@ impl Runner {
             return Err(LedgerError::Fenced(self.batch));
         }
         self.stored(|| self.shared.ledger.begin_round(lease)).await
+    }
+
+    /// Lets the database know its tables before much is read of them. Without, all is only slower.
+    async fn know_tables(&self) {
+        match self.shared.ledger.store().refresh_statistics().await {
+            Ok(tables) if tables.is_empty() => {}
+            Ok(tables) => tracing::debug!(batch = %self.batch, ?tables, "statistics are new"),
+            Err(error) => {
+                tracing::warn!(batch = %self.batch, "no statistics: {}", chain(&error));
+            }
+        }
     }
 
     /// Does a change until the store takes it: a database that is away comes back, and the batch

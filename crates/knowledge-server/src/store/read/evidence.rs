@@ -79,7 +79,7 @@ impl Reads {
         Ok(sorted(evidence))
     }
 
-    fn mentions(
+    pub(super) fn mentions(
         &self,
         batch: Option<BatchId>,
         canonical: impl Iterator<Item = Uuid>,

@@ -358,11 +358,7 @@ impl Reads {
     ) -> Result<Vec<RelationMember>, StoreError> {
         let mut members = Vec::new();
         for subjects in subjects.chunks(KEYS_A_STATEMENT) {
-            let subjects = subjects.iter().map(|id| id.uuid());
-            let mut query = self.statements_of(subjects);
-            if let Some(batch) = batch {
-                query.and_where(Self::is_of(batch, (Entity, Column::ExtractionId)));
-            }
+            let query = self.statements_in(batch, subjects.iter().map(|id| id.uuid()));
             members.extend(self.relation_rows(&query).await?);
         }
         Ok(members)
@@ -411,15 +407,25 @@ impl Reads {
     }
 
     /// Those of some canonical entities.
-    pub(super) fn statements_of(
-        &self,
-        subjects: impl IntoIterator<Item = Uuid>,
-    ) -> SelectStatement {
+    fn statements_of(&self, subjects: impl IntoIterator<Item = Uuid>) -> SelectStatement {
         let column = |column: entity::Column| Expr::col((subject(), column));
         let mut query = self.statements_resolved();
         query
             .and_where(column(entity::Column::OrganizationId).eq(self.organization.uuid()))
             .and_where(column(entity::Column::CanonicalId).is_in(subjects));
+        query
+    }
+
+    /// Those of some canonical entities, limited to a batch when one is given.
+    pub(super) fn statements_in(
+        &self,
+        batch: Option<BatchId>,
+        subjects: impl IntoIterator<Item = Uuid>,
+    ) -> SelectStatement {
+        let mut query = self.statements_of(subjects);
+        if let Some(batch) = batch {
+            query.and_where(Self::is_of(batch, (Entity, Column::ExtractionId)));
+        }
         query
     }
 
