@@ -23,6 +23,9 @@ const SQLITE_WRITER_CACHE: &str = "-8192";
 /// Pages of SQLite's log after which it is carried over into the database: 32 MiB. The longer the
 /// log, the more often a page that changed many times is carried over once.
 const SQLITE_LOG_PAGES: &str = "8000";
+/// Rows that SQLite's thread reads ahead of who asked for them: where the buffer is full, the two wake
+/// each other for every row.
+const SQLITE_ROWS: usize = 1_024;
 /// Says which driver; the file is named beside it, because not every path can be part of a URL.
 pub(super) const SOME_SQLITE: &str = "sqlite://knowledge.db";
 const POSTGRES_CONNECTIONS: u32 = 16;
@@ -213,6 +216,7 @@ fn sqlite_settings(options: SqliteConnectOptions, path: &str) -> SqliteConnectOp
         .busy_timeout(BUSY_TIMEOUT)
         .foreign_keys(true)
         .statement_cache_capacity(STATEMENTS)
+        .row_buffer_size(SQLITE_ROWS)
 }
 
 /// Whether a connection that is given back can be used again. SQLite ends a transaction of itself
