@@ -30,7 +30,8 @@ impl Store {
             rows.iter().map(|row| row.try_get_by_index(0)).collect();
         let tables = tables?;
         for table in &tables {
-            let analyze = format!("ANALYZE \"{table}\"");
+            // One that is being looked at or vacuumed is left alone: nobody waits for that.
+            let analyze = format!("ANALYZE (SKIP_LOCKED) \"{table}\"");
             self.write.execute_unprepared(&analyze).await?;
         }
         Ok(tables)
