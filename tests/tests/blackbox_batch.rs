@@ -1,13 +1,14 @@
 //! A batch through the API: what is seen while it runs and when it is done.
 
 use knowledge_tests::{
-    TestServer,
-    documents::{documents, empty_document, long_documents},
+    Backend, TestDatabase, TestServer,
+    documents::{documents, empty_document, long_documents, short_documents},
     each_database,
     events::{assert_event_log, kind, outline, sequence},
-    server,
+    run_on, server,
 };
 use reqwest::StatusCode;
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::{Value, json};
 
 each_database! {
@@ -140,4 +141,27 @@ each_database! {
         assert!(graphs[0].len() > 1000, "{}", graphs[0]);
         assert_eq!(graphs[0], graphs[1]);
     }
+}
+
+/// What is read of a batch is planned for what it has, also in a database that was empty before.
+#[test]
+fn postgres_knows_its_tables_when_the_documents_are_done() {
+    run_on(Backend::Postgres, async |db: TestDatabase| {
+        let server = TestServer::start(db.url());
+        // It takes longer than PostgreSQL takes to count what was written.
+        let documents = short_documents(600);
+        let config = json!({ "enableEntityResolution": false, "concurrency": 16 });
+        let batch = server.client().start(&documents, config).await;
+        let ended = server.client().ended(&batch).await;
+        assert_eq!(ended["stage"], json!("COMPLETED"), "{ended}");
+        let looked =
+            "SELECT analyze_count FROM pg_stat_user_tables WHERE relname = 'mention_record'";
+        let store = db.connect().await;
+        let row = store.query_one_raw(Statement::from_string(DbBackend::Postgres, looked));
+        let row = row.await.expect("the store answers");
+        let row = row.expect("the table is there");
+        let times: i64 = row.try_get_by_index(0).expect("a number");
+        assert!(times > 0, "it was left to autovacuum");
+        assert!(server.terminate().success());
+    });
 }

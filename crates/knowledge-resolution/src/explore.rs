@@ -154,8 +154,7 @@ impl Exploration {
         let edge = linked((0, 1), &compared, &self.settings);
         // Two that one document has both may have been linked before it came, and what the link
         // stood in the way of is to be looked at again.
-        let no_more = compared.conflict == Some(Conflict::Together)
-            || (asked.is_some() && left.form.documents.shared(&right.form.documents) > 0);
+        let no_more = compared.conflict == Some(Conflict::Together);
         if edge.is_none() && !no_more {
             return;
         }

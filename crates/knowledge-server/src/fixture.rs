@@ -14,8 +14,10 @@ use knowledge_tables::{
     organization, relation, relation_evidence, same_as_link, workflow_activity, workflow_execution,
 };
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, Database, EntityTrait,
-    IntoActiveModel, QueryFilter, sea_query::Expr,
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, Database, DbBackend, EntityTrait, IntoActiveModel, QueryFilter,
+    sea_query::{Expr, SelectStatement},
 };
 use serde_json::json;
 use tempfile::TempDir;
@@ -61,6 +63,25 @@ async fn new_postgres_database(admin_url: &str) -> DatabaseUrl {
 
 pub(crate) fn at() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 11, 20, 8, 0, 0).unwrap()
+}
+
+/// The steps by which a database goes about a query, of tables that it knows nothing of.
+pub(crate) async fn plan(store: &Store, query: &SelectStatement) -> Vec<String> {
+    let tx = store.begin().await.unwrap();
+    let mut statement = store.backend().build(query);
+    let (explain, column) = match store.backend() {
+        DbBackend::Postgres => {
+            // Of empty tables it would read all of the few pages that it believes they have.
+            let by_index = "SET LOCAL enable_seqscan = off";
+            tx.execute_unprepared(by_index).await.unwrap();
+            ("EXPLAIN (COSTS OFF) ", "QUERY PLAN")
+        }
+        _ => ("EXPLAIN QUERY PLAN ", "detail"),
+    };
+    statement.sql.insert_str(0, explain);
+    let steps = tx.query_all_raw(statement).await.unwrap();
+    let steps = steps.iter().map(|step| step.try_get("", column).unwrap());
+    steps.collect()
 }
 
 impl Fixture {

@@ -1,5 +1,7 @@
 //! Batches as they are shown.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use knowledge_domain::{
     batch::{
@@ -12,9 +14,10 @@ use knowledge_domain::{
 use knowledge_tables::batch_execution::{Column, Entity, Model};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::Deserialize;
+use uuid::Uuid;
 
 use super::{Page, PageRequest, Reads, parse};
-use crate::store::{StoreError, convert, ledger::tally::Tally};
+use crate::store::{StoreError, convert, ledger::tally::Tally, scope::owned};
 
 /// A batch.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,7 +91,39 @@ pub struct BatchHead {
     pub last_sequence: u64,
 }
 
+/// How much a batch is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct BatchSize {
+    /// Documents, whose positions begin at 0.
+    pub(super) documents: u32,
+    /// Entities of those that completed.
+    pub(super) entities: i64,
+}
+
 impl Reads {
+    /// How much each batch is that the organisation has.
+    pub(super) async fn batch_sizes(
+        &self,
+        batches: &[BatchId],
+    ) -> Result<HashMap<BatchId, BatchSize>, StoreError> {
+        let rows: Vec<(Uuid, i32, i32)> = Entity::find()
+            .filter(owned(Column::OrganizationId, self.organization))
+            .filter(Column::Id.is_in(batches.iter().map(|batch| batch.uuid())))
+            .select_only()
+            .columns([Column::Id, Column::TotalDocuments, Column::EntityCount])
+            .into_tuple()
+            .all(self.connection())
+            .await?;
+        let sizes = rows.into_iter().map(|(id, documents, entities)| {
+            let size = BatchSize {
+                documents: u32::try_from(documents).unwrap_or_default(),
+                entities: i64::from(entities),
+            };
+            (BatchId::from_uuid(id), size)
+        });
+        Ok(sizes.collect())
+    }
+
     /// A batch, when the organisation has it.
     pub async fn batch(&self, id: BatchId) -> Result<Option<BatchView>, StoreError> {
         Entity::find_by_id(id.uuid())

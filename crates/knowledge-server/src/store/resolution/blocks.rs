@@ -132,29 +132,14 @@ fn forms_in_a_row(backend: DbBackend) -> Expr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{fixture::Fixture, store::resolution::BY_INDEX};
+    use crate::fixture::{Fixture, plan};
 
     #[tokio::test]
     async fn blocks_are_found_by_their_keys_without_statistics() {
         let fixture = Fixture::new().await;
-        let tx = fixture.store.begin().await.unwrap();
-        let backend = tx.get_database_backend();
-        let explain = match backend {
-            DbBackend::Postgres => {
-                tx.execute_unprepared(BY_INDEX).await.unwrap();
-                "EXPLAIN (COSTS OFF) "
-            }
-            _ => "EXPLAIN QUERY PLAN ",
-        };
         let keys: Vec<u64> = (0..1_024).collect();
-        let mut statement = backend.build(&blocks_query(backend, fixture.organization, &keys));
-        statement.sql.insert_str(0, explain);
-        let steps = tx.query_all_raw(statement).await.unwrap();
-        let text = |step: &sea_orm::QueryResult| match backend {
-            DbBackend::Postgres => step.try_get_by_index(0).unwrap(),
-            _ => step.try_get::<String>("", "detail").unwrap(),
-        };
-        let steps: Vec<String> = steps.iter().map(text).collect();
+        let query = blocks_query(fixture.store.backend(), fixture.organization, &keys);
+        let steps = plan(&fixture.store, &query).await;
         let found = steps.iter().any(|step| {
             let both = step.contains("organization_id") && step.contains("block_key");
             both && (step.contains("Index Cond") || step.contains("SEARCH"))
