@@ -9,7 +9,7 @@ use sea_orm::{
     ConnectOptions, Database, DatabaseConnection, DbErr, EntityTrait, RuntimeErr,
     sqlx::{
         self, ConnectOptions as _, Connection as _,
-        postgres::PgConnectOptions,
+        postgres::{PgConnectOptions, PgPoolOptions},
         sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous},
     },
 };
@@ -43,6 +43,11 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 /// a transaction holds locks that its successor waits for: the database ends such a session.
 const SESSION: &str = "SET idle_in_transaction_session_timeout = '10s'; \
      SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3";
+
+/// What the session of the writer of groups is told besides. Its statements find rows by their keys,
+/// whatever these are and however many rows there are: each is planned once, and never for a table
+/// that is empty still.
+const GROUP_SESSION: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off";
 
 /// Why a database of a later release cannot be opened.
 pub(super) const NEWER_SCHEMA: &str = "its schema is newer than this release";
@@ -88,6 +93,7 @@ impl Store {
                 let pool = opened(Database::connect(postgres_options(url)).await)?;
                 let mut groups = postgres_options(url);
                 groups
+                    .map_sqlx_postgres_pool_opts(|options| told(options, &[SESSION, GROUP_SESSION]))
                     .max_connections(1)
                     .test_before_acquire_if_idle_for(TRUSTED)
                     .connect_lazy(true)
@@ -239,13 +245,18 @@ fn postgres_options(url: &str) -> ConnectOptions {
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .sqlx_logging(false)
         .set_application_name("knowledge")
-        .map_sqlx_postgres_pool_opts(|options| {
-            options.after_connect(|connection, _| {
-                Box::pin(async move {
-                    sqlx::raw_sql(SESSION).execute(connection).await?;
-                    Ok(())
-                })
-            })
-        });
+        .map_sqlx_postgres_pool_opts(|options| told(options, &[SESSION]));
     options
+}
+
+/// A pool whose sessions are told so when they begin.
+fn told(options: PgPoolOptions, session: &'static [&'static str]) -> PgPoolOptions {
+    options.after_connect(move |connection, _| {
+        Box::pin(async move {
+            for setting in session {
+                sqlx::raw_sql(*setting).execute(&mut *connection).await?;
+            }
+            Ok(())
+        })
+    })
 }

@@ -20,6 +20,7 @@ pub mod read;
 mod resolution;
 mod scope;
 mod statistics;
+mod together;
 mod url;
 
 use sea_orm::{

@@ -5,7 +5,7 @@
 use knowledge_domain::ids::BatchId;
 use sea_orm::{
     DbBackend, DbErr, RuntimeErr,
-    sea_query::{Expr, Query, UpdateStatement},
+    sea_query::Expr,
     sqlx::postgres::{PgListener, PgPoolOptions},
 };
 
@@ -45,17 +45,9 @@ fn failed(error: sea_orm::sqlx::Error) -> StoreError {
     DbErr::Conn(RuntimeErr::SqlxError(error.into())).into()
 }
 
-/// Lets a statement that changes one row tell other servers, when its transaction commits, that the
+/// Tells other servers, where PostgreSQL evaluates it and when its transaction commits, that the
 /// batch has events up to `sequence`.
-pub(super) fn tell_with(
-    update: &mut UpdateStatement,
-    backend: DbBackend,
-    batch: BatchId,
-    sequence: i64,
-) {
-    if backend == DbBackend::Postgres {
-        let told = [EVENTS_CHANNEL.to_owned(), format!("{batch} {sequence}")];
-        let told = Expr::cust_with_values("pg_notify($1, $2)::text", told);
-        update.returning(Query::returning().expr(told));
-    }
+pub(super) fn told(batch: BatchId, sequence: i64) -> Expr {
+    let told = [EVENTS_CHANNEL.to_owned(), format!("{batch} {sequence}")];
+    Expr::cust_with_values("pg_notify($1, $2)::text", told)
 }

@@ -17,7 +17,7 @@ use knowledge_tables::{
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    ColumnTrait, EntityTrait, QueryFilter,
     sea_query::{Expr, ExprTrait, OnConflict},
 };
 
@@ -25,7 +25,7 @@ use super::{
     Ledger, LedgerError,
     writer::{Environment, patiently},
 };
-use crate::store::{StoreError, portions::portions};
+use crate::store::{StoreError, together::Together};
 
 /// What the journal calls the kind of a failure that every document of the batch would meet.
 const OF_BATCH: &str = "batch";
@@ -202,26 +202,20 @@ impl JournalWrites {
         })
     }
 
-    /// Writes everything.
-    pub(super) async fn write(
+    /// Adds everything to what is written.
+    pub(super) fn write(
         &mut self,
+        together: &mut Together,
         env: &Environment,
-        tx: &DatabaseTransaction,
         batch: &batch_execution::Model,
         at: DateTime<Utc>,
     ) -> Result<(), LedgerError> {
-        let units: Vec<_> = std::mem::take(&mut self.units).into_iter().collect();
         let template = Template { env, batch, at };
-        for units in portions(&units) {
-            let rows = units
-                .iter()
-                .map(|((execution, key), write)| template.row(*execution, key, write));
-            workflow_activity::Entity::insert_many(rows)
-                .on_conflict(once_completed_never_again())
-                .exec_without_returning(tx)
-                .await?;
-        }
-        Ok(())
+        let rows: Vec<_> = std::mem::take(&mut self.units)
+            .into_iter()
+            .map(|((execution, key), write)| template.row(execution, key, write))
+            .collect();
+        Ok(together.insert(rows, Some(once_completed_never_again()))?)
     }
 }
 
@@ -236,11 +230,11 @@ impl Template<'_> {
     fn row(
         &self,
         execution: ExecutionId,
-        key: &UnitKey,
-        write: &UnitWrite,
+        key: UnitKey,
+        write: UnitWrite,
     ) -> workflow_activity::ActiveModel {
-        let completed = write.completed.as_ref();
-        let status = match completed {
+        let completed = write.completed;
+        let status = match &completed {
             Some(unit) if unit.skipped.is_some() => WorkflowActivityStatus::Skipped,
             Some(_) => WorkflowActivityStatus::Completed,
             None => WorkflowActivityStatus::Running,
@@ -249,21 +243,21 @@ impl Template<'_> {
             id: Set(self.env.entropy.uuid_v7()),
             organization_id: Set(self.batch.organization_id),
             execution_id: Set(execution.uuid()),
-            activity_name: Set(key.name.clone()),
+            activity_name: Set(key.name),
             activity_type: Set(write.stage.to_string()),
-            input_hash: Set(key.input_hash.clone()),
+            input_hash: Set(key.input_hash),
             status: Set(status.to_string()),
             // What the attempts of a row that is there grow by.
             attempt: Set(i32::from(write.begun)),
             failure_count: Set(0),
             input: Set(None),
-            output: Set(completed.map(|unit| unit.output.to_vec())),
-            error: Set(completed.and_then(|unit| unit.skipped.clone())),
             error_kind: Set(None),
             next_attempt_at: Set(None),
-            duration_ms: Set(completed.map(|unit| unit.duration_ms)),
+            duration_ms: Set(completed.as_ref().map(|unit| unit.duration_ms)),
             started_at: Set(Some(self.at)),
-            completed_at: Set(completed.map(|_| self.at)),
+            completed_at: Set(completed.as_ref().map(|_| self.at)),
+            output: Set(completed.as_ref().map(|unit| unit.output.to_vec())),
+            error: Set(completed.and_then(|unit| unit.skipped)),
             pruned_at: Set(None),
             created_at: Set(self.at),
             updated_at: Set(self.at),

@@ -9,13 +9,13 @@ use knowledge_domain::{
 };
 use knowledge_tables::{batch_document, workflow_execution};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait,
-    IntoActiveModel, QueryFilter, sea_query::OnConflict,
+    ActiveModelTrait, ColumnTrait, DatabaseTransaction, DbBackend, EntityTrait, IntoActiveModel,
+    QueryFilter, sea_query::OnConflict,
 };
 use uuid::Uuid;
 
 use super::LedgerError;
-use crate::store::{StoreError, convert, portions::portions};
+use crate::store::{StoreError, convert, together::Together};
 
 /// Rows that one statement reads at most.
 const KEYS_PER_STATEMENT: usize = 500;
@@ -128,10 +128,11 @@ where
         !self.changed.is_empty()
     }
 
-    /// Writes the changed rows.
-    pub(super) async fn write(
+    /// Adds the changed rows to what is written.
+    pub(super) fn write(
         &mut self,
-        tx: &DatabaseTransaction,
+        together: &mut Together,
+        backend: DbBackend,
         at: DateTime<Utc>,
     ) -> Result<(), LedgerError> {
         let before = std::mem::take(&mut self.before);
@@ -141,41 +142,35 @@ where
         };
         let changed = std::mem::take(&mut self.changed);
         // SQLite writes the entry of every index that has a column which is set, changed or not.
-        let sqlite = tx.get_database_backend() == DbBackend::Sqlite;
+        let sqlite = backend == DbBackend::Sqlite;
         let (stay, moved): (Vec<_>, Vec<_>) = changed
             .into_iter()
             .partition(|key| sqlite && stays(key).unwrap_or_default());
         let columns = E::CHANGING.iter().copied();
-        self.overwrite(tx, &stay, columns.clone(), at).await?;
-        self.overwrite(tx, &moved, columns.chain(E::INDEXED.iter().copied()), at)
-            .await
+        self.overwrite(together, &stay, columns.clone(), at)?;
+        let all = columns.chain(E::INDEXED.iter().copied());
+        self.overwrite(together, &moved, all, at)
     }
 
-    async fn overwrite(
+    fn overwrite(
         &mut self,
-        tx: &DatabaseTransaction,
+        together: &mut Together,
         keys: &[Uuid],
-        columns: impl Iterator<Item = E::Column> + Clone,
+        columns: impl Iterator<Item = E::Column>,
         at: DateTime<Utc>,
     ) -> Result<(), LedgerError> {
-        for keys in portions(keys) {
-            let mut rows = Vec::with_capacity(keys.len());
-            for key in keys {
-                if let Some(row) = self.known.get_mut(key) {
-                    E::touch(row, at);
-                    rows.push(row.clone().into_active_model().reset_all());
-                }
+        let mut rows = Vec::with_capacity(keys.len());
+        for key in keys {
+            if let Some(row) = self.known.get_mut(key) {
+                E::touch(row, at);
+                rows.push(row.clone().into_active_model().reset_all());
             }
-            // A row that is there conflicts with itself, so one statement inserts and updates.
-            let overwrite = OnConflict::column(E::KEY)
-                .update_columns(columns.clone())
-                .to_owned();
-            E::insert_many(rows)
-                .on_conflict(overwrite)
-                .exec_without_returning(tx)
-                .await?;
         }
-        Ok(())
+        // A row that is there conflicts with itself, so one statement inserts and updates.
+        let overwrite = OnConflict::column(E::KEY)
+            .update_columns(columns)
+            .to_owned();
+        Ok(together.insert(rows, Some(overwrite))?)
     }
 }
 

@@ -9,7 +9,7 @@ use knowledge_domain::{
 use knowledge_tables::{batch_event, batch_execution};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryTrait,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryTrait,
 };
 use uuid::Uuid;
 
@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     metrics::{COALESCED, EVENTS},
-    store::{StoreError, convert, notify, portions::portions},
+    store::{StoreError, convert, notify, together::Together},
 };
 
 impl BatchChange {
@@ -39,16 +39,18 @@ impl BatchChange {
             || !self.events.is_empty();
         if changed {
             self.number_events().await?;
-            self.write_row().await?;
         } else if !self.journal.is_empty() {
             self.confirm().await?;
         }
-        self.executions.write(&self.tx, self.at).await?;
-        self.documents.write(&self.tx, self.at).await?;
+        let mut rows = self.changed_documents()?;
         self.journal
-            .write(&self.env, &self.tx, &self.row, self.at)
-            .await?;
-        let event = write_events(&self.tx, self.entropy(), &self.row, &self.events).await?;
+            .write(&mut rows, &self.env, &self.row, self.at)?;
+        let event = self.write_events(&mut rows)?;
+        if changed {
+            self.write_with_row(rows).await?;
+        } else {
+            rows.write(&self.tx).await?;
+        }
         self.events.clear();
         if changed {
             self.proof = Some(Proof {
@@ -61,8 +63,17 @@ impl BatchChange {
         Ok(())
     }
 
-    /// Writes the batch's row, which locks it, and tells other servers of its events.
-    async fn write_row(&mut self) -> Result<(), LedgerError> {
+    /// The rows of documents and workflows that have changed.
+    fn changed_documents(&mut self) -> Result<Together, LedgerError> {
+        let (mut rows, backend) = (Together::default(), self.tx.get_database_backend());
+        self.executions.write(&mut rows, backend, self.at)?;
+        self.documents.write(&mut rows, backend, self.at)?;
+        Ok(rows)
+    }
+
+    /// Writes the batch's row, which locks it, and with it what depends on it; tells other servers
+    /// of its events.
+    async fn write_with_row(&mut self, rows: Together) -> Result<(), LedgerError> {
         self.row.version += 1;
         self.row.tally = Some(convert::to_json(&Tally {
             pace: self.pace,
@@ -74,21 +85,31 @@ impl BatchChange {
             // Set or not, SQLite would write its entries in the indexes.
             changed.state = NotSet;
         }
-        let mut update = batch_execution::Entity::update_many()
+        let update = batch_execution::Entity::update_many()
             .set(changed)
             .filter(batch_execution::Column::Id.eq(self.row.id))
             .filter(batch_execution::Column::Version.eq(self.original.version))
             .into_query();
-        if !self.events.is_empty() {
-            let (batch, sequence) = (self.batch_id(), self.row.last_sequence);
-            notify::tell_with(&mut update, self.tx.get_database_backend(), batch, sequence);
-        }
-        if self.tx.execute(&update).await?.rows_affected() != 1 {
+        let told = || notify::told(self.batch_id(), self.row.last_sequence);
+        let told = (!self.events.is_empty()).then(told);
+        if !rows.write_guarded(&self.tx, update, told).await? {
             return Err(LedgerError::Stale(self.batch_id()));
         }
         self.locked = true;
         self.original = self.row.clone();
         Ok(())
+    }
+
+    /// Adds the events to what is written; the id of the last one.
+    fn write_events(&self, rows: &mut Together) -> Result<Option<Uuid>, LedgerError> {
+        let events = self.events.iter();
+        let events = events
+            .map(|event| event_row(self.entropy(), &self.row, event))
+            .collect::<Result<Vec<_>, StoreError>>()?;
+        let last = events.last();
+        let last = last.and_then(|row| row.id.try_as_ref().copied());
+        rows.insert(events, None)?;
+        Ok(last)
     }
 
     /// Gives the events their sequences, without those that later ones make needless.
@@ -117,8 +138,7 @@ impl BatchChange {
     /// Counts what the batch's documents are doing, once they are written as they are now.
     async fn count_documents(&mut self) -> Result<DocumentsByStage, LedgerError> {
         self.confirm().await?;
-        self.executions.write(&self.tx, self.at).await?;
-        self.documents.write(&self.tx, self.at).await?;
+        self.changed_documents()?.write(&self.tx).await?;
         Ok(tally::counted(&self.tx, self.row.id).await?)
     }
 }
@@ -154,27 +174,6 @@ fn changed_row(
         updated_at: Set(at),
         ..Default::default()
     })
-}
-
-/// Writes events; the id of the last one.
-async fn write_events(
-    tx: &DatabaseTransaction,
-    entropy: &dyn Entropy,
-    row: &batch_execution::Model,
-    events: &[BatchEvent],
-) -> Result<Option<Uuid>, LedgerError> {
-    let mut last = None;
-    for events in portions(events) {
-        let rows = events
-            .iter()
-            .map(|event| event_row(entropy, row, event))
-            .collect::<Result<Vec<_>, StoreError>>()?;
-        last = rows.last().and_then(|row| row.id.try_as_ref().copied());
-        batch_event::Entity::insert_many(rows)
-            .exec_without_returning(tx)
-            .await?;
-    }
-    Ok(last)
 }
 
 fn event_row(
