@@ -40,13 +40,14 @@ const STATEMENTS: usize = 200;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What a PostgreSQL session is told. A process that is suspended, or whose machine is gone, within
-/// a transaction holds locks that its successor waits for: the database ends such a session.
-const SESSION: &str = "SET idle_in_transaction_session_timeout = '10s'; \
+/// a transaction holds locks that its successor waits for: the database ends such a session. Nor
+/// does it compile queries, each anew, because they seem to cost much where `enable_seqscan` is off.
+const SESSION: &str = "SET idle_in_transaction_session_timeout = '10s'; SET jit = off; \
      SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3";
 
-/// What the session of the writer of groups is told besides. Its statements find rows by their keys,
-/// whatever these are and however many rows there are: each is planned once, and never for a table
-/// that is empty still.
+/// What the session of the writer of groups is told besides. Its statements are few, each runs
+/// thousands of times, and all that read a large table do it by an index: each is planned once, and
+/// not for tables that are empty still.
 const GROUP_SESSION: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off";
 
 /// Why a database of a later release cannot be opened.

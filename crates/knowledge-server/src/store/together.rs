@@ -1,7 +1,8 @@
 //! Rows of several tables that are written with the row that guards them.
 //!
 //! PostgreSQL gets one statement: the update of that row, and for each table an insert that does
-//! nothing where the update has found no row. A round trip to it takes as long as some ten rows.
+//! nothing where the update has found no row. A round trip to it takes as long as some ten rows;
+//! what has many rows, and what may refer to these, comes after in statements of its own.
 //! SQLite, which has no round trips, gets one statement after the other.
 
 use sea_orm::{
@@ -90,7 +91,8 @@ impl Together {
         parts.cte(part(GUARD, update));
         let mut rest = Self::default();
         for (number, table) in self.tables.into_iter().enumerate() {
-            if table.rows.len() > MOST_ROWS {
+            // What comes after a table may refer to its rows.
+            if table.rows.len() > MOST_ROWS || !rest.tables.is_empty() {
                 rest.tables.push(table);
             } else {
                 parts.cte(part(&format!("table_{number}"), table.guarded()?));
@@ -151,8 +153,8 @@ impl Table {
         })
     }
 
-    /// The insert of all rows where there is a guard, filled up with nulls that are left out: of
-    /// few sizes of each table there are few statements for all of them together.
+    /// The insert of all rows where there is a guard, filled up with nulls that are left out: so
+    /// there are few sizes of each table, and some dozens of statements for all of them together.
     fn guarded(self) -> Result<InsertStatement, DbErr> {
         let mut insert = self.empty_insert();
         let nulls: Vec<Value> = self.rows[0].iter().map(Value::as_null).collect();
@@ -182,7 +184,7 @@ fn unequal(error: &sea_orm::sea_query::error::Error) -> DbErr {
 
 #[cfg(test)]
 mod tests {
-    use knowledge_tables::organization;
+    use knowledge_tables::{ontology, organization};
     use sea_orm::{
         ColumnTrait, IntoActiveModel, QueryFilter, QueryOrder, QueryTrait,
         sea_query::PostgresQueryBuilder,
@@ -264,6 +266,37 @@ mod tests {
                     assert_eq!(after, before, "{count} rows");
                 }
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn rows_may_refer_to_rows_of_tables_before() {
+        for (parents, children) in [(3, 3), (MOST_ROWS + 1, 1), (1, MOST_ROWS + 1)] {
+            let fixture = Fixture::new().await;
+            let child = |number: usize| ontology::Model {
+                id: Uuid::from_u128(5_000 + number as u128),
+                organization_id: Uuid::from_u128(1_000 + (number % parents) as u128),
+                name: "Works".to_owned(),
+                namespace: "urn:works".to_owned(),
+                format: "turtle".to_owned(),
+                content_hash: format!("hash-{number}"),
+                content: String::new(),
+                class_count: 0,
+                property_count: 0,
+                created_at: at(),
+                updated_at: at(),
+            };
+            let children: Vec<_> = (0..children)
+                .map(|number| child(number).into_active_model().reset_all())
+                .collect();
+            let mut rows = together(rows(parents, "parent"));
+            rows.insert(children.clone(), None).unwrap();
+            let tx = fixture.store.begin().await.unwrap();
+            let guard = guard(fixture.organization.uuid());
+            assert!(rows.write_guarded(&tx, guard, None).await.unwrap());
+            tx.commit().await.unwrap();
+            let stored = ontology::Entity::find().all(fixture.store.read()).await;
+            assert_eq!(stored.unwrap().len(), children.len());
         }
     }
 
