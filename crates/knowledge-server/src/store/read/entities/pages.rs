@@ -90,9 +90,15 @@ impl Reads {
         let owner = Column::OrganizationId.eq(self.organization.uuid());
         query = match within {
             Within::Organization => query.filter(owner),
-            // The batch's extractions are the organisation's.
             Within::Batch(batch) => {
-                query.filter(Column::ExtractionId.in_subquery(self.extractions_of(batch)))
+                let extractions = self.extractions_of(batch);
+                let query = query.filter(Column::ExtractionId.in_subquery(extractions));
+                match self.store.backend() {
+                    // It weighs the other way too, whose index begins with the organisation.
+                    DbBackend::Postgres => query.filter(owner),
+                    // The batch's extractions are the organisation's.
+                    _ => query,
+                }
             }
             Within::LargeBatch(batch) => query
                 .filter(owner)
