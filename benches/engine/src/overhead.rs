@@ -180,7 +180,7 @@ async fn store_documents(ledger: &Ledger, texts: &[String]) -> Result<()> {
     Ok(tx.commit().await?)
 }
 
-/// The offline rules behind the wait for a model.
+/// The offline rules behind the wait for a model; it waits as one does, without a thread of its own.
 struct Paced(OfflineExtractor);
 
 impl Extractor for Paced {
@@ -189,6 +189,10 @@ impl Extractor for Paced {
             name: "paced".to_owned(),
             ..self.0.identity()
         }
+    }
+
+    fn asks_models(&self) -> bool {
+        true
     }
 
     fn mentions<'a>(

@@ -31,6 +31,10 @@ pub(super) const SOME_SQLITE: &str = "sqlite://knowledge.db";
 const POSTGRES_CONNECTIONS: u32 = 16;
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections over which graphs are written beside the writer of groups.
+const GRAPHS: u32 = 4;
+/// Graphs that are written at a time beside the writer of groups.
+pub(super) const GRAPHS_AT_A_TIME: usize = GRAPHS as usize;
 /// The connection of the writer of groups, who tries again, is tested before it is used only when it
 /// was idle for longer; every other one always.
 const TRUSTED: Duration = Duration::from_secs(1);
@@ -85,6 +89,7 @@ impl Store {
                 let write = opened(Database::connect(sqlite_writer(path)).await)?;
                 Ok(Self {
                     groups: write.clone(),
+                    graphs: write.clone(),
                     write,
                     read: opened(Database::connect(sqlite_options(path, SQLITE_READERS)).await)?,
                 })
@@ -92,15 +97,9 @@ impl Store {
             Kind::Postgres { url } => {
                 probe(url).await.map_err(not_opened)?;
                 let pool = opened(Database::connect(postgres_options(url)).await)?;
-                let mut groups = postgres_options(url);
-                groups
-                    .map_sqlx_postgres_pool_opts(|options| told(options, &[SESSION, GROUP_SESSION]))
-                    .max_connections(1)
-                    .test_before_acquire_if_idle_for(TRUSTED)
-                    .connect_lazy(true)
-                    .map_sqlx_postgres_opts(|options| options.statement_cache_capacity(STATEMENTS));
                 Ok(Self {
-                    groups: opened(Database::connect(groups).await)?,
+                    groups: opened(Database::connect(postgres_writers(url, 1)).await)?,
+                    graphs: opened(Database::connect(postgres_writers(url, GRAPHS)).await)?,
                     write: pool.clone(),
                     read: pool,
                 })
@@ -247,6 +246,18 @@ fn postgres_options(url: &str) -> ConnectOptions {
         .sqlx_logging(false)
         .set_application_name("knowledge")
         .map_sqlx_postgres_pool_opts(|options| told(options, &[SESSION]));
+    options
+}
+
+/// Connections of those who write most, each with the statements for it.
+fn postgres_writers(url: &str, connections: u32) -> ConnectOptions {
+    let mut options = postgres_options(url);
+    options
+        .map_sqlx_postgres_pool_opts(|options| told(options, &[SESSION, GROUP_SESSION]))
+        .max_connections(connections)
+        .test_before_acquire_if_idle_for(TRUSTED)
+        .connect_lazy(true)
+        .map_sqlx_postgres_opts(|options| options.statement_cache_capacity(STATEMENTS));
     options
 }
 

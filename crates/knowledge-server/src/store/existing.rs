@@ -23,6 +23,7 @@ impl Store {
         })?;
         Ok(Self {
             groups: read.clone(),
+            graphs: read.clone(),
             write: read.clone(),
             read,
         })

@@ -144,6 +144,7 @@ pub(super) async fn write_graph(
         extraction,
         at,
     };
+    hit(FailurePoint::GraphBeforeWrite);
     if insert(tx, vec![rows.extraction()]).await? == 0 {
         return Ok(stored(tx, &found.origin).await?.unwrap_or(extraction));
     }
@@ -153,6 +154,7 @@ pub(super) async fn write_graph(
     insert(tx, rows.mentions().collect()).await?;
     insert(tx, rows.relations().collect()).await?;
     insert(tx, rows.evidence().collect()).await?;
+    hit(FailurePoint::GraphWritten);
     Ok(extraction)
 }
 

@@ -28,6 +28,7 @@ use sea_orm::{
     IsolationLevel, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
+use connect::GRAPHS_AT_A_TIME;
 pub use document::Content;
 pub use error::StoreError;
 pub use graph::{ExtractionOrigin, FoundGraph};
@@ -42,6 +43,8 @@ pub struct Store {
     write: DatabaseConnection,
     /// Where the writer of groups writes: on PostgreSQL one connection of its own.
     groups: DatabaseConnection,
+    /// Where graphs are written beside it: on PostgreSQL some connections of their own.
+    graphs: DatabaseConnection,
     read: DatabaseConnection,
 }
 
@@ -70,6 +73,17 @@ impl Store {
     /// statements.
     pub(in crate::store) async fn begin_group(&self) -> Result<DatabaseTransaction, StoreError> {
         begin(&self.groups).await
+    }
+
+    /// Begins a transaction that is to hold a graph, over one of the connections that know the
+    /// statements for it.
+    pub(in crate::store) async fn begin_graph(&self) -> Result<DatabaseTransaction, StoreError> {
+        begin(&self.graphs).await
+    }
+
+    /// Whether graphs are written beside the one who writes everything else.
+    pub(in crate::store) fn writes_graphs_beside(&self) -> bool {
+        self.backend() == DbBackend::Postgres
     }
 
     /// Begins a transaction that sees one state of the database and cannot change it. It waits for
@@ -105,9 +119,10 @@ impl Store {
     pub async fn close(self) -> Result<(), StoreError> {
         self.write.clone().close().await?;
         if self.backend() == DbBackend::Sqlite {
-            self.read.close().await?;
+            return Ok(self.read.close().await?);
         }
-        Ok(())
+        self.groups.close().await?;
+        Ok(self.graphs.close().await?)
     }
 }
 

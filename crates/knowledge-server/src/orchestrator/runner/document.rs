@@ -44,6 +44,7 @@ impl Runner {
             Outcome::Left(result) => return self.recorded(run, result),
         };
         let runner = Arc::clone(self);
+        pass.recording += 1;
         pass.tasks.spawn(async move {
             let after_commit = end.after_commit();
             let result = match handed_in.durable().await {

@@ -31,9 +31,12 @@ pub(super) struct Pass {
     pub(super) tasks: JoinSet<Turn>,
     /// Documents that run, each as a task.
     running: u32,
+    /// Documents that have run, and whose outcome is being recorded.
+    pub(super) recording: u32,
     ask: Ask,
     /// Whether a place became free while an answer was under way.
     freed: bool,
+    tables: Tables,
     /// Whether to look again at what other processes do.
     recheck: bool,
     /// When it last looked.
@@ -59,6 +62,15 @@ enum Ask {
     Done,
 }
 
+/// What the pass has made of the tables.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tables {
+    /// Documents wait that will add to them.
+    Filling,
+    /// Hardly anything is added any more, and the database was let know.
+    Filled,
+}
+
 /// What a task of a pass came to.
 pub(super) enum Turn {
     /// A document's workflow has ended, and its place is free.
@@ -67,6 +79,8 @@ pub(super) enum Turn {
     Recorded(DocumentRun, Result<(), LedgerError>),
     /// More documents have their turn.
     Started(Result<Started, LedgerError>),
+    /// The database knows its tables.
+    Known,
 }
 
 impl Runner {
@@ -132,11 +146,16 @@ impl Runner {
                 pass.freed();
                 self.record(pass, run, outcome)
             }
-            Ok(Turn::Recorded(run, result)) => self.recorded(run, result),
+            Ok(Turn::Recorded(run, result)) => {
+                pass.recording -= 1;
+                self.recorded(run, result)
+            }
             Ok(Turn::Started(result)) => {
                 pass.started(result?);
+                self.know_tables_beside(pass);
                 Ok(())
             }
+            Ok(Turn::Known) => Ok(()),
             // A user cancelled the document; what it held is given up.
             Err(error) if error.is_cancelled() => {
                 pass.freed();
@@ -152,7 +171,7 @@ impl Runner {
     fn fill(self: &Arc<Self>, pass: &mut Pass, settings: &Arc<Settings>) {
         let window = settings.config.concurrency;
         let draining = self.shared.registry.is_draining();
-        while pass.running < window
+        while pass.room(window) > 0
             && !draining
             && let Some(run) = pass.next.pop_front()
         {
@@ -166,7 +185,7 @@ impl Runner {
         }
         let waiting = u32::try_from(pass.next.len()).unwrap_or(u32::MAX);
         let running = pass.running.saturating_add(waiting);
-        let free = window.saturating_sub(running);
+        let free = pass.room(window).saturating_sub(waiting);
         if free == 0 || pass.ask != Ask::Wanted || draining {
             return;
         }
@@ -193,6 +212,19 @@ impl Runner {
         pass.overflow = false;
     }
 
+    /// Lets the database know its tables while the last documents run: what follows reads much.
+    fn know_tables_beside(self: &Arc<Self>, pass: &mut Pass) {
+        if pass.left.waiting || pass.tables == Tables::Filled {
+            return;
+        }
+        pass.tables = Tables::Filled;
+        let runner = Arc::clone(self);
+        pass.tasks.spawn(async move {
+            runner.know_tables().await;
+            Turn::Known
+        });
+    }
+
     async fn start(&self, request: StartRequest) -> Result<Started, LedgerError> {
         let ledger = &self.shared.ledger;
         self.stored(|| ledger.start_documents(self.organization, self.batch, request.clone()))
@@ -213,14 +245,23 @@ impl Pass {
             next: VecDeque::new(),
             tasks: JoinSet::new(),
             running: 0,
+            recording: 0,
             ask: Ask::Wanted,
             freed: false,
+            tables: Tables::Filling,
             recheck: true,
             looked: Instant::now(),
             overflow: false,
             left: Started::default(),
             changes,
         }
+    }
+
+    /// Places for documents within the batch's concurrency. Graphs that wait to be written are in
+    /// memory: twice as many as run, at most.
+    fn room(&self, concurrency: u32) -> u32 {
+        let unrecorded = concurrency.saturating_mul(2).saturating_sub(self.recording);
+        concurrency.saturating_sub(self.running).min(unrecorded)
     }
 
     /// A document needs its place no longer.

@@ -11,7 +11,7 @@ use knowledge_domain::{
         Aggregate, BatchConfig, BatchEvent, BatchEventKind, BatchStage, BatchState, BatchTotals,
         BatchTrigger, DocumentsByStage, Pace, Rest, batch_progress,
     },
-    ids::BatchId,
+    ids::{BatchId, ExtractionId},
     workflow::{PROGRESS_UNITS, WorkflowStage},
 };
 use knowledge_tables::{batch_document, batch_execution};
@@ -72,6 +72,8 @@ pub(super) struct BatchChange {
     pub(super) queue: Queue,
     /// What workflows have begun and finished.
     pub(super) journal: JournalWrites,
+    /// What the transaction holds of the graph that the change writes, where that is written.
+    pub(super) written: Option<ExtractionId>,
     /// The moment of the change.
     pub(super) at: DateTime<Utc>,
 }
@@ -113,6 +115,7 @@ impl BatchChange {
             executions: remembered.executions,
             queue: remembered.queue,
             journal: JournalWrites::default(),
+            written: None,
             at: env.clock.now(),
         }
     }
@@ -185,6 +188,7 @@ impl BatchChange {
             queue: Queue::default(),
             counts: tally.documents,
             journal: JournalWrites::default(),
+            written: None,
             at: env.clock.now(),
         })
     }

@@ -49,7 +49,8 @@ pub struct DocumentOutcome {
     pub graph: Option<FoundGraph>,
 }
 
-/// A graph of more rows than these is not written in a transaction that others wait for.
+/// A graph of more rows than these is not written in a transaction that others wait for, which they
+/// do on SQLite.
 const LARGE_GRAPH_ROWS: usize = 2_000;
 
 /// Why a document failed.
@@ -74,7 +75,7 @@ impl Ledger {
         run: DocumentRun,
         outcome: DocumentOutcome,
     ) -> Result<(), LedgerError> {
-        if outcome.is_large() {
+        if outcome.is_large() && !self.store().writes_graphs_beside() {
             return commit_alone(&self.env, Scope::of_run(run), move |change| {
                 Box::pin(complete(change, run, outcome.clone()))
             })
@@ -85,14 +86,14 @@ impl Ledger {
 
     /// Hands in that a document's graph is stored. What its workflow handed in before is recorded
     /// before; what others hand in later need not wait for the graph. Not for an outcome that is
-    /// large.
+    /// large, which [`Self::complete_document`] takes.
     pub async fn hand_in_completion(
         &self,
         run: DocumentRun,
         outcome: DocumentOutcome,
     ) -> Result<Pending<()>, LedgerError> {
         self.writer
-            .hand_in_rows(Scope::of_run(run), outcome.rows(), move |change| {
+            .hand_in_graph(Scope::of_run(run), outcome.graph.clone(), move |change| {
                 Box::pin(complete(change, run, outcome.clone()))
             })
             .await
@@ -147,9 +148,10 @@ async fn complete(
     }
     let mut extraction = outcome.extraction;
     if let Some(graph) = &outcome.graph {
-        hit(FailurePoint::GraphBeforeWrite);
-        extraction = write_graph(&change.tx, graph, change.at).await?;
-        hit(FailurePoint::GraphWritten);
+        extraction = match change.written.take() {
+            Some(written) => written,
+            None => write_graph(&change.tx, graph, change.at).await?,
+        };
         change.refresh();
     }
     for unit in outcome.trailing {

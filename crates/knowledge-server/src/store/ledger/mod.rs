@@ -17,6 +17,7 @@ mod error;
 mod execution;
 mod finish;
 mod gather;
+mod graphs;
 mod journal;
 mod lease;
 mod meaning;

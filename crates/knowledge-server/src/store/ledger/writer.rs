@@ -2,11 +2,11 @@
 //!
 //! While one transaction commits, others queue up; the next takes all of them. An idle store
 //! commits a change at once, a busy one writes many with a handful of statements and one flush to
-//! disk. Each change is acknowledged only when it is durable. Changes that write many rows take
-//! turns with the others, so that a checkpoint does not wait for a graph.
+//! disk. Each change is acknowledged only when it is durable. A change that writes a graph is written
+//! apart (`graphs.rs`), so that a checkpoint does not wait for a graph.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     panic::AssertUnwindSafe,
     sync::{
         Arc,
@@ -17,29 +17,34 @@ use std::{
 
 use futures::FutureExt;
 
-use knowledge_domain::{Clock, Entropy, ids::BatchId, workflow::BoxFuture};
+use knowledge_domain::{
+    Clock, Entropy,
+    ids::{BatchId, ExtractionId},
+    workflow::BoxFuture,
+};
 use sea_orm::DatabaseTransaction;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 
 use super::{
     LedgerError,
     change::{BatchChange, Remembered},
     gather::{GROUP, Gathering},
+    graphs::{Graphs, Ready, Written},
     right::Scope,
 };
 use crate::{
     faults::{FailurePoint, hit},
     metrics::{CHANGES, COMMITS},
     progress::EventHub,
-    store::{Store, StoreError},
+    store::{FoundGraph, Store, StoreError},
     text::chain,
 };
 
 /// Changes that wait for the writer at most; whoever comes later waits to hand its change in.
 const QUEUE: usize = 1_024;
-
-/// Rows that a transaction writes beside those of its batches, give or take a graph.
-const HEAVY_ROWS: usize = 200;
 
 /// Times that a change of a user is tried before it is answered with the database's error.
 const TRIES: u32 = 3;
@@ -75,11 +80,11 @@ impl Environment {
 }
 
 /// A change that can be made again in another transaction.
-trait Change: Send {
+pub(super) trait Change: Send {
     fn scope(&self) -> &Scope;
 
-    /// Rows that it writes beside those of its batch.
-    fn rows(&self) -> usize;
+    /// The graph that it writes beside rows of its batch.
+    fn graph(&self) -> Option<&FoundGraph>;
 
     fn make<'c>(
         &'c mut self,
@@ -102,7 +107,7 @@ impl<T, F> Command<T> for F where
 
 struct Request<T, F> {
     scope: Scope,
-    rows: usize,
+    graph: Option<FoundGraph>,
     command: F,
     output: Option<T>,
     reply: oneshot::Sender<Result<T, LedgerError>>,
@@ -113,8 +118,8 @@ impl<T: Send, F: Command<T>> Change for Request<T, F> {
         &self.scope
     }
 
-    fn rows(&self) -> usize {
-        self.rows
+    fn graph(&self) -> Option<&FoundGraph> {
+        self.graph.as_ref()
     }
 
     fn make<'c>(
@@ -174,28 +179,28 @@ impl Writer {
     }
 
     /// Hands a change in. Changes are made in the order in which they are handed in, but for those
-    /// that write many rows.
+    /// that write a graph.
     pub(super) async fn hand_in<T: Send + 'static>(
         &self,
         scope: Scope,
         command: impl Command<T>,
     ) -> Result<Pending<T>, LedgerError> {
-        self.hand_in_rows(scope, 0, command).await
+        self.hand_in_graph(scope, None, command).await
     }
 
-    /// Hands a change in that writes so many rows beside those of its batch: changes that write
-    /// none need not wait for it, so it must be the last of its document.
-    pub(super) async fn hand_in_rows<T: Send + 'static>(
+    /// Hands a change in that writes this graph: changes that write none need not wait for it, so it
+    /// must be the last of its document.
+    pub(super) async fn hand_in_graph<T: Send + 'static>(
         &self,
         scope: Scope,
-        rows: usize,
+        graph: Option<FoundGraph>,
         command: impl Command<T>,
     ) -> Result<Pending<T>, LedgerError> {
         let (reply, answer) = oneshot::channel();
         let batch = scope.batch;
         let request = Request {
             scope,
-            rows,
+            graph,
             command,
             output: None,
             reply,
@@ -227,31 +232,58 @@ impl<T> Pending<T> {
 async fn write_groups(env: Arc<Environment>, mut requests: mpsc::Receiver<Box<dyn Change>>) {
     let mut memory = Memory::new();
     let mut gathering = Gathering::default();
-    let mut heavy = VecDeque::new();
+    let mut graphs = Graphs::new(&env);
     loop {
         let mut group = Vec::new();
-        if heavy.is_empty() && requests.recv_many(&mut group, GROUP).await == 0 {
-            return;
-        }
+        let ready = tokio::select! {
+            biased;
+            received = requests.recv_many(&mut group, GROUP) => match received {
+                0 if graphs.is_empty() => return,
+                0 => graphs.next().await,
+                _ => None,
+            },
+            ready = graphs.next(), if !graphs.is_empty() => ready,
+        };
         gathering.gather(&mut requests, &mut group).await;
-        let (light, late) = group.into_iter().partition(|change| change.rows() == 0);
-        heavy.extend::<Vec<_>>(late);
+        let (light, late) = group
+            .into_iter()
+            .partition(|change| change.graph().is_none());
+        graphs.add(late);
         write_group(&env, &mut memory, light).await;
-        write_group(&env, &mut memory, next_heavy(&mut heavy)).await;
+        if let Some(ready) = ready.or_else(|| graphs.try_next()) {
+            write_ready(&env, &mut memory, &mut graphs, ready).await;
+        }
     }
 }
 
-/// The next changes that write many rows: as few as keep the others from waiting long.
-fn next_heavy(waiting: &mut VecDeque<Box<dyn Change>>) -> Vec<Box<dyn Change>> {
-    let mut group = Vec::new();
-    let mut rows = 0;
-    while rows < HEAVY_ROWS
-        && let Some(change) = waiting.pop_front()
-    {
-        rows += change.rows();
-        group.push(change);
-    }
-    group
+/// Writes a change whose graph has come to its turn, or adds it to the transaction that holds its
+/// graph.
+async fn write_ready(
+    env: &Arc<Environment>,
+    memory: &mut Memory,
+    graphs: &mut Graphs,
+    ready: Ready,
+) {
+    let (change, result) = match ready {
+        Ready::Turn(changes) => return write_group(env, memory, changes).await,
+        Ready::Refused(change, error) => (change, Err(error)),
+        Ready::Written(mut change, written) => {
+            let result = commit_written(env, memory, &mut change, written).await;
+            if let Err(error) = &result
+                && error.is_away()
+            {
+                tracing::warn!(
+                    "the store is away, a graph is written again: {}",
+                    chain(error)
+                );
+                graphs.add(vec![change]);
+                return;
+            }
+            (change, result)
+        }
+    };
+    env.count(&result);
+    change.acknowledge(result);
 }
 
 /// Writes a group; where a change is refused, each is made on its own, so that one fails alone.
@@ -373,15 +405,51 @@ async fn commit(
     memory: &mut Memory,
     group: &mut [Box<dyn Change>],
 ) -> Result<(), LedgerError> {
-    let (begun, requests) = (tokio::time::Instant::now(), group.len());
-    let scopes = scopes_of(group);
+    let begun = Instant::now();
     let tx = Arc::new(env.store.begin_group().await?);
-    let mut changes = opened(env, memory, &tx, scopes).await?;
+    let changes = make(env, memory, &tx, group, None).await?;
+    commit_made(env, memory, tx, changes).await?;
+    COMMITS.observe(begun.elapsed());
+    CHANGES.add(group.len());
+    Ok(())
+}
+
+/// Makes a change in the transaction that holds its graph, and commits it.
+async fn commit_written(
+    env: &Arc<Environment>,
+    memory: &mut Memory,
+    change: &mut Box<dyn Change>,
+    written: Written,
+) -> Result<(), LedgerError> {
+    let begun = Instant::now();
+    let Written { tx, extraction } = written;
+    let group = std::slice::from_mut(change);
+    let made = match make(env, memory, &tx, group, Some(extraction)).await {
+        // Nothing is remembered of the batch any more, so that it is read; the graph stays.
+        Err(LedgerError::Stale(_)) => make(env, memory, &tx, group, Some(extraction)).await,
+        made => made,
+    };
+    commit_made(env, memory, tx, made?).await?;
+    COMMITS.observe(begun.elapsed());
+    CHANGES.add(1);
+    Ok(())
+}
+
+/// Makes changes in a transaction that may hold the graph of the only one of them already.
+async fn make(
+    env: &Arc<Environment>,
+    memory: &mut Memory,
+    tx: &Arc<DatabaseTransaction>,
+    group: &mut [Box<dyn Change>],
+    written: Option<ExtractionId>,
+) -> Result<Vec<BatchChange>, LedgerError> {
+    let mut changes = opened(env, memory, tx, scopes_of(group)).await?;
     for request in group {
         let scope = *request.scope();
         let change = changes
             .get_mut(&scope.batch)
             .ok_or(LedgerError::NotFound(scope.batch))?;
+        change.written = written;
         let made = match change.admit(&scope) {
             Ok(()) => request.make(change).await,
             refused => refused,
@@ -396,12 +464,19 @@ async fn commit(
         change.flush().await?;
         change.confirm().await?;
     }
+    Ok(changes.into_values().collect())
+}
+
+async fn commit_made(
+    env: &Environment,
+    memory: &mut Memory,
+    tx: Arc<DatabaseTransaction>,
+    changes: Vec<BatchChange>,
+) -> Result<(), LedgerError> {
     hit(FailurePoint::GroupBeforeCommit);
-    let remembered = finish(env, tx, changes.into_values().collect()).await?;
+    let remembered = finish(env, tx, changes).await?;
     hit(FailurePoint::GroupAfterCommit);
     memory.extend(remembered);
-    COMMITS.observe(begun.elapsed());
-    CHANGES.add(requests);
     Ok(())
 }
 

@@ -1,0 +1,153 @@
+//! Graphs that are written with the outcomes of their documents.
+//!
+//! A graph has some hundreds of rows, and a checkpoint of another document must not wait for them.
+//! SQLite has one who writes: there graphs take turns with groups of other changes. On PostgreSQL
+//! each is written over a connection of its own, beside the writer, which adds the outcome to the
+//! same transaction and commits it: a graph becomes visible with its outcome or not at all. Such a
+//! transaction locks nothing of a batch before the writer takes it, and the writer never waits for
+//! the rows of a graph; so it cannot wait for one that waits for it.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use knowledge_domain::ids::ExtractionId;
+use sea_orm::DatabaseTransaction;
+use tokio::task::{JoinError, JoinSet};
+
+use super::{
+    LedgerError,
+    writer::{Change, Environment, patiently},
+};
+use crate::store::{
+    GRAPHS_AT_A_TIME,
+    graph::{FoundGraph, write_graph},
+};
+
+/// Rows of graphs that a turn on SQLite writes, give or take a graph.
+const TURN: usize = 200;
+
+/// What waits for its graph to be written, or writes it.
+pub(super) struct Graphs {
+    env: Arc<Environment>,
+    waiting: VecDeque<Box<dyn Change>>,
+    /// What is written beside the writer.
+    beside: JoinSet<Ready>,
+}
+
+/// What the writer goes on with.
+pub(super) enum Ready {
+    /// Changes whose turn it is; each writes its graph itself.
+    Turn(Vec<Box<dyn Change>>),
+    /// A change whose graph is written, in a transaction that is to be committed with the rest.
+    Written(Box<dyn Change>, Written),
+    /// A change whose graph the database refuses.
+    Refused(Box<dyn Change>, LedgerError),
+}
+
+/// A transaction that holds a graph.
+pub(super) struct Written {
+    pub(super) tx: Arc<DatabaseTransaction>,
+    pub(super) extraction: ExtractionId,
+}
+
+impl Graphs {
+    pub(super) fn new(env: &Arc<Environment>) -> Self {
+        Self {
+            env: Arc::clone(env),
+            waiting: VecDeque::new(),
+            beside: JoinSet::new(),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.beside.is_empty()
+    }
+
+    pub(super) fn add(&mut self, changes: Vec<Box<dyn Change>>) {
+        self.waiting.extend(changes);
+        self.begin();
+    }
+
+    /// What comes next; `None` where nothing waits.
+    ///
+    /// # Cancel safety
+    /// Nothing is taken where the answer is not awaited.
+    pub(super) async fn next(&mut self) -> Option<Ready> {
+        if self.takes_turns() {
+            return self.turn();
+        }
+        while let Some(written) = self.beside.join_next().await {
+            if let Some(ready) = self.went_on(written) {
+                return Some(ready);
+            }
+        }
+        None
+    }
+
+    /// What comes next, if it is there.
+    pub(super) fn try_next(&mut self) -> Option<Ready> {
+        if self.takes_turns() {
+            return self.turn();
+        }
+        let written = self.beside.try_join_next()?;
+        self.went_on(written)
+    }
+
+    fn takes_turns(&self) -> bool {
+        !self.env.store.writes_graphs_beside()
+    }
+
+    /// The next changes: as few as keep the others from waiting long.
+    fn turn(&mut self) -> Option<Ready> {
+        let mut changes = Vec::new();
+        let mut rows = 0;
+        while rows < TURN
+            && let Some(change) = self.waiting.pop_front()
+        {
+            rows += change.graph().map_or(0, FoundGraph::rows);
+            changes.push(change);
+        }
+        (!changes.is_empty()).then_some(Ready::Turn(changes))
+    }
+
+    /// Begins what can be written beside the writer.
+    fn begin(&mut self) {
+        if self.takes_turns() {
+            return;
+        }
+        while self.beside.len() < GRAPHS_AT_A_TIME
+            && let Some(change) = self.waiting.pop_front()
+        {
+            let env = Arc::clone(&self.env);
+            self.beside.spawn(async move { beside(&env, change).await });
+        }
+    }
+
+    /// Begins the next in the place of one that is written.
+    fn went_on(&mut self, written: Result<Ready, JoinError>) -> Option<Ready> {
+        self.begin();
+        match written {
+            Ok(ready) => Some(ready),
+            // The process stops, and the writer with it.
+            Err(error) if error.is_cancelled() => None,
+            // A panic there is one of the writer.
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+}
+
+/// Writes a change's graph, however long the store is away.
+async fn beside(env: &Environment, change: Box<dyn Change>) -> Ready {
+    let Some(graph) = change.graph().cloned() else {
+        return Ready::Turn(vec![change]);
+    };
+    match patiently(|| write(env, &graph)).await {
+        Ok(written) => Ready::Written(change, written),
+        Err(error) => Ready::Refused(change, error),
+    }
+}
+
+async fn write(env: &Environment, graph: &FoundGraph) -> Result<Written, LedgerError> {
+    let tx = Arc::new(env.store.begin_graph().await?);
+    let extraction = write_graph(&tx, graph, env.clock.now()).await?;
+    Ok(Written { tx, extraction })
+}

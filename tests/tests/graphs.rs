@@ -1,0 +1,201 @@
+//! Graphs that PostgreSQL writes beside everything else: held up, cut off, and written twice.
+#![expect(clippy::unwrap_used, reason = "a test ends where something fails")]
+
+use std::{sync::Arc, time::Duration};
+
+use knowledge_domain::{
+    batch::{BatchOptions, BatchStage},
+    document::DocumentStatus,
+    ids::{BatchId, OrganizationId},
+};
+use knowledge_server::{orchestrator::StartBatch, store::Store};
+use knowledge_tables::{batch_document, batch_execution, extraction};
+use knowledge_tests::{
+    Backend, TestDatabase,
+    scripted::{Script, ScriptedApp, batch_of, unit_names},
+};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, PaginatorTrait,
+    QueryFilter, Statement, TransactionTrait,
+};
+
+const ORG: OrganizationId = OrganizationId::DEFAULT;
+/// For what comes at once, on a machine that has much else to do.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// For what must not come.
+const MOMENT: Duration = Duration::from_millis(300);
+
+/// A process on a PostgreSQL database on which graphs can be held up.
+struct Held {
+    db: TestDatabase,
+    script: Arc<Script>,
+    app: ScriptedApp,
+}
+
+impl Held {
+    async fn new() -> Option<Self> {
+        let db = TestDatabase::create(Backend::Postgres)?;
+        let script = Arc::new(Script::new());
+        let app = ScriptedApp::new(db.open().await, &script);
+        Some(Self { db, script, app })
+    }
+
+    fn store(&self) -> &Store {
+        self.app.ledger.store()
+    }
+
+    /// Until it ends, no mention can be written, and so no graph.
+    async fn hold_up(&self) -> DatabaseTransaction {
+        let tx = self.db.connect().await.begin().await.unwrap();
+        let lock = "LOCK TABLE mention_record IN SHARE MODE";
+        tx.execute_unprepared(lock).await.unwrap();
+        tx
+    }
+
+    async fn start(&self, key: &str, names: &[&str], concurrency: i64) -> BatchId {
+        let command = StartBatch {
+            options: BatchOptions {
+                concurrency: Some(concurrency),
+                enable_entity_resolution: Some(false),
+                ..BatchOptions::default()
+            },
+            idempotency_key: Some(key.to_owned()),
+            ..batch_of(names)
+        };
+        self.app.orchestrator.start(ORG, command).await.unwrap()
+    }
+
+    /// Waits until these documents have run to their last unit.
+    async fn have_run(&self, names: &[&str]) {
+        let last = unit_names().pop().unwrap();
+        eventually("documents run while graphs wait", async || {
+            let runs = self.script.runs();
+            let ran = |name: &&str| runs.contains_key(&((*name).to_owned(), last.clone()));
+            names.iter().all(ran)
+        })
+        .await;
+    }
+
+    /// Sessions that write a graph and are held up.
+    async fn stuck(&self) -> u64 {
+        let waiting = "SELECT count(*) FROM pg_stat_activity \
+             WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        self.ask(waiting).await
+    }
+
+    async fn ask(&self, query: &str) -> u64 {
+        let query = Statement::from_string(DbBackend::Postgres, query);
+        let row = self.store().read().query_one_raw(query).await.unwrap();
+        let count: i64 = row.unwrap().try_get_by_index(0).unwrap();
+        u64::try_from(count).unwrap()
+    }
+
+    async fn completed_documents(&self) -> u64 {
+        let completed = batch_document::Column::Status.eq(DocumentStatus::Completed.to_string());
+        let documents = batch_document::Entity::find().filter(completed);
+        documents.count(self.store().read()).await.unwrap()
+    }
+
+    /// Waits until a batch has ended well.
+    async fn completes(&self, batch: BatchId) {
+        eventually("the batch completes", async || {
+            let row = batch_execution::Entity::find_by_id(batch.uuid());
+            let row = row.one(self.store().read()).await.unwrap().unwrap();
+            row.state == BatchStage::Completed.to_string()
+        })
+        .await;
+        knowledge_tests::verify(&self.db).await;
+    }
+
+    async fn extractions(&self) -> u64 {
+        let stored = extraction::Entity::find();
+        stored.count(self.store().read()).await.unwrap()
+    }
+}
+
+async fn eventually(what: &str, is_so: impl AsyncFn() -> bool) {
+    let so = async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let came = tokio::time::timeout(PATIENCE, so).await;
+    came.unwrap_or_else(|_| panic!("not so within {PATIENCE:?}: {what}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_graph_that_waits_holds_up_no_checkpoint_and_they_are_few_in_memory() {
+    let Some(held) = Held::new().await else {
+        return;
+    };
+    let lock = held.hold_up().await;
+    let batch = held.start("one", &["d0", "d1", "d2", "d3", "d4"], 1).await;
+    // Turns are in the order of the request, one at a time.
+    held.have_run(&["d0", "d1"]).await;
+    tokio::time::sleep(MOMENT).await;
+    assert_eq!(held.completed_documents().await, 0);
+    let runs = held.script.runs();
+    let begun = |name: &str| runs.keys().any(|(document, _)| document == name);
+    assert!(!begun("d2"), "twice the concurrency is not recorded yet");
+    lock.commit().await.unwrap();
+    held.completes(batch).await;
+    assert_eq!(held.extractions().await, 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_graph_whose_connection_is_cut_is_written_again() {
+    let Some(held) = Held::new().await else {
+        return;
+    };
+    let lock = held.hold_up().await;
+    let batch = held.start("one", &["d0", "d1", "d2"], 3).await;
+    eventually("three graphs wait", async || held.stuck().await == 3).await;
+    let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+         WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    assert_eq!(held.ask(cut).await, 3);
+    eventually("three graphs wait again", async || held.stuck().await == 3).await;
+    lock.commit().await.unwrap();
+    held.completes(batch).await;
+    assert_eq!(held.extractions().await, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_graph_of_two_batches_is_written_once_and_neither_waits_for_the_other_for_ever() {
+    let Some(held) = Held::new().await else {
+        return;
+    };
+    let lock = held.hold_up().await;
+    let first = held.start("one", &["d0", "d1", "d2"], 3).await;
+    let second = held.start("two", &["d2", "d1", "d0"], 3).await;
+    held.have_run(&["d0", "d1", "d2"]).await;
+    eventually("as many graphs wait as may", async || {
+        held.stuck().await == 4
+    })
+    .await;
+    lock.commit().await.unwrap();
+    held.completes(first).await;
+    held.completes(second).await;
+    assert_eq!(held.extractions().await, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_is_cancelled_while_its_graph_waits_has_none() {
+    let Some(held) = Held::new().await else {
+        return;
+    };
+    let lock = held.hold_up().await;
+    let batch = held.start("one", &["d0", "d1"], 2).await;
+    eventually("two graphs wait", async || held.stuck().await == 2).await;
+    let cancelled = held.app.orchestrator.cancel(ORG, batch).await;
+    cancelled.unwrap();
+    lock.commit().await.unwrap();
+    eventually("both outcomes are refused", async || {
+        held.app.ledger.fenced_writes() == 2
+    })
+    .await;
+    assert_eq!(
+        (held.completed_documents().await, held.extractions().await),
+        (0, 0)
+    );
+    knowledge_tests::verify(&held.db).await;
+}
