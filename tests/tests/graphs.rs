@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use knowledge_domain::{
-    batch::{BatchOptions, BatchStage},
+    batch::{BatchOptions, BatchStage, FailurePolicy},
     document::DocumentStatus,
     ids::{BatchId, OrganizationId},
 };
@@ -12,7 +12,7 @@ use knowledge_server::{orchestrator::StartBatch, store::Store};
 use knowledge_tables::{batch_document, batch_execution, extraction};
 use knowledge_tests::{
     Backend, TestDatabase,
-    scripted::{Script, ScriptedApp, batch_of, unit_names},
+    scripted::{Act, Script, ScriptedApp, batch_of, unit_names},
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, PaginatorTrait,
@@ -33,9 +33,9 @@ struct Held {
 }
 
 impl Held {
-    async fn new() -> Option<Self> {
+    async fn new(script: Script) -> Option<Self> {
         let db = TestDatabase::create(Backend::Postgres)?;
-        let script = Arc::new(Script::new());
+        let script = Arc::new(script);
         let app = ScriptedApp::new(db.open().await, &script);
         Some(Self { db, script, app })
     }
@@ -53,12 +53,12 @@ impl Held {
     }
 
     async fn start(&self, key: &str, names: &[&str], concurrency: i64) -> BatchId {
+        self.start_with(key, names, options(concurrency)).await
+    }
+
+    async fn start_with(&self, key: &str, names: &[&str], options: BatchOptions) -> BatchId {
         let command = StartBatch {
-            options: BatchOptions {
-                concurrency: Some(concurrency),
-                enable_entity_resolution: Some(false),
-                ..BatchOptions::default()
-            },
+            options,
             idempotency_key: Some(key.to_owned()),
             ..batch_of(names)
         };
@@ -96,12 +96,16 @@ impl Held {
         documents.count(self.store().read()).await.unwrap()
     }
 
-    /// Waits until a batch has ended well.
     async fn completes(&self, batch: BatchId) {
-        eventually("the batch completes", async || {
+        self.ends(batch, BatchStage::Completed).await;
+    }
+
+    /// Waits until a batch has ended so.
+    async fn ends(&self, batch: BatchId, stage: BatchStage) {
+        eventually("the batch ends", async || {
             let row = batch_execution::Entity::find_by_id(batch.uuid());
             let row = row.one(self.store().read()).await.unwrap().unwrap();
-            row.state == BatchStage::Completed.to_string()
+            row.state == stage.to_string()
         })
         .await;
         knowledge_tests::verify(&self.db).await;
@@ -110,6 +114,14 @@ impl Held {
     async fn extractions(&self) -> u64 {
         let stored = extraction::Entity::find();
         stored.count(self.store().read()).await.unwrap()
+    }
+}
+
+fn options(concurrency: i64) -> BatchOptions {
+    BatchOptions {
+        concurrency: Some(concurrency),
+        enable_entity_resolution: Some(false),
+        ..BatchOptions::default()
     }
 }
 
@@ -125,18 +137,17 @@ async fn eventually(what: &str, is_so: impl AsyncFn() -> bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_graph_that_waits_holds_up_no_checkpoint_and_they_are_few_in_memory() {
-    let Some(held) = Held::new().await else {
+    let Some(held) = Held::new(Script::new()).await else {
         return;
     };
     let lock = held.hold_up().await;
-    let batch = held.start("one", &["d0", "d1", "d2", "d3", "d4"], 1).await;
-    // Turns are in the order of the request, one at a time.
-    held.have_run(&["d0", "d1"]).await;
+    let batch = held.start("one", &["d0", "d1", "d2", "d3", "d4"], 2).await;
+    held.have_run(&["d0", "d1", "d2"]).await;
     tokio::time::sleep(MOMENT).await;
     assert_eq!(held.completed_documents().await, 0);
     let runs = held.script.runs();
     let begun = |name: &str| runs.keys().any(|(document, _)| document == name);
-    assert!(!begun("d2"), "twice the concurrency is not recorded yet");
+    assert!(!begun("d3"), "of two at a time three are not recorded yet");
     lock.commit().await.unwrap();
     held.completes(batch).await;
     assert_eq!(held.extractions().await, 5);
@@ -144,7 +155,7 @@ async fn a_graph_that_waits_holds_up_no_checkpoint_and_they_are_few_in_memory() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_graph_whose_connection_is_cut_is_written_again() {
-    let Some(held) = Held::new().await else {
+    let Some(held) = Held::new(Script::new()).await else {
         return;
     };
     let lock = held.hold_up().await;
@@ -161,7 +172,7 @@ async fn a_graph_whose_connection_is_cut_is_written_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_graph_of_two_batches_is_written_once_and_neither_waits_for_the_other_for_ever() {
-    let Some(held) = Held::new().await else {
+    let Some(held) = Held::new(Script::new()).await else {
         return;
     };
     let lock = held.hold_up().await;
@@ -179,8 +190,39 @@ async fn one_graph_of_two_batches_is_written_once_and_neither_waits_for_the_othe
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_failure_that_ends_the_batch_comes_after_what_was_done_before_it() {
+    let fails = Script::new().with("d1", "mentions/0", &[Act::Slow]).with(
+        "d1",
+        "entities/1",
+        &[Act::FailPermanent],
+    );
+    let Some(held) = Held::new(fails).await else {
+        return;
+    };
+    let lock = held.hold_up().await;
+    let options = BatchOptions {
+        failure_policy: Some(FailurePolicy::AbortAll),
+        ..options(2)
+    };
+    let batch = held.start_with("one", &["d0", "d1"], options).await;
+    eventually("a graph waits", async || held.stuck().await == 1).await;
+    eventually("the other one has failed", async || {
+        let failed = ("d1".to_owned(), "entities/1".to_owned());
+        held.script.runs().contains_key(&failed)
+    })
+    .await;
+    tokio::time::sleep(MOMENT).await;
+    lock.commit().await.unwrap();
+    held.ends(batch, BatchStage::Failed).await;
+    assert_eq!(
+        (held.completed_documents().await, held.extractions().await),
+        (1, 1)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_document_that_is_cancelled_while_its_graph_waits_has_none() {
-    let Some(held) = Held::new().await else {
+    let Some(held) = Held::new(Script::new()).await else {
         return;
     };
     let lock = held.hold_up().await;

@@ -258,10 +258,12 @@ impl Pass {
     }
 
     /// Places for documents within the batch's concurrency. Graphs that wait to be written are in
-    /// memory: twice as many as run, at most.
+    /// memory, fewer than run; one at a time, a document begins when the one before is recorded.
     fn room(&self, concurrency: u32) -> u32 {
-        let unrecorded = concurrency.saturating_mul(2).saturating_sub(self.recording);
-        concurrency.saturating_sub(self.running).min(unrecorded)
+        let unrecorded = self.running.saturating_add(self.recording);
+        let places = concurrency.saturating_mul(2).saturating_sub(1);
+        let room = concurrency.saturating_sub(self.running);
+        room.min(places.saturating_sub(unrecorded))
     }
 
     /// A document needs its place no longer.

@@ -16,7 +16,7 @@ use sea_orm::{
 
 use super::{
     DocumentRun, FailedUnit, Ledger, LedgerError, Pending, StagedUnit, UnitKey,
-    change::BatchChange, document::running, journal::kind_name, right::Scope,
+    change::BatchChange, document::running, journal::kind_name, right::Scope, writer::When,
 };
 use crate::{
     faults::{FailurePoint, hit},
@@ -77,7 +77,7 @@ impl Ledger {
         checkpoint: Checkpoint,
     ) -> Result<Pending<Advice>, LedgerError> {
         self.writer
-            .hand_in(Scope::of_run(run), move |change| {
+            .hand_in(Scope::of_run(run), When::Now, move |change| {
                 let result = record(change, run, &checkpoint);
                 hit(FailurePoint::CheckpointBeforeCommit);
                 Box::pin(std::future::ready(result))

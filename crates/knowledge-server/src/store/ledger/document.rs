@@ -18,7 +18,7 @@ use super::{
     execution, partial, quarantine,
     right::Scope,
     rows::{is_running, move_to, status},
-    writer::commit_alone,
+    writer::{When, commit_alone},
 };
 use crate::{
     faults::{FailurePoint, hit},
@@ -92,8 +92,9 @@ impl Ledger {
         run: DocumentRun,
         outcome: DocumentOutcome,
     ) -> Result<Pending<()>, LedgerError> {
+        let when = outcome.graph.clone().map_or(When::Now, When::WithGraph);
         self.writer
-            .hand_in_graph(Scope::of_run(run), outcome.graph.clone(), move |change| {
+            .hand_in(Scope::of_run(run), when, move |change| {
                 Box::pin(complete(change, run, outcome.clone()))
             })
             .await
@@ -109,14 +110,14 @@ impl Ledger {
         self.hand_in_failure(run, failure).await?.durable().await
     }
 
-    /// Hands in that a document failed.
+    /// Hands in that a document failed; what completed before is recorded before.
     pub async fn hand_in_failure(
         &self,
         run: DocumentRun,
         failure: FailedDocument,
     ) -> Result<Pending<()>, LedgerError> {
         self.writer
-            .hand_in(Scope::of_run(run), move |change| {
+            .hand_in(Scope::of_run(run), When::AfterGraphs, move |change| {
                 let failure = failure.clone();
                 Box::pin(async move { fail(change, run, &failure).await })
             })

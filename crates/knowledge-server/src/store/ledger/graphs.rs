@@ -6,6 +6,9 @@
 //! same transaction and commits it: a graph becomes visible with its outcome or not at all. Such a
 //! transaction locks nothing of a batch before the writer takes it, and the writer never waits for
 //! the rows of a graph; so it cannot wait for one that waits for it.
+//!
+//! What may end the batch for other documents comes after the graphs that were there before it: one
+//! document at a time, the one that failed is never recorded before the one that came before it.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -15,7 +18,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use super::{
     LedgerError,
-    writer::{Change, Environment, patiently},
+    writer::{Change, Environment, When, patiently},
 };
 use crate::store::{
     GRAPHS_AT_A_TIME,
@@ -25,7 +28,7 @@ use crate::store::{
 /// Rows of graphs that a turn on SQLite writes, give or take a graph.
 const TURN: usize = 200;
 
-/// What waits for its graph to be written, or writes it.
+/// Changes that wait for a graph to be written, or write it, in the order in which they came.
 pub(super) struct Graphs {
     env: Arc<Environment>,
     waiting: VecDeque<Box<dyn Change>>,
@@ -72,8 +75,8 @@ impl Graphs {
     /// # Cancel safety
     /// Nothing is taken where the answer is not awaited.
     pub(super) async fn next(&mut self) -> Option<Ready> {
-        if self.takes_turns() {
-            return self.turn();
+        if let Some(ready) = self.turn() {
+            return Some(ready);
         }
         while let Some(written) = self.beside.join_next().await {
             if let Some(ready) = self.went_on(written) {
@@ -85,37 +88,41 @@ impl Graphs {
 
     /// What comes next, if it is there.
     pub(super) fn try_next(&mut self) -> Option<Ready> {
-        if self.takes_turns() {
-            return self.turn();
+        if let Some(ready) = self.turn() {
+            return Some(ready);
         }
         let written = self.beside.try_join_next()?;
         self.went_on(written)
     }
 
-    fn takes_turns(&self) -> bool {
-        !self.env.store.writes_graphs_beside()
-    }
-
-    /// The next changes: as few as keep the others from waiting long.
+    /// The next changes that the writer makes itself: as few as keep the others from waiting long.
     fn turn(&mut self) -> Option<Ready> {
+        let beside = self.env.store.writes_graphs_beside();
+        if beside && !self.beside.is_empty() {
+            return None;
+        }
         let mut changes = Vec::new();
         let mut rows = 0;
         while rows < TURN
-            && let Some(change) = self.waiting.pop_front()
+            && let Some(change) = self.waiting.pop_front_if(|change| match change.when() {
+                When::WithGraph(_) => !beside,
+                When::Now | When::AfterGraphs => true,
+            })
         {
-            rows += change.graph().map_or(0, FoundGraph::rows);
+            rows += graph(change.as_ref()).map_or(0, FoundGraph::rows);
             changes.push(change);
         }
+        self.begin();
         (!changes.is_empty()).then_some(Ready::Turn(changes))
     }
 
-    /// Begins what can be written beside the writer.
+    /// Begins what can be written beside the writer: up to the next change that waits for it.
     fn begin(&mut self) {
-        if self.takes_turns() {
-            return;
-        }
-        while self.beside.len() < GRAPHS_AT_A_TIME
-            && let Some(change) = self.waiting.pop_front()
+        while self.env.store.writes_graphs_beside()
+            && self.beside.len() < GRAPHS_AT_A_TIME
+            && let Some(change) = self
+                .waiting
+                .pop_front_if(|change| graph(change.as_ref()).is_some())
         {
             let env = Arc::clone(&self.env);
             self.beside.spawn(async move { beside(&env, change).await });
@@ -135,9 +142,16 @@ impl Graphs {
     }
 }
 
+fn graph(change: &dyn Change) -> Option<&FoundGraph> {
+    match change.when() {
+        When::WithGraph(graph) => Some(graph),
+        When::Now | When::AfterGraphs => None,
+    }
+}
+
 /// Writes a change's graph, however long the store is away.
 async fn beside(env: &Environment, change: Box<dyn Change>) -> Ready {
-    let Some(graph) = change.graph().cloned() else {
+    let Some(graph) = graph(change.as_ref()).cloned() else {
         return Ready::Turn(vec![change]);
     };
     match patiently(|| write(env, &graph)).await {

@@ -79,12 +79,21 @@ impl Environment {
     }
 }
 
+/// When a change is made.
+pub(super) enum When {
+    /// With the others that are handed in with it.
+    Now,
+    /// When its graph can be written. Others need not wait for it, so it is the last of its document.
+    WithGraph(FoundGraph),
+    /// After the graphs that were handed in before.
+    AfterGraphs,
+}
+
 /// A change that can be made again in another transaction.
 pub(super) trait Change: Send {
     fn scope(&self) -> &Scope;
 
-    /// The graph that it writes beside rows of its batch.
-    fn graph(&self) -> Option<&FoundGraph>;
+    fn when(&self) -> &When;
 
     fn make<'c>(
         &'c mut self,
@@ -107,7 +116,7 @@ impl<T, F> Command<T> for F where
 
 struct Request<T, F> {
     scope: Scope,
-    graph: Option<FoundGraph>,
+    when: When,
     command: F,
     output: Option<T>,
     reply: oneshot::Sender<Result<T, LedgerError>>,
@@ -118,8 +127,8 @@ impl<T: Send, F: Command<T>> Change for Request<T, F> {
         &self.scope
     }
 
-    fn graph(&self) -> Option<&FoundGraph> {
-        self.graph.as_ref()
+    fn when(&self) -> &When {
+        &self.when
     }
 
     fn make<'c>(
@@ -175,32 +184,23 @@ impl Writer {
         scope: Scope,
         command: impl Command<T>,
     ) -> Result<T, LedgerError> {
-        self.hand_in(scope, command).await?.durable().await
+        let handed_in = self.hand_in(scope, When::Now, command).await?;
+        handed_in.durable().await
     }
 
-    /// Hands a change in. Changes are made in the order in which they are handed in, but for those
-    /// that write a graph.
+    /// Hands a change in. Changes that are made now are made in the order in which they are handed
+    /// in.
     pub(super) async fn hand_in<T: Send + 'static>(
         &self,
         scope: Scope,
-        command: impl Command<T>,
-    ) -> Result<Pending<T>, LedgerError> {
-        self.hand_in_graph(scope, None, command).await
-    }
-
-    /// Hands a change in that writes this graph: changes that write none need not wait for it, so it
-    /// must be the last of its document.
-    pub(super) async fn hand_in_graph<T: Send + 'static>(
-        &self,
-        scope: Scope,
-        graph: Option<FoundGraph>,
+        when: When,
         command: impl Command<T>,
     ) -> Result<Pending<T>, LedgerError> {
         let (reply, answer) = oneshot::channel();
         let batch = scope.batch;
         let request = Request {
             scope,
-            graph,
+            when,
             command,
             output: None,
             reply,
@@ -247,7 +247,7 @@ async fn write_groups(env: Arc<Environment>, mut requests: mpsc::Receiver<Box<dy
         gathering.gather(&mut requests, &mut group).await;
         let (light, late) = group
             .into_iter()
-            .partition(|change| change.graph().is_none());
+            .partition(|change| matches!(change.when(), When::Now));
         graphs.add(late);
         write_group(&env, &mut memory, light).await;
         if let Some(ready) = ready.or_else(|| graphs.try_next()) {
