@@ -3,15 +3,16 @@
 //! PostgreSQL gets one statement: the update of that row, and for each table an insert that does
 //! nothing where the update has found no row. A round trip to it takes as long as some ten rows;
 //! what has many rows, and what may refer to these, comes after in statements of its own.
-//! SQLite, which has no round trips, gets one statement after the other.
+//! SQLite's connection is a thread, and it and whoever asks wake each other for every question: the
+//! update is one, and the inserts of all tables that have few rows are one.
 
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityName,
-    EntityTrait, Iterable, RuntimeErr,
+    EntityTrait, Iterable, RuntimeErr, Statement,
     sea_query::{
         Alias, CommonTableExpression, DynIden, Expr, ExprTrait, InsertStatement, IntoIden,
-        OnConflict, Query, SubQueryStatement, TableRef, UpdateStatement, Value, ValueTuple,
-        WithClause, WithQuery,
+        OnConflict, Query, SqliteQueryBuilder, SubQueryStatement, TableRef, UpdateStatement, Value,
+        ValueTuple, WithClause, WithQuery,
     },
 };
 
@@ -19,6 +20,9 @@ use super::portions::portions;
 
 /// Rows of a table that are written together with others at most: of more a round trip is little.
 const MOST_ROWS: usize = 32;
+
+/// The same of SQLite, which keeps the statements that it has prepared in the memory of the process.
+const MOST_ROWS_SQLITE: usize = 16;
 
 /// What statements call the guarding row.
 const GUARD: &str = "guard";
@@ -95,7 +99,8 @@ impl Together {
             if table.rows.len() > MOST_ROWS || !rest.tables.is_empty() {
                 rest.tables.push(table);
             } else {
-                parts.cte(part(&format!("table_{number}"), table.guarded()?));
+                let insert = table.padded(Some(is_found()))?;
+                parts.cte(part(&format!("table_{number}"), insert));
             }
         }
         let mut found = Query::select();
@@ -113,13 +118,53 @@ impl Together {
 
     /// Inserts all rows.
     pub(super) async fn write(self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
+        let joins = tx.get_database_backend() == DbBackend::Sqlite;
+        let mut joined = Joined::default();
         for table in self.tables {
+            if joins && table.rows.len() <= MOST_ROWS_SQLITE {
+                joined.add(&table.padded(None)?);
+                continue;
+            }
+            // A table may refer to the rows of one before it.
+            std::mem::take(&mut joined).write(tx).await?;
             for insert in table.portions() {
                 tx.execute(&insert?).await?;
             }
         }
+        joined.write(tx).await
+    }
+}
+
+/// Statements that SQLite runs one after the other, asked once.
+#[derive(Default)]
+struct Joined {
+    text: String,
+    values: Vec<Value>,
+}
+
+impl Joined {
+    fn add(&mut self, insert: &InsertStatement) {
+        let (text, values) = insert.build(SqliteQueryBuilder);
+        self.text.push_str(&text);
+        self.text.push(';');
+        self.values.extend(values);
+    }
+
+    async fn write(self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
+        if self.text.is_empty() {
+            return Ok(());
+        }
+        let all = Statement::from_sql_and_values(DbBackend::Sqlite, self.text, self.values);
+        tx.execute_raw(all).await?;
         Ok(())
     }
+}
+
+/// Whether the guarding row was found.
+fn is_found() -> Expr {
+    let mut guard = Query::select();
+    guard.expr(Expr::cust("1")).from(GUARD);
+    Expr::exists(guard)
 }
 
 fn part(name: &str, statement: impl Into<SubQueryStatement>) -> CommonTableExpression {
@@ -153,23 +198,24 @@ impl Table {
         })
     }
 
-    /// The insert of all rows where there is a guard, filled up with nulls that are left out: so
-    /// there are few sizes of each table, and some dozens of statements for all of them together.
-    fn guarded(self) -> Result<InsertStatement, DbErr> {
+    /// The insert of all rows, where `wanted` if that is asked; filled up with nulls that are left
+    /// out: so there are few sizes of each table, and some dozens of statements for all of them
+    /// together.
+    fn padded(self, wanted: Option<Expr>) -> Result<InsertStatement, DbErr> {
         let mut insert = self.empty_insert();
         let nulls: Vec<Value> = self.rows[0].iter().map(Value::as_null).collect();
         let size = self.rows.len().next_power_of_two();
         let mut given: Vec<ValueTuple> = self.rows.into_iter().map(ValueTuple::Many).collect();
         given.resize(size, ValueTuple::Many(nulls));
         let column = |number| Expr::col((GIVEN, Alias::new(format!("column{number}"))));
-        let mut guard = Query::select();
-        guard.expr(Expr::cust("1")).from(GUARD);
         let mut select = Query::select();
         select
             .exprs((1..=self.columns.len()).map(column))
             .from_values(given, GIVEN)
-            .and_where(column(1).is_not_null())
-            .and_where(Expr::exists(guard));
+            .and_where(column(1).is_not_null());
+        if let Some(wanted) = wanted {
+            select.and_where(wanted);
+        }
         insert
             .select_from(select)
             .map_err(|error| unequal(&error))?;
@@ -233,7 +279,16 @@ mod tests {
 
     #[tokio::test]
     async fn rows_are_written_with_their_guard_or_not_at_all() {
-        for count in [0, 1, 3, MOST_ROWS, MOST_ROWS + 1, 200] {
+        for count in [
+            0,
+            1,
+            3,
+            MOST_ROWS_SQLITE,
+            MOST_ROWS_SQLITE + 1,
+            MOST_ROWS,
+            MOST_ROWS + 1,
+            200,
+        ] {
             let fixture = Fixture::new().await;
             let stored = async || {
                 let query = organization::Entity::find();
@@ -304,7 +359,11 @@ mod tests {
     fn statements_have_few_sizes() {
         let text = |count: usize| {
             let table = together(rows(count, "any")).tables.pop().unwrap();
-            table.guarded().unwrap().build(PostgresQueryBuilder).0
+            table
+                .padded(Some(is_found()))
+                .unwrap()
+                .build(PostgresQueryBuilder)
+                .0
         };
         assert_eq!(text(5), text(8));
         assert_eq!(text(17), text(32));

@@ -26,7 +26,7 @@ use crate::store::{
 };
 
 /// Rows of graphs that a turn on SQLite writes, give or take a graph.
-const TURN: usize = 200;
+const TURN: usize = 400;
 
 /// Changes that wait for a graph to be written, or write it, in the order in which they came.
 pub(super) struct Graphs {
