@@ -16,7 +16,7 @@ use knowledge_tests::{
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, PaginatorTrait,
-    QueryFilter, Statement, TransactionTrait,
+    QueryFilter, QuerySelect, Statement, TransactionTrait,
 };
 
 const ORG: OrganizationId = OrganizationId::DEFAULT;
@@ -24,6 +24,10 @@ const ORG: OrganizationId = OrganizationId::DEFAULT;
 const PATIENCE: Duration = Duration::from_mins(1);
 /// For what must not come.
 const MOMENT: Duration = Duration::from_millis(300);
+
+/// Cuts the connections that are held up.
+const CUT: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+     WHERE datname = current_database() AND wait_event_type = 'Lock'";
 
 /// A process on a PostgreSQL database on which graphs can be held up.
 struct Held {
@@ -49,6 +53,14 @@ impl Held {
         let tx = self.db.connect().await.begin().await.unwrap();
         let lock = "LOCK TABLE mention_record IN SHARE MODE";
         tx.execute_unprepared(lock).await.unwrap();
+        tx
+    }
+
+    /// Until it ends, nothing of a batch can be recorded.
+    async fn hold_up_batch(&self, batch: BatchId) -> DatabaseTransaction {
+        let tx = self.db.connect().await.begin().await.unwrap();
+        let row = batch_execution::Entity::find_by_id(batch.uuid()).lock_exclusive();
+        row.one(&tx).await.unwrap();
         tx
     }
 
@@ -161,9 +173,7 @@ async fn a_graph_whose_connection_is_cut_is_written_again() {
     let lock = held.hold_up().await;
     let batch = held.start("one", &["d0", "d1", "d2"], 3).await;
     eventually("three graphs wait", async || held.stuck().await == 3).await;
-    let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
-         WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    assert_eq!(held.ask(cut).await, 3);
+    assert_eq!(held.ask(CUT).await, 3);
     eventually("three graphs wait again", async || held.stuck().await == 3).await;
     lock.commit().await.unwrap();
     held.completes(batch).await;
@@ -212,7 +222,13 @@ async fn a_failure_that_ends_the_batch_comes_after_what_was_done_before_it() {
     })
     .await;
     tokio::time::sleep(MOMENT).await;
+    // The connection is cut when the graph is written and its outcome is not.
+    let batch_held = held.hold_up_batch(batch).await;
     lock.commit().await.unwrap();
+    eventually("its outcome waits", async || held.stuck().await == 1).await;
+    assert_eq!(held.ask(CUT).await, 1);
+    tokio::time::sleep(MOMENT).await;
+    batch_held.commit().await.unwrap();
     held.ends(batch, BatchStage::Failed).await;
     assert_eq!(
         (held.completed_documents().await, held.extractions().await),

@@ -1,7 +1,8 @@
 //! The store: the only module that talks to the database.
 //!
 //! SQLite has one connection that writes (every transaction `BEGIN IMMEDIATE`) and a pool that
-//! reads; PostgreSQL has one pool for both. Every query is scoped by organisation.
+//! reads; PostgreSQL has one pool for both, and connections of their own for those who write most.
+//! Every query is scoped by organisation.
 
 pub mod calls;
 mod connect;
@@ -115,7 +116,7 @@ impl Store {
         Ok(())
     }
 
-    /// Closes every connection; what is committed stays.
+    /// Closes every connection, once no ledger has any in use; what is committed stays.
     pub async fn close(self) -> Result<(), StoreError> {
         self.write.clone().close().await?;
         if self.backend() == DbBackend::Sqlite {

@@ -31,8 +31,7 @@ pub(super) enum End {
 }
 
 impl Runner {
-    /// Waits for a document's outcome to be durable, beside the documents that go on. It was handed
-    /// in before the next document is asked for, so the same transaction takes both.
+    /// Waits for a document's outcome to be durable, beside the documents that go on.
     pub(super) fn record(
         self: &Arc<Self>,
         pass: &mut Pass,

@@ -86,7 +86,7 @@ impl Ledger {
 
     /// Hands in that a document's graph is stored. What its workflow handed in before is recorded
     /// before; what others hand in later need not wait for the graph. Not for an outcome that is
-    /// large, which [`Self::complete_document`] takes.
+    /// large where graphs take turns, which [`Self::complete_document`] sees to.
     pub async fn hand_in_completion(
         &self,
         run: DocumentRun,

@@ -14,11 +14,15 @@ use std::{collections::VecDeque, sync::Arc};
 
 use knowledge_domain::ids::ExtractionId;
 use sea_orm::DatabaseTransaction;
-use tokio::task::{JoinError, JoinSet};
+use tokio::{
+    task::{JoinError, JoinSet},
+    time::sleep,
+};
 
 use super::{
     LedgerError,
-    writer::{Change, Environment, When, patiently},
+    gather::GROUP,
+    writer::{Change, Environment, When, away, patiently},
 };
 use crate::store::{
     GRAPHS_AT_A_TIME,
@@ -34,6 +38,8 @@ pub(super) struct Graphs {
     waiting: VecDeque<Box<dyn Change>>,
     /// What is written beside the writer.
     beside: JoinSet<Ready>,
+    /// Transactions with graphs that were lost before they were committed, one after another.
+    lost: usize,
 }
 
 /// What the writer goes on with.
@@ -58,6 +64,7 @@ impl Graphs {
             env: Arc::clone(env),
             waiting: VecDeque::new(),
             beside: JoinSet::new(),
+            lost: 0,
         }
     }
 
@@ -68,6 +75,18 @@ impl Graphs {
     pub(super) fn add(&mut self, changes: Vec<Box<dyn Change>>) {
         self.waiting.extend(changes);
         self.begin();
+    }
+
+    /// Writes a graph again whose transaction was lost: before what came after it, and after a wait.
+    pub(super) fn again(&mut self, change: Box<dyn Change>) {
+        self.lost += 1;
+        self.waiting.push_front(change);
+        self.begin();
+    }
+
+    /// A graph is committed, or refused for good.
+    pub(super) fn settled(&mut self) {
+        self.lost = 0;
     }
 
     /// What comes next; `None` where nothing waits.
@@ -104,6 +123,7 @@ impl Graphs {
         let mut changes = Vec::new();
         let mut rows = 0;
         while rows < TURN
+            && changes.len() < GROUP
             && let Some(change) = self.waiting.pop_front_if(|change| match change.when() {
                 When::WithGraph(_) => !beside,
                 When::Now | When::AfterGraphs => true,
@@ -124,8 +144,13 @@ impl Graphs {
                 .waiting
                 .pop_front_if(|change| graph(change.as_ref()).is_some())
         {
-            let env = Arc::clone(&self.env);
-            self.beside.spawn(async move { beside(&env, change).await });
+            let (env, lost) = (Arc::clone(&self.env), self.lost);
+            self.beside.spawn(async move {
+                if lost > 0 {
+                    sleep(away(lost - 1)).await;
+                }
+                beside(&env, change).await
+            });
         }
     }
 

@@ -276,9 +276,10 @@ async fn write_ready(
                     "the store is away, a graph is written again: {}",
                     chain(error)
                 );
-                graphs.add(vec![change]);
+                graphs.again(change);
                 return;
             }
+            graphs.settled();
             (change, result)
         }
     };
@@ -394,8 +395,13 @@ where
 
 async fn wait_for_store(error: &LedgerError, failures: &mut usize) {
     tracing::warn!("the store is away, waiting for it: {}", chain(error));
-    tokio::time::sleep(AWAY[(*failures).min(AWAY.len() - 1)]).await;
+    tokio::time::sleep(away(*failures)).await;
     *failures += 1;
+}
+
+/// How long to wait after so many failures and another one.
+pub(super) fn away(failures: usize) -> Duration {
+    AWAY[failures.min(AWAY.len() - 1)]
 }
 
 /// Makes the changes of a group in one transaction. What is remembered of its batches is used up,
