@@ -258,7 +258,8 @@ impl Pass {
     }
 
     /// Places for documents within the batch's concurrency. Graphs that wait to be written are in
-    /// memory, fewer than run; one at a time, a document begins when the one before is recorded.
+    /// memory: with the documents that run they are fewer than twice the concurrency. One at a
+    /// time, a document begins when the one before is recorded.
     fn room(&self, concurrency: u32) -> u32 {
         let unrecorded = self.running.saturating_add(self.recording);
         let places = concurrency.saturating_mul(2).saturating_sub(1);

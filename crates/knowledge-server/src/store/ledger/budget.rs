@@ -17,8 +17,8 @@ use sea_orm::{
 };
 
 use super::{
-    Ledger, LedgerError, change::BatchChange, document::of_status, right::Scope,
-    writer::commit_alone,
+    Ledger, LedgerError, change::BatchChange, commit::commit_alone, document::of_status,
+    right::Scope,
 };
 use crate::store::convert;
 

@@ -47,8 +47,8 @@ pub(super) struct Remembered {
 ///
 /// Rows are changed in memory and written by [`BatchChange::flush`], so that the changes of many
 /// documents share their statements. The batch's row is locked before anything but a graph is
-/// written, and at the latest when the transaction ends; every change raises its version, so a version that
-/// is the same then says that whatever was remembered, or read before, is still so.
+/// written, and at the latest when the transaction ends; every change raises its version, so a
+/// version that is the same then says that whatever was remembered, or read before, is still so.
 pub(super) struct BatchChange {
     pub(super) env: Arc<Environment>,
     /// The transaction, for rows that are read or written at once.

@@ -15,11 +15,8 @@ use sea_orm::{
 };
 
 use super::{
-    Ledger, LedgerError, Owner,
-    change::BatchChange,
-    lease::register,
-    tally::Tally,
-    writer::{finish, persistently},
+    Ledger, LedgerError, Owner, again::persistently, change::BatchChange, commit::finish,
+    lease::register, tally::Tally,
 };
 use crate::{
     faults::{FailurePoint, hit},

@@ -15,10 +15,11 @@ use super::{
     DocumentRun, Ledger, LedgerError, Pending, StagedUnit, batch_workflow,
     change::BatchChange,
     checkpoint::{charge, complete_unit, report, require_entered},
+    commit::commit_alone,
     execution, partial, quarantine,
     right::Scope,
     rows::{is_running, move_to, status},
-    writer::{When, commit_alone},
+    writer::When,
 };
 use crate::{
     faults::{FailurePoint, hit},

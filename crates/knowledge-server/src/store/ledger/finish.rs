@@ -6,8 +6,8 @@ use knowledge_domain::{
 };
 
 use super::{
-    Lease, Ledger, LedgerError, change::BatchChange, document::skip_unfinished, right::Scope,
-    writer::commit_alone,
+    Lease, Ledger, LedgerError, change::BatchChange, commit::commit_alone,
+    document::skip_unfinished, right::Scope,
 };
 use crate::faults::{FailurePoint, hit};
 

@@ -21,8 +21,9 @@ use tokio::{
 
 use super::{
     LedgerError,
+    again::{away, patiently},
     gather::GROUP,
-    writer::{Change, Environment, When, away, patiently},
+    writer::{Change, Environment},
 };
 use crate::store::{
     GRAPHS_AT_A_TIME,
@@ -124,12 +125,11 @@ impl Graphs {
         let mut rows = 0;
         while rows < TURN
             && changes.len() < GROUP
-            && let Some(change) = self.waiting.pop_front_if(|change| match change.when() {
-                When::WithGraph(_) => !beside,
-                When::Now | When::AfterGraphs => true,
-            })
+            && let Some(change) = self
+                .waiting
+                .pop_front_if(|change| !beside || change.when().graph().is_none())
         {
-            rows += graph(change.as_ref()).map_or(0, FoundGraph::rows);
+            rows += change.when().graph().map_or(0, FoundGraph::rows);
             changes.push(change);
         }
         self.begin();
@@ -140,18 +140,22 @@ impl Graphs {
     fn begin(&mut self) {
         while self.env.store.writes_graphs_beside()
             && self.beside.len() < GRAPHS_AT_A_TIME
-            && let Some(change) = self
-                .waiting
-                .pop_front_if(|change| graph(change.as_ref()).is_some())
+            && let Some(graph) = self.next_graph().cloned()
+            && let Some(change) = self.waiting.pop_front()
         {
             let (env, lost) = (Arc::clone(&self.env), self.lost);
             self.beside.spawn(async move {
                 if lost > 0 {
                     sleep(away(lost - 1)).await;
                 }
-                beside(&env, change).await
+                beside(&env, change, &graph).await
             });
         }
+    }
+
+    /// The graph of the change that is the next.
+    fn next_graph(&self) -> Option<&FoundGraph> {
+        self.waiting.front()?.when().graph()
     }
 
     /// Begins the next in the place of one that is written.
@@ -167,19 +171,9 @@ impl Graphs {
     }
 }
 
-fn graph(change: &dyn Change) -> Option<&FoundGraph> {
-    match change.when() {
-        When::WithGraph(graph) => Some(graph),
-        When::Now | When::AfterGraphs => None,
-    }
-}
-
 /// Writes a change's graph, however long the store is away.
-async fn beside(env: &Environment, change: Box<dyn Change>) -> Ready {
-    let Some(graph) = graph(change.as_ref()).cloned() else {
-        return Ready::Turn(vec![change]);
-    };
-    match patiently(|| write(env, &graph)).await {
+async fn beside(env: &Environment, change: Box<dyn Change>, graph: &FoundGraph) -> Ready {
+    match patiently(|| write(env, graph)).await {
         Ok(written) => Ready::Written(change, written),
         Err(error) => Ready::Refused(change, error),
     }

@@ -21,10 +21,7 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, OnConflict},
 };
 
-use super::{
-    Ledger, LedgerError,
-    writer::{Environment, patiently},
-};
+use super::{Ledger, LedgerError, again::patiently, writer::Environment};
 use crate::store::{StoreError, together::Together};
 
 /// What the journal calls the kind of a failure that every document of the batch would meet.

@@ -26,7 +26,7 @@ use sea_orm::{
 use strum::IntoEnumIterator;
 use uuid::Uuid;
 
-use super::{Lease, Ledger, LedgerError, change::BatchChange, right::Scope, writer::commit_alone};
+use super::{Lease, Ledger, LedgerError, change::BatchChange, commit::commit_alone, right::Scope};
 use crate::{
     faults::{FailurePoint, hit},
     store::convert,

@@ -17,8 +17,8 @@ use super::{
     Lease, Ledger, LedgerError,
     batch_workflow::{self, Activity},
     change::BatchChange,
+    commit::commit_alone,
     right::Scope,
-    writer::commit_alone,
 };
 use crate::store::{
     calls::{CallKey, kept_elsewhere},

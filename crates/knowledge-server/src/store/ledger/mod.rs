@@ -6,11 +6,13 @@
 //! refused by the state machine or by the lease (`right.rs`). What many documents do at once is
 //! committed in groups (`writer.rs`).
 
+mod again;
 mod batch_workflow;
 mod budget;
 mod change;
 mod checkpoint;
 mod coalesce;
+mod commit;
 mod create;
 mod document;
 mod error;

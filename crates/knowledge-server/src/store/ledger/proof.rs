@@ -10,10 +10,7 @@ use knowledge_tables::{batch_event, batch_execution};
 use sea_orm::{EntityTrait, QuerySelect};
 use uuid::Uuid;
 
-use super::{
-    LedgerError,
-    writer::{Environment, patiently},
-};
+use super::{LedgerError, again::patiently, writer::Environment};
 
 /// What a transaction leaves behind if it is committed.
 #[derive(Debug, Clone, Copy)]

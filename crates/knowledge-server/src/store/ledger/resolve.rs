@@ -26,9 +26,9 @@ use super::{
     Lease, Ledger, LedgerError,
     batch_workflow::{self, Activity},
     change::BatchChange,
+    commit::commit_alone,
     document::{in_order, of_status},
     right::Scope,
-    writer::commit_alone,
 };
 use crate::{
     faults::{FailurePoint, hit},

@@ -14,11 +14,11 @@ use sea_orm::{ColumnTrait, QueryFilter};
 use super::{
     Lease, Ledger, LedgerError,
     change::BatchChange,
+    commit::commit_alone,
     document::{in_order, of_status},
     partial,
     right::Scope,
     rows::move_to,
-    writer::commit_alone,
 };
 use crate::faults::{FailurePoint, hit};
 

@@ -15,11 +15,11 @@ use uuid::Uuid;
 use super::{
     Ledger, LedgerError,
     change::BatchChange,
+    commit::commit_alone,
     document::cancel_executions,
     partial,
     right::Scope,
     rows::{is_running, move_to, status},
-    writer::commit_alone,
 };
 use crate::store::convert;
 

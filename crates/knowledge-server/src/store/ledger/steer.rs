@@ -11,10 +11,10 @@ use sea_orm::{QuerySelect, prelude::Expr, sea_query::ExprTrait};
 use super::{
     Lease, Ledger, LedgerError, Owner,
     change::BatchChange,
+    commit::commit_alone,
     document::{of_status, skip_unfinished},
     right::Scope,
     round::requeue_unfinished,
-    writer::commit_alone,
 };
 use crate::{
     faults::{FailurePoint, hit},

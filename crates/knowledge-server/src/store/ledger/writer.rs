@@ -3,62 +3,39 @@
 //! While one transaction commits, others queue up; the next takes all of them. An idle store
 //! commits a change at once, a busy one writes many with a handful of statements and one flush to
 //! disk. Each change is acknowledged only when it is durable. A change that writes a graph is written
-//! apart (`graphs.rs`), so that a checkpoint does not wait for a graph.
+//! apart (`graphs.rs`), so that a checkpoint does not wait for a graph. How a transaction is made is
+//! told in `commit.rs`.
 
 use std::{
-    collections::BTreeMap,
     panic::AssertUnwindSafe,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
 };
 
 use futures::FutureExt;
 
-use knowledge_domain::{
-    Clock, Entropy,
-    ids::{BatchId, ExtractionId},
-    workflow::BoxFuture,
-};
-use sea_orm::DatabaseTransaction;
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::Instant,
-};
+use knowledge_domain::{Clock, Entropy, ids::BatchId, workflow::BoxFuture};
+use tokio::sync::{mpsc, oneshot};
 
 use super::{
     LedgerError,
-    change::{BatchChange, Remembered},
+    again::wait_for_store,
+    change::BatchChange,
+    commit::{Memory, commit, commit_written},
     gather::{GROUP, Gathering},
-    graphs::{Graphs, Ready, Written},
+    graphs::{Graphs, Ready},
     right::Scope,
 };
 use crate::{
-    faults::{FailurePoint, hit},
-    metrics::{CHANGES, COMMITS},
     progress::EventHub,
-    store::{FoundGraph, Store, StoreError},
+    store::{FoundGraph, Store},
     text::chain,
 };
 
 /// Changes that wait for the writer at most; whoever comes later waits to hand its change in.
 const QUEUE: usize = 1_024;
-
-/// Times that a change of a user is tried before it is answered with the database's error.
-const TRIES: u32 = 3;
-
-/// The waits while the store is away. The pool itself waits for a connection meanwhile.
-const AWAY: [Duration; 4] = [
-    Duration::from_millis(20),
-    Duration::from_millis(100),
-    Duration::from_millis(500),
-    Duration::from_secs(2),
-];
-
-/// What the last group left of each batch that still runs.
-type Memory = BTreeMap<BatchId, Remembered>;
 
 /// What every change needs.
 pub(super) struct Environment {
@@ -71,7 +48,7 @@ pub(super) struct Environment {
 }
 
 impl Environment {
-    fn count<T>(&self, result: &Result<T, LedgerError>) {
+    pub(super) fn count<T>(&self, result: &Result<T, LedgerError>) {
         if let Err(LedgerError::Fenced(batch)) = result {
             let refused = self.fenced.fetch_add(1, Ordering::Relaxed) + 1;
             tracing::info!(%batch, refused, "a change was refused: its right has passed on");
@@ -87,6 +64,16 @@ pub(super) enum When {
     WithGraph(FoundGraph),
     /// After the graphs that were handed in before.
     AfterGraphs,
+}
+
+impl When {
+    /// The graph that is to be written.
+    pub(super) fn graph(&self) -> Option<&FoundGraph> {
+        match self {
+            Self::WithGraph(graph) => Some(graph),
+            Self::Now | Self::AfterGraphs => None,
+        }
+    }
 }
 
 /// A change that can be made again in another transaction.
@@ -326,232 +313,4 @@ async fn patient_commit(
             result => return result,
         }
     }
-}
-
-/// Makes a change in a transaction of its own, outside the queue: for what takes long or is rare.
-pub(super) async fn commit_alone<T: Send>(
-    env: &Arc<Environment>,
-    scope: Scope,
-    mut command: impl for<'c> FnMut(&'c mut BatchChange) -> BoxFuture<'c, Result<T, LedgerError>> + Send,
-) -> Result<T, LedgerError> {
-    let mut tries = 1;
-    loop {
-        match attempt_alone(env, &scope, &mut command).await {
-            Err(error) if error.kind().is_retryable() && tries < TRIES => tries += 1,
-            result => {
-                env.count(&result);
-                return result;
-            }
-        }
-    }
-}
-
-async fn attempt_alone<T: Send>(
-    env: &Arc<Environment>,
-    scope: &Scope,
-    command: &mut (
-             impl for<'c> FnMut(&'c mut BatchChange) -> BoxFuture<'c, Result<T, LedgerError>> + Send
-         ),
-) -> Result<T, LedgerError> {
-    let tx = Arc::new(env.store.begin().await?);
-    let found = BatchChange::begin(env, &tx, scope.batch).await?;
-    let mut change = found.ok_or(LedgerError::NotFound(scope.batch))?;
-    change.read(std::slice::from_ref(scope)).await?;
-    change.admit(scope)?;
-    let output = command(&mut change).await?;
-    change.flush().await?;
-    finish(env, tx, vec![change]).await?;
-    Ok(output)
-}
-
-/// Does something again while the database rolls it back for a reason that passes: a deadlock, a
-/// broken connection.
-pub(super) async fn persistently<T, F>(work: impl Fn() -> F) -> Result<T, LedgerError>
-where
-    F: Future<Output = Result<T, LedgerError>>,
-{
-    let mut tries = 1;
-    loop {
-        match work().await {
-            Err(error) if error.kind().is_retryable() && tries < TRIES => tries += 1,
-            result => return result,
-        }
-    }
-}
-
-/// Does something again until the store answers, however long that takes.
-pub(super) async fn patiently<T, F>(work: impl Fn() -> F) -> Result<T, LedgerError>
-where
-    F: Future<Output = Result<T, LedgerError>>,
-{
-    let mut failures = 0;
-    loop {
-        match work().await {
-            Err(error) if error.is_away() => wait_for_store(&error, &mut failures).await,
-            result => return result,
-        }
-    }
-}
-
-async fn wait_for_store(error: &LedgerError, failures: &mut usize) {
-    tracing::warn!("the store is away, waiting for it: {}", chain(error));
-    tokio::time::sleep(away(*failures)).await;
-    *failures += 1;
-}
-
-/// How long to wait after so many failures and another one.
-pub(super) fn away(failures: usize) -> Duration {
-    AWAY[failures.min(AWAY.len() - 1)]
-}
-
-/// Makes the changes of a group in one transaction. What is remembered of its batches is used up,
-/// and renewed when the transaction is committed.
-async fn commit(
-    env: &Arc<Environment>,
-    memory: &mut Memory,
-    group: &mut [Box<dyn Change>],
-) -> Result<(), LedgerError> {
-    let begun = Instant::now();
-    let tx = Arc::new(env.store.begin_group().await?);
-    let changes = make(env, memory, &tx, group, None).await?;
-    commit_made(env, memory, tx, changes).await?;
-    COMMITS.observe(begun.elapsed());
-    CHANGES.add(group.len());
-    Ok(())
-}
-
-/// Makes a change in the transaction that holds its graph, and commits it.
-async fn commit_written(
-    env: &Arc<Environment>,
-    memory: &mut Memory,
-    change: &mut Box<dyn Change>,
-    written: Written,
-) -> Result<(), LedgerError> {
-    let begun = Instant::now();
-    let Written { tx, extraction } = written;
-    let group = std::slice::from_mut(change);
-    let made = match make(env, memory, &tx, group, Some(extraction)).await {
-        // Nothing is remembered of the batch any more, so that it is read; the graph stays.
-        Err(LedgerError::Stale(_)) => make(env, memory, &tx, group, Some(extraction)).await,
-        made => made,
-    };
-    commit_made(env, memory, tx, made?).await?;
-    COMMITS.observe(begun.elapsed());
-    CHANGES.add(1);
-    Ok(())
-}
-
-/// Makes changes in a transaction that may hold the graph of the only one of them already.
-async fn make(
-    env: &Arc<Environment>,
-    memory: &mut Memory,
-    tx: &Arc<DatabaseTransaction>,
-    group: &mut [Box<dyn Change>],
-    written: Option<ExtractionId>,
-) -> Result<Vec<BatchChange>, LedgerError> {
-    let mut changes = opened(env, memory, tx, scopes_of(group)).await?;
-    for request in group {
-        let scope = *request.scope();
-        let change = changes
-            .get_mut(&scope.batch)
-            .ok_or(LedgerError::NotFound(scope.batch))?;
-        change.written = written;
-        let made = match change.admit(&scope) {
-            Ok(()) => request.make(change).await,
-            refused => refused,
-        };
-        if made.is_err() {
-            // Nothing is refused for what is not so any more.
-            change.confirm().await?;
-        }
-        made?;
-    }
-    for change in changes.values_mut() {
-        change.flush().await?;
-        change.confirm().await?;
-    }
-    Ok(changes.into_values().collect())
-}
-
-async fn commit_made(
-    env: &Environment,
-    memory: &mut Memory,
-    tx: Arc<DatabaseTransaction>,
-    changes: Vec<BatchChange>,
-) -> Result<(), LedgerError> {
-    hit(FailurePoint::GroupBeforeCommit);
-    let remembered = finish(env, tx, changes).await?;
-    hit(FailurePoint::GroupAfterCommit);
-    memory.extend(remembered);
-    Ok(())
-}
-
-/// The batches of a group with what its changes are of.
-fn scopes_of(group: &[Box<dyn Change>]) -> BTreeMap<BatchId, Vec<Scope>> {
-    let mut scopes: BTreeMap<BatchId, Vec<Scope>> = BTreeMap::new();
-    for request in group {
-        let scope = *request.scope();
-        scopes.entry(scope.batch).or_default().push(scope);
-    }
-    scopes
-}
-
-/// The batches with the documents that are changed. They are locked in the order of their ids, so
-/// that two processes never wait for each other: here, or where all are remembered, when they are
-/// written.
-async fn opened(
-    env: &Arc<Environment>,
-    memory: &mut Memory,
-    tx: &Arc<DatabaseTransaction>,
-    scopes: BTreeMap<BatchId, Vec<Scope>>,
-) -> Result<BTreeMap<BatchId, BatchChange>, LedgerError> {
-    let mut changes = BTreeMap::new();
-    let all_remembered = scopes.keys().all(|batch| memory.contains_key(batch));
-    for (batch, scopes) in scopes {
-        let change = match memory.remove(&batch) {
-            Some(remembered) => Some(BatchChange::remembering(env, tx, remembered)),
-            None => BatchChange::begin(env, tx, batch).await?,
-        };
-        if let Some(mut change) = change {
-            if !all_remembered {
-                change.confirm().await?;
-            }
-            change.read(&scopes).await?;
-            changes.insert(batch, change);
-        }
-    }
-    Ok(changes)
-}
-
-/// Commits, and wakes the subscribers of what has changed; what can be remembered of each batch.
-///
-/// # Errors
-/// When it is certain that nothing was committed.
-pub(super) async fn finish(
-    env: &Environment,
-    tx: Arc<DatabaseTransaction>,
-    changes: Vec<BatchChange>,
-) -> Result<Memory, LedgerError> {
-    let proof = changes.iter().find_map(BatchChange::proof);
-    let announced: Vec<_> = changes.iter().map(BatchChange::announcement).collect();
-    let remembered = changes
-        .into_iter()
-        .filter_map(|change| Some((change.batch_id(), change.remember()?)))
-        .collect();
-    let tx = Arc::try_unwrap(tx)
-        .map_err(|_| StoreError::corrupt("a transaction that is still in use"))?;
-    if let Err(error) = tx.commit().await.map_err(LedgerError::from) {
-        let committed = match proof {
-            Some(proof) if error.is_away() => proof.is_there(env).await?,
-            _ => false,
-        };
-        if !committed {
-            return Err(error);
-        }
-        tracing::info!("the answer to a commit was lost; the commit was made");
-    }
-    for announce in announced {
-        announce.send();
-    }
-    Ok(remembered)
 }
