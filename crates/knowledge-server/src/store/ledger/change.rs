@@ -43,6 +43,13 @@ pub(super) struct Remembered {
     queue: Queue,
 }
 
+impl Remembered {
+    /// Documents that run.
+    pub(super) fn running(&self) -> usize {
+        self.executions.len()
+    }
+}
+
 /// A batch, with what changes with it.
 ///
 /// Rows are changed in memory and written by [`BatchChange::flush`], so that the changes of many

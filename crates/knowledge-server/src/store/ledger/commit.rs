@@ -27,6 +27,11 @@ use crate::{
 /// What the last group left of each batch that still runs.
 pub(super) type Memory = BTreeMap<BatchId, Remembered>;
 
+/// Documents that run, in all batches that are remembered.
+pub(super) fn running(memory: &Memory) -> usize {
+    memory.values().map(Remembered::running).sum()
+}
+
 /// Makes the changes of a group in one transaction. What is remembered of its batches is used up,
 /// and renewed when the transaction is committed.
 pub(super) async fn commit(

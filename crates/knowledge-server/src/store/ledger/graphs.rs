@@ -1,11 +1,12 @@
 //! Graphs that are written with the outcomes of their documents.
 //!
 //! A graph has some hundreds of rows, and a checkpoint of another document must not wait for them.
-//! SQLite has one who writes: there graphs take turns with groups of other changes. On PostgreSQL
-//! each is written over a connection of its own, beside the writer, which adds the outcome to the
-//! same transaction and commits it: a graph becomes visible with its outcome or not at all. Such a
-//! transaction locks nothing of a batch before the writer takes it, and the writer never waits for
-//! the rows of a graph; so it cannot wait for one that waits for it.
+//! SQLite has one who writes: there graphs take turns with groups of other changes, where these
+//! leave a lull (`lull.rs`). On PostgreSQL each is written over a connection of its own, beside the
+//! writer, which adds the outcome to the same transaction and commits it: a graph becomes visible
+//! with its outcome or not at all. Such a transaction locks nothing of a batch before the writer
+//! takes it, and the writer never waits for the rows of a graph; so it cannot wait for one that
+//! waits for it.
 //!
 //! What may end the batch for other documents comes after the graphs that were there before it: one
 //! document at a time, the one that failed is never recorded before the one that came before it.
@@ -16,13 +17,14 @@ use knowledge_domain::ids::ExtractionId;
 use sea_orm::DatabaseTransaction;
 use tokio::{
     task::{JoinError, JoinSet},
-    time::sleep,
+    time::{Instant, sleep, sleep_until},
 };
 
 use super::{
     LedgerError,
     again::{away, patiently},
     gather::GROUP,
+    lull::Lull,
     writer::{Change, Environment},
 };
 use crate::store::{
@@ -37,6 +39,9 @@ const TURN: usize = 400;
 pub(super) struct Graphs {
     env: Arc<Environment>,
     waiting: VecDeque<Box<dyn Change>>,
+    lull: Lull,
+    /// Documents that run, those among them whose changes wait here.
+    running: usize,
     /// What is written beside the writer.
     beside: JoinSet<Ready>,
     /// Transactions with graphs that were lost before they were committed, one after another.
@@ -64,6 +69,8 @@ impl Graphs {
         Self {
             env: Arc::clone(env),
             waiting: VecDeque::new(),
+            lull: Lull::new(Instant::now()),
+            running: 0,
             beside: JoinSet::new(),
             lost: 0,
         }
@@ -74,8 +81,28 @@ impl Graphs {
     }
 
     pub(super) fn add(&mut self, changes: Vec<Box<dyn Change>>) {
+        if self.waiting.is_empty() {
+            self.lull.begins(Instant::now());
+        }
         self.waiting.extend(changes);
         self.begin();
+    }
+
+    /// The writer had nothing to write since then, and no graph waited.
+    pub(super) fn idled(&mut self, since: Instant) {
+        self.lull.idled(since.elapsed());
+    }
+
+    /// A group of other changes was written, and so many documents run.
+    pub(super) fn stirred(&mut self, running: usize) {
+        self.lull.stirred(Instant::now());
+        self.running = running;
+    }
+
+    /// A turn was written, and so many documents run.
+    pub(super) fn turned(&mut self, running: usize) {
+        self.lull.begins(Instant::now());
+        self.running = running;
     }
 
     /// Writes a graph again whose transaction was lost: before what came after it, and after a wait.
@@ -95,6 +122,9 @@ impl Graphs {
     /// # Cancel safety
     /// Nothing is taken where the answer is not awaited.
     pub(super) async fn next(&mut self) -> Option<Ready> {
+        if let Some(lull) = self.lull() {
+            sleep_until(lull).await;
+        }
         if let Some(ready) = self.turn() {
             return Some(ready);
         }
@@ -108,11 +138,21 @@ impl Graphs {
 
     /// What comes next, if it is there.
     pub(super) fn try_next(&mut self) -> Option<Ready> {
+        if self.lull().is_some_and(|lull| lull > Instant::now()) {
+            return None;
+        }
         if let Some(ready) = self.turn() {
             return Some(ready);
         }
         let written = self.beside.try_join_next()?;
         self.went_on(written)
+    }
+
+    /// When the next turn is, where it waits for a lull.
+    fn lull(&self) -> Option<Instant> {
+        let others = self.running > self.waiting.len();
+        let turns = !self.env.store.writes_graphs_beside() && !self.waiting.is_empty();
+        (turns && others).then(|| self.lull.ends())
     }
 
     /// The next changes that the writer makes itself: as few as keep the others from waiting long.
@@ -133,7 +173,11 @@ impl Graphs {
             changes.push(change);
         }
         self.begin();
-        (!changes.is_empty()).then_some(Ready::Turn(changes))
+        if changes.is_empty() {
+            return None;
+        }
+        self.lull.is_over(Instant::now());
+        Some(Ready::Turn(changes))
     }
 
     /// Begins what can be written beside the writer: up to the next change that waits for it.

@@ -22,6 +22,7 @@ mod gather;
 mod graphs;
 mod journal;
 mod lease;
+mod lull;
 mod meaning;
 mod partial;
 mod proof;

@@ -94,6 +94,11 @@ where
         self.known.get(&key)
     }
 
+    /// How many rows are known.
+    pub(super) fn len(&self) -> usize {
+        self.known.len()
+    }
+
     /// Keeps a row as it is in the database.
     pub(super) fn know(&mut self, row: E::Model) {
         self.known.insert(E::key(&row), row);

@@ -17,13 +17,16 @@ use std::{
 use futures::FutureExt;
 
 use knowledge_domain::{Clock, Entropy, ids::BatchId, workflow::BoxFuture};
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 
 use super::{
     LedgerError,
     again::wait_for_store,
     change::BatchChange,
-    commit::{Memory, commit, commit_written},
+    commit::{Memory, commit, commit_written, running},
     gather::{GROUP, Gathering},
     graphs::{Graphs, Ready},
     right::Scope,
@@ -222,6 +225,7 @@ async fn write_groups(env: Arc<Environment>, mut requests: mpsc::Receiver<Box<dy
     let mut graphs = Graphs::new(&env);
     loop {
         let mut group = Vec::new();
+        let idle = graphs.is_empty().then(Instant::now);
         let ready = tokio::select! {
             biased;
             received = requests.recv_many(&mut group, GROUP) => match received {
@@ -231,12 +235,18 @@ async fn write_groups(env: Arc<Environment>, mut requests: mpsc::Receiver<Box<dy
             },
             ready = graphs.next(), if !graphs.is_empty() => ready,
         };
+        if let Some(since) = idle {
+            graphs.idled(since);
+        }
         gathering.gather(&mut requests, &mut group).await;
-        let (light, late) = group
+        let (light, late): (Vec<_>, _) = group
             .into_iter()
             .partition(|change| matches!(change.when(), When::Now));
         graphs.add(late);
-        write_group(&env, &mut memory, light).await;
+        if !light.is_empty() {
+            write_group(&env, &mut memory, light).await;
+            graphs.stirred(running(&memory));
+        }
         if let Some(ready) = ready.or_else(|| graphs.try_next()) {
             write_ready(&env, &mut memory, &mut graphs, ready).await;
         }
@@ -252,7 +262,10 @@ async fn write_ready(
     ready: Ready,
 ) {
     let (change, result) = match ready {
-        Ready::Turn(changes) => return write_group(env, memory, changes).await,
+        Ready::Turn(changes) => {
+            write_group(env, memory, changes).await;
+            return graphs.turned(running(memory));
+        }
         Ready::Refused(change, error) => (change, Err(error)),
         Ready::Written(mut change, written) => {
             let result = commit_written(env, memory, &mut change, written).await;
@@ -276,9 +289,6 @@ async fn write_ready(
 
 /// Writes a group; where a change is refused, each is made on its own, so that one fails alone.
 async fn write_group(env: &Arc<Environment>, memory: &mut Memory, mut group: Vec<Box<dyn Change>>) {
-    if group.is_empty() {
-        return;
-    }
     let mut result = patient_commit(env, memory, &mut group).await;
     if result.is_ok() || group.len() == 1 {
         env.count(&result);
