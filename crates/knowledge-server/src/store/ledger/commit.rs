@@ -15,6 +15,7 @@ use super::{
     again::TRIES,
     change::{BatchChange, Remembered},
     graphs::Written,
+    memory::Memory,
     right::Scope,
     writer::{Change, Environment},
 };
@@ -24,19 +25,19 @@ use crate::{
     store::StoreError,
 };
 
-/// What the last group left of each batch that still runs.
-pub(super) type Memory = BTreeMap<BatchId, Remembered>;
+/// What the last group left of each batch.
+pub(super) type Batches = Memory<Remembered>;
 
 /// Documents that run, in all batches that are remembered.
-pub(super) fn running(memory: &Memory) -> usize {
-    memory.values().map(Remembered::running).sum()
+pub(super) fn running(memory: &Batches) -> usize {
+    memory.iter().map(Remembered::running).sum()
 }
 
 /// Makes the changes of a group in one transaction. What is remembered of its batches is used up,
 /// and renewed when the transaction is committed.
 pub(super) async fn commit(
     env: &Arc<Environment>,
-    memory: &mut Memory,
+    memory: &mut Batches,
     group: &mut [Box<dyn Change>],
 ) -> Result<(), LedgerError> {
     let begun = Instant::now();
@@ -51,7 +52,7 @@ pub(super) async fn commit(
 /// Makes a change in the transaction that holds its graph, and commits it.
 pub(super) async fn commit_written(
     env: &Arc<Environment>,
-    memory: &mut Memory,
+    memory: &mut Batches,
     change: &mut Box<dyn Change>,
     written: Written,
 ) -> Result<(), LedgerError> {
@@ -72,7 +73,7 @@ pub(super) async fn commit_written(
 /// Makes changes in a transaction that may hold the graph of the only one of them already.
 async fn make(
     env: &Arc<Environment>,
-    memory: &mut Memory,
+    memory: &mut Batches,
     tx: &Arc<DatabaseTransaction>,
     group: &mut [Box<dyn Change>],
     written: Option<ExtractionId>,
@@ -103,14 +104,14 @@ async fn make(
 
 async fn commit_made(
     env: &Environment,
-    memory: &mut Memory,
+    memory: &mut Batches,
     tx: Arc<DatabaseTransaction>,
     changes: Vec<BatchChange>,
 ) -> Result<(), LedgerError> {
     hit(FailurePoint::GroupBeforeCommit);
     let remembered = finish(env, tx, changes).await?;
     hit(FailurePoint::GroupAfterCommit);
-    memory.extend(remembered);
+    memory.keep(remembered, Instant::now());
     Ok(())
 }
 
@@ -129,14 +130,14 @@ fn scopes_of(group: &[Box<dyn Change>]) -> BTreeMap<BatchId, Vec<Scope>> {
 /// written.
 async fn opened(
     env: &Arc<Environment>,
-    memory: &mut Memory,
+    memory: &mut Batches,
     tx: &Arc<DatabaseTransaction>,
     scopes: BTreeMap<BatchId, Vec<Scope>>,
 ) -> Result<BTreeMap<BatchId, BatchChange>, LedgerError> {
     let mut changes = BTreeMap::new();
-    let all_remembered = scopes.keys().all(|batch| memory.contains_key(batch));
+    let all_remembered = scopes.keys().all(|batch| memory.knows(*batch));
     for (batch, scopes) in scopes {
-        let change = match memory.remove(&batch) {
+        let change = match memory.take(batch) {
             Some(remembered) => Some(BatchChange::remembering(env, tx, remembered)),
             None => BatchChange::begin(env, tx, batch).await?,
         };
@@ -159,7 +160,7 @@ pub(super) async fn finish(
     env: &Environment,
     tx: Arc<DatabaseTransaction>,
     changes: Vec<BatchChange>,
-) -> Result<Memory, LedgerError> {
+) -> Result<Vec<(BatchId, Remembered)>, LedgerError> {
     let proof = changes.iter().find_map(BatchChange::proof);
     let announced: Vec<_> = changes.iter().map(BatchChange::announcement).collect();
     let remembered = changes

@@ -40,7 +40,7 @@ pub(super) struct Graphs {
     env: Arc<Environment>,
     waiting: VecDeque<Box<dyn Change>>,
     lull: Lull,
-    /// Documents that run, those among them whose changes wait here.
+    /// Documents that run, including those whose changes wait here.
     running: usize,
     /// What is written beside the writer.
     beside: JoinSet<Ready>,
@@ -81,6 +81,9 @@ impl Graphs {
     }
 
     pub(super) fn add(&mut self, changes: Vec<Box<dyn Change>>) {
+        if changes.is_empty() {
+            return;
+        }
         if self.waiting.is_empty() {
             self.lull.begins(Instant::now());
         }
@@ -122,8 +125,8 @@ impl Graphs {
     /// # Cancel safety
     /// Nothing is taken where the answer is not awaited.
     pub(super) async fn next(&mut self) -> Option<Ready> {
-        if let Some(lull) = self.lull() {
-            sleep_until(lull).await;
+        if let Some(end) = self.lull(Instant::now()) {
+            sleep_until(end).await;
         }
         if let Some(ready) = self.turn() {
             return Some(ready);
@@ -138,7 +141,7 @@ impl Graphs {
 
     /// What comes next, if it is there.
     pub(super) fn try_next(&mut self) -> Option<Ready> {
-        if self.lull().is_some_and(|lull| lull > Instant::now()) {
+        if self.lull(Instant::now()).is_some() {
             return None;
         }
         if let Some(ready) = self.turn() {
@@ -148,11 +151,14 @@ impl Graphs {
         self.went_on(written)
     }
 
-    /// When the next turn is, where it waits for a lull.
-    fn lull(&self) -> Option<Instant> {
-        let others = self.running > self.waiting.len();
-        let turns = !self.env.store.writes_graphs_beside() && !self.waiting.is_empty();
-        (turns && others).then(|| self.lull.ends())
+    /// When the next turn is, where it has to wait: there is a graph to write, and other documents
+    /// run.
+    fn lull(&self, now: Instant) -> Option<Instant> {
+        let takes_turns = !self.env.store.writes_graphs_beside() && self.next_graph().is_some();
+        let waits = takes_turns && self.running > self.waiting.len();
+        // A timer that is due is due at its next tick, and a turn that is due now.
+        let end = self.lull.ends();
+        (waits && end > now).then_some(end)
     }
 
     /// The next changes that the writer makes itself: as few as keep the others from waiting long.
@@ -227,4 +233,106 @@ async fn write(env: &Environment, graph: &FoundGraph) -> Result<Written, LedgerE
     let tx = Arc::new(env.store.begin_graph().await?);
     let extraction = write_graph(&tx, graph, env.clock.now()).await?;
     Ok(Written { tx, extraction })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::atomic::AtomicU64, time::Duration};
+
+    use knowledge_domain::{
+        graph::DocumentGraph,
+        ids::{BatchId, DocumentId, ExecutionId, OrganizationId},
+        workflow::BoxFuture,
+    };
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        environment::{SystemClock, SystemEntropy},
+        fixture::Fixture,
+        progress::EventHub,
+        store::{
+            ExtractionOrigin,
+            ledger::{change::BatchChange, right::Scope, writer::When},
+        },
+    };
+
+    struct Late(Scope, When);
+
+    impl Change for Late {
+        fn scope(&self) -> &Scope {
+            &self.0
+        }
+
+        fn when(&self) -> &When {
+            &self.1
+        }
+
+        fn make<'c>(
+            &'c mut self,
+            _change: &'c mut BatchChange,
+        ) -> BoxFuture<'c, Result<(), LedgerError>> {
+            Box::pin(std::future::ready(Ok(())))
+        }
+
+        fn acknowledge(self: Box<Self>, _result: Result<(), LedgerError>) {}
+    }
+
+    fn late(when: When) -> Vec<Box<dyn Change>> {
+        let batch = BatchId::from_uuid(Uuid::nil());
+        vec![Box::new(Late(
+            Scope::of(OrganizationId::DEFAULT, batch),
+            when,
+        ))]
+    }
+
+    fn with_graph() -> Vec<Box<dyn Change>> {
+        let origin = ExtractionOrigin {
+            organization: OrganizationId::DEFAULT,
+            document: DocumentId::from_uuid(Uuid::nil()),
+            execution: ExecutionId::from_uuid(Uuid::nil()),
+            ontology: None,
+            fingerprint: String::new(),
+            extractor: String::new(),
+            model: None,
+            prompt_version: None,
+        };
+        let graph = Arc::new(DocumentGraph::default());
+        late(When::WithGraph(FoundGraph { origin, graph }))
+    }
+
+    /// Of a writer that was idle for long, and has just written checkpoints while so many documents
+    /// run.
+    fn stirred(fixture: &Fixture, running: usize) -> Graphs {
+        let env = Environment {
+            store: fixture.store.clone(),
+            hub: EventHub::default(),
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+            fenced: AtomicU64::new(0),
+        };
+        let mut graphs = Graphs::new(&Arc::new(env));
+        graphs.idled(Instant::now() - Duration::from_mins(1));
+        graphs.stirred(running);
+        graphs
+    }
+
+    #[tokio::test]
+    async fn graphs_wait_for_a_lull_only_where_others_run() {
+        let fixture = Fixture::new().await;
+        if fixture.store.writes_graphs_beside() {
+            return;
+        }
+        for (running, late, waits) in [
+            (2, with_graph(), true),
+            (1, with_graph(), false),
+            (2, late(When::AfterGraphs), false),
+        ] {
+            let before = Instant::now();
+            let mut graphs = stirred(&fixture, running);
+            graphs.add(late);
+            assert_eq!(graphs.lull(before).is_some(), waits);
+            assert!(graphs.next().await.is_some(), "at most for a moment");
+        }
+    }
 }

@@ -4,16 +4,17 @@
 //! taken the instant that the writer is free, the graph would make the next document's first
 //! checkpoints wait, and its model calls with them. So a graph waits until no checkpoint has come
 //! for a moment, while the writer has time for it: no longer than it was idle before. A writer that
-//! has always something to write lets no graph wait.
+//! has always something to write lets no graph wait for this.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long no checkpoint comes before a graph has its turn. A tick of the timer is the same.
+/// How long no checkpoint comes before a graph has its turn. The timer's ticks are as long, so that
+/// it is up to twice that.
 const QUIET: Duration = Duration::from_millis(1);
 
-/// The longest that graphs wait for their turn.
+/// The longest that graphs wait for a lull.
 const LONGEST: Duration = Duration::from_millis(15);
 
 /// What is known of the moment at which the next graph has its turn.
@@ -21,7 +22,7 @@ const LONGEST: Duration = Duration::from_millis(15);
 pub(super) struct Lull {
     /// When checkpoints were last written.
     stirred: Instant,
-    /// Since when graphs have waited for a turn.
+    /// When graphs began to wait, or had their last turn.
     since: Instant,
     /// How long they may wait: as long as the writer was idle, and nothing waited for.
     spare: Duration,
@@ -46,7 +47,7 @@ impl Lull {
         self.stirred = now;
     }
 
-    /// Graphs begin to wait.
+    /// Graphs begin to wait for their turn, or for another one.
     pub(super) fn begins(&mut self, now: Instant) {
         self.since = now;
     }

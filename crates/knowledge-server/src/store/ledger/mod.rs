@@ -24,6 +24,7 @@ mod journal;
 mod lease;
 mod lull;
 mod meaning;
+mod memory;
 mod partial;
 mod proof;
 mod quarantine;

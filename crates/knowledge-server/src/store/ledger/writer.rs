@@ -26,7 +26,7 @@ use super::{
     LedgerError,
     again::wait_for_store,
     change::BatchChange,
-    commit::{Memory, commit, commit_written, running},
+    commit::{Batches, commit, commit_written, running},
     gather::{GROUP, Gathering},
     graphs::{Graphs, Ready},
     right::Scope,
@@ -220,7 +220,7 @@ impl<T> Pending<T> {
 }
 
 async fn write_groups(env: Arc<Environment>, mut requests: mpsc::Receiver<Box<dyn Change>>) {
-    let mut memory = Memory::new();
+    let mut memory = Batches::new();
     let mut gathering = Gathering::default();
     let mut graphs = Graphs::new(&env);
     loop {
@@ -238,7 +238,9 @@ async fn write_groups(env: Arc<Environment>, mut requests: mpsc::Receiver<Box<dy
         if let Some(since) = idle {
             graphs.idled(since);
         }
-        gathering.gather(&mut requests, &mut group).await;
+        if !group.is_empty() {
+            gathering.gather(&mut requests, &mut group).await;
+        }
         let (light, late): (Vec<_>, _) = group
             .into_iter()
             .partition(|change| matches!(change.when(), When::Now));
@@ -257,7 +259,7 @@ async fn write_groups(env: Arc<Environment>, mut requests: mpsc::Receiver<Box<dy
 /// graph.
 async fn write_ready(
     env: &Arc<Environment>,
-    memory: &mut Memory,
+    memory: &mut Batches,
     graphs: &mut Graphs,
     ready: Ready,
 ) {
@@ -288,7 +290,11 @@ async fn write_ready(
 }
 
 /// Writes a group; where a change is refused, each is made on its own, so that one fails alone.
-async fn write_group(env: &Arc<Environment>, memory: &mut Memory, mut group: Vec<Box<dyn Change>>) {
+async fn write_group(
+    env: &Arc<Environment>,
+    memory: &mut Batches,
+    mut group: Vec<Box<dyn Change>>,
+) {
     let mut result = patient_commit(env, memory, &mut group).await;
     if result.is_ok() || group.len() == 1 {
         env.count(&result);
@@ -311,7 +317,7 @@ async fn write_group(env: &Arc<Environment>, memory: &mut Memory, mut group: Vec
 /// for.
 async fn patient_commit(
     env: &Arc<Environment>,
-    memory: &mut Memory,
+    memory: &mut Batches,
     group: &mut [Box<dyn Change>],
 ) -> Result<(), LedgerError> {
     let mut failures = 0;
