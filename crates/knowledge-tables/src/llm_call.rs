@@ -51,6 +51,8 @@ pub struct Model {
     pub prompt_tokens: i64,
     /// Tokens of the answers.
     pub completion_tokens: i64,
+    /// Tokens of these that were counted, because the provider did not report them.
+    pub counted_tokens: i64,
     /// What the tokens cost, in millionths of a US dollar.
     pub cost_micro_usd: i64,
     /// The batch that it was last made for.

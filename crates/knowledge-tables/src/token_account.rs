@@ -16,8 +16,10 @@ pub struct Model {
     pub batch_id: Uuid,
     /// The most tokens that it may use; no limit when absent.
     pub budget: Option<i64>,
-    /// Tokens that providers reported, of failed units too.
+    /// Tokens that calls took, of failed units too.
     pub used: i64,
+    /// Tokens of these that were counted, because the provider did not report them.
+    pub counted: i64,
     /// What they cost, in millionths of a US dollar.
     pub cost_micro_usd: i64,
     /// When the row was written.

@@ -67,8 +67,9 @@ each_database! {
         let nodes = batch["documents"]["nodes"].as_array().unwrap();
         let of_documents: u64 = nodes.iter().map(|document| long(&document["tokensUsed"])).sum();
         assert_eq!((of_documents, long(&batch["tokensUsed"])), (provider.tokens(), provider.tokens()));
-        let all = server.client().graphql("{ modelUsage { tokens costUsd } }", json!({})).await;
+        let all = server.client().graphql("{ modelUsage { tokens countedTokens costUsd } }", json!({})).await;
         assert_eq!(long(&all["modelUsage"]["tokens"]), provider.tokens(), "of the organisation");
+        assert_eq!(long(&all["modelUsage"]["countedTokens"]), 0, "the provider reports all");
         assert!(all["modelUsage"]["costUsd"].as_f64().unwrap() > 0.0);
     }
 }

@@ -132,8 +132,11 @@ each_database! {
             let (calls, spent) = (provider.calls() as u64 - before.0, provider.tokens() - before.1);
             assert!((24_000..24_000 + 2 * used / calls).contains(&used), "{used} used, {calls} calls, {reports:?}");
             // The scripted model has a token for every four bytes.
-            let counted = used as f64 / spent as f64;
-            assert!((0.5..2.0).contains(&counted), "{used} counted, {spent} spent, {reports:?}");
+            let ratio = used as f64 / spent as f64;
+            assert!((0.5..2.0).contains(&ratio), "{used} used, {spent} spent, {reports:?}");
+            let counted = stopped["modelUsage"]["countedTokens"].as_u64().unwrap();
+            let expected = if reports == Report::Answer { 1..used } else { used..used + 1 };
+            assert!(expected.contains(&counted), "{counted} counted of {used}, {reports:?}");
             last = id;
         }
         assert!(provider.most_in_flight() > 1, "calls went one at a time");

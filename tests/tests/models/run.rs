@@ -144,7 +144,7 @@ pub(crate) fn notes(first: usize, count: usize, paragraphs: usize) -> Vec<Value>
 const BATCH: &str = "query($id: ID!) { batch(id: $id) {
     stage error model tokensUsed tokenBudget completedDocuments failedDocuments skippedDocuments
     partialDocuments entityCount relationCount
-    modelUsage { tokens } missingUnits { document unit reason }
+    modelUsage { tokens countedTokens } missingUnits { document unit reason }
     documents(first: 500) { nodes { name status stage attempt error missingUnits tokensUsed
         execution { id status } } }
 } }";

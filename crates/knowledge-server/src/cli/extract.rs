@@ -260,6 +260,7 @@ async fn totals(app: &App, batch: &BatchView) -> anyhow::Result<serde_json::Valu
         "relationCount": batch.relation_count,
         "tokensUsed": batch.tokens_used,
         "tokensPaid": account.totals.tokens,
+        "tokensCounted": account.totals.counted,
         "costMicroUsd": account.totals.cost_micro_usd,
         "rejections": findings.rejections,
         "missing": missing.collect::<Vec<_>>(),

@@ -15,8 +15,10 @@ use crate::{
 /// What model calls cost.
 #[derive(SimpleObject)]
 pub(crate) struct ModelUsage {
-    /// Tokens that providers reported, of failed units too.
+    /// Tokens that they took, of failed units too.
     tokens: Long,
+    /// Tokens of these that were counted, because their provider did not report them.
+    counted_tokens: Long,
     /// What they cost in US dollars, where the model has a price.
     cost_usd: f64,
 }
@@ -25,6 +27,7 @@ impl From<CallTotals> for ModelUsage {
     fn from(totals: CallTotals) -> Self {
         Self {
             tokens: totals.tokens.into(),
+            counted_tokens: totals.counted.into(),
             cost_usd: usd(totals.cost_micro_usd),
         }
     }

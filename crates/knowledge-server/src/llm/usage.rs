@@ -17,11 +17,11 @@ pub struct Reported {
 }
 
 /// What a call took.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Taken {
     pub(super) usage: Usage,
-    /// Whether a part of it is counted by the tokenizer, because the provider did not report it.
-    pub(super) is_counted: bool,
+    /// Tokens of these that the tokenizer counted, because the provider did not report them.
+    pub(super) counted: u64,
 }
 
 impl Reported {
@@ -53,7 +53,7 @@ impl Reported {
         );
         Taken {
             usage,
-            is_counted: reported < usage.total(),
+            counted: usage.total().saturating_sub(reported),
         }
     }
 }
@@ -78,10 +78,10 @@ mod tests {
     use super::*;
 
     /// The report, read and filled up by a tokenizer that counts 100 and 20.
-    fn taken(report: Value) -> (u64, u64, bool) {
+    fn taken(report: Value) -> (u64, u64, u64) {
         let reported: Reported = serde_json::from_value(report).unwrap();
-        let Taken { usage, is_counted } = reported.taken(|| 100, || 20);
-        (usage.prompt_tokens, usage.completion_tokens, is_counted)
+        let Taken { usage, counted } = reported.taken(|| 100, || 20);
+        (usage.prompt_tokens, usage.completion_tokens, counted)
     }
 
     #[test]
@@ -89,40 +89,40 @@ mod tests {
         for (report, expected) in [
             (
                 json!({ "prompt_tokens": 90, "completion_tokens": 15, "total_tokens": 105 }),
-                (90, 15, false),
+                (90, 15, 0),
             ),
             (
                 json!({ "prompt_tokens": 90, "completion_tokens": 15 }),
-                (90, 15, false),
+                (90, 15, 0),
             ),
-            (json!(null), (100, 20, true)),
-            (json!({}), (100, 20, true)),
-            (json!("none"), (100, 20, true)),
+            (json!(null), (100, 20, 120)),
+            (json!({}), (100, 20, 120)),
+            (json!("none"), (100, 20, 120)),
             (
                 json!({ "prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0 }),
-                (100, 20, true),
+                (100, 20, 120),
             ),
             (
                 json!({ "prompt_tokens": null, "completion_tokens": 15 }),
-                (100, 15, true),
+                (100, 15, 100),
             ),
             (
                 json!({ "prompt_tokens": 0, "completion_tokens": 15, "total_tokens": 15 }),
-                (100, 15, true),
+                (100, 15, 100),
             ),
             (
                 json!({ "prompt_tokens": 90, "completion_tokens": -1 }),
-                (90, 20, true),
+                (90, 20, 20),
             ),
             (
                 json!({ "prompt_tokens": 90, "total_tokens": 105 }),
-                (90, 15, false),
+                (90, 15, 0),
             ),
             (
                 json!({ "completion_tokens": 15, "total_tokens": 105 }),
-                (90, 15, false),
+                (90, 15, 0),
             ),
-            (json!({ "total_tokens": 130 }), (100, 30, false)),
+            (json!({ "total_tokens": 130 }), (100, 30, 0)),
         ] {
             assert_eq!(taken(report.clone()), expected, "{report}");
         }
@@ -136,6 +136,6 @@ mod tests {
             total: None,
         };
         let taken = reported.taken(|| 100, || 0);
-        assert_eq!((taken.usage.total(), taken.is_counted), (90, false));
+        assert_eq!((taken.usage.total(), taken.counted), (90, 0));
     }
 }

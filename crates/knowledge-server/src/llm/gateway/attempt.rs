@@ -81,10 +81,10 @@ impl Gateway {
         }
         let result = asked.question.ask(route).await;
         sent.done();
-        let usage = self.taken(asked, route, &result);
-        let handed_in = self.settle(asked, route, &result, usage).await;
+        let taken = self.taken(asked, route, &result);
+        let handed_in = self.settle(asked, route, &result, taken).await;
         if result.is_ok() {
-            let tokens = usage.total();
+            let tokens = taken.usage.total();
             self.0.patience.answered();
             if asked.session.budget.is_some() {
                 self.0.calibration.learn(asked.tokens, tokens);
@@ -99,7 +99,7 @@ impl Gateway {
         match result {
             Ok(answered) => Ok(Tried::Done(Step::Answered(Answer {
                 text: answered.text,
-                usage,
+                usage: taken.usage,
                 truncated: answered.truncated,
             }))),
             Err(error) if may_pass(&error) => Ok(Tried::Passing(error)),

@@ -1,6 +1,6 @@
 //! What a call came to, and what it cost, on its way into the record.
 
-use knowledge_extraction::llm::{CallError, Usage};
+use knowledge_extraction::llm::CallError;
 
 use super::{Gateway, not_recorded, run::Asked};
 use crate::{
@@ -8,6 +8,7 @@ use crate::{
         breaker::Verdict,
         provider::{ProviderAnswer, ProviderError},
         route::{Route, verdict},
+        usage::Taken,
     },
     store::calls::{HandedIn, Settled, Settlement, TOO_LONG},
 };
@@ -20,20 +21,20 @@ impl Gateway {
         asked: Asked<'_>,
         route: &Route,
         result: &Result<ProviderAnswer, ProviderError>,
-    ) -> Usage {
+    ) -> Taken {
         let (reported, text) = match result {
             Ok(answer) => (answer.reported, answer.text.as_str()),
             // The reason is shortened, and may be the provider's own.
             Err(ProviderError::Refused { reported, .. }) => (*reported, ""),
-            Err(_) => return Usage::default(),
+            Err(_) => return Taken::default(),
         };
         let question = asked.question;
         let prompt = || asked.prompt.unwrap_or_else(|| self.prompt_tokens(question));
         let taken = question.taken(reported, text, prompt, || self.tokenizer());
-        if taken.is_counted {
+        if taken.counted > 0 {
             route.report_is_incomplete();
         }
-        taken.usage
+        taken
     }
 
     /// Hands in a call's outcome and its cost, and notes what it says of the provider.
@@ -42,7 +43,7 @@ impl Gateway {
         asked: Asked<'_>,
         route: &Route,
         result: &Result<ProviderAnswer, ProviderError>,
-        usage: Usage,
+        taken: Taken,
     ) -> HandedIn {
         let (settled, says) = match result {
             Ok(answer) => {
@@ -72,9 +73,10 @@ impl Gateway {
             key: asked.key.clone(),
             batch: asked.session.batch,
             settled,
-            prompt_tokens: usage.prompt_tokens,
-            completion_tokens: usage.completion_tokens,
-            cost_micro_usd: route.cost(usage),
+            prompt_tokens: taken.usage.prompt_tokens,
+            completion_tokens: taken.usage.completion_tokens,
+            counted_tokens: taken.counted,
+            cost_micro_usd: route.cost(taken.usage),
         });
         route.record(says).await;
         handed_in

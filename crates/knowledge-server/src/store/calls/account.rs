@@ -142,6 +142,7 @@ pub(super) struct Charges(BTreeMap<(OrganizationId, BatchId), Charge>);
 #[derive(Debug, Clone, Copy, Default)]
 struct Charge {
     tokens: u64,
+    counted: u64,
     micro_usd: u64,
 }
 
@@ -159,6 +160,7 @@ impl Charges {
             .entry((settlement.key.organization, batch))
             .or_default();
         charge.tokens = charge.tokens.saturating_add(tokens);
+        charge.counted = charge.counted.saturating_add(settlement.counted_tokens);
         charge.micro_usd = charge.micro_usd.saturating_add(settlement.cost_micro_usd);
     }
 
@@ -183,14 +185,20 @@ impl Charge {
         tx: &DatabaseTransaction,
         (organization, batch): (OrganizationId, BatchId),
     ) -> Result<(), StoreError> {
-        let (tokens, cost) = (convert::long(self.tokens), convert::long(self.micro_usd));
+        let (tokens, counted) = (convert::long(self.tokens), convert::long(self.counted));
+        let cost = convert::long(self.micro_usd);
         let account = ActiveModel {
             used: Set(tokens),
+            counted: Set(counted),
             cost_micro_usd: Set(cost),
             ..row(env, organization, batch, env.clock.now())
         };
         let add = OnConflict::column(Column::BatchId)
             .value(Column::Used, Expr::col((Entity, Column::Used)).add(tokens))
+            .value(
+                Column::Counted,
+                Expr::col((Entity, Column::Counted)).add(counted),
+            )
             .value(
                 Column::CostMicroUsd,
                 Expr::col((Entity, Column::CostMicroUsd)).add(cost),
@@ -217,6 +225,7 @@ fn row(
         batch_id: Set(batch.uuid()),
         budget: Set(None),
         used: Set(0),
+        counted: Set(0),
         cost_micro_usd: Set(0),
         created_at: Set(now),
         updated_at: Set(now),

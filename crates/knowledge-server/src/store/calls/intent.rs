@@ -93,6 +93,8 @@ pub struct Settlement {
     pub prompt_tokens: u64,
     /// Tokens of the answer.
     pub completion_tokens: u64,
+    /// Tokens of these that were counted, because the provider did not report them.
+    pub counted_tokens: u64,
     /// What they cost, in millionths of a US dollar.
     pub cost_micro_usd: u64,
 }
@@ -193,6 +195,7 @@ async fn insert(
         error: Set(None),
         prompt_tokens: Set(0),
         completion_tokens: Set(0),
+        counted_tokens: Set(0),
         cost_micro_usd: Set(0),
         batch_id: Set(intent.batch.map(BatchId::uuid)),
         execution_id: Set(intent.execution.map(ExecutionId::uuid)),
@@ -260,6 +263,7 @@ pub(super) async fn settle(
         convert::long(settlement.prompt_tokens),
         convert::long(settlement.completion_tokens),
     );
+    let counted = convert::long(settlement.counted_tokens);
     let cost = convert::long(settlement.cost_micro_usd);
     let mut update = Entity::update_many()
         .col_expr(
@@ -269,6 +273,10 @@ pub(super) async fn settle(
         .col_expr(
             Column::CompletionTokens,
             Expr::col(Column::CompletionTokens).add(completion),
+        )
+        .col_expr(
+            Column::CountedTokens,
+            Expr::col(Column::CountedTokens).add(counted),
         )
         .col_expr(
             Column::CostMicroUsd,

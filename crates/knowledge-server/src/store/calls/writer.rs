@@ -95,6 +95,7 @@ impl Writer {
             },
             prompt_tokens: 0,
             completion_tokens: 0,
+            counted_tokens: 0,
             cost_micro_usd: 0,
         };
         // Without a writer the process ends, and the intent itself says that its end is unknown.

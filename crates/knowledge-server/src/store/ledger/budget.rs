@@ -66,6 +66,7 @@ async fn raise(change: &mut BatchChange, tokens: u64) -> Result<Raised, LedgerEr
         batch_id: Set(change.row.id),
         budget: Set(Some(convert::long(tokens))),
         used: Set(0),
+        counted: Set(0),
         cost_micro_usd: Set(0),
         created_at: Set(change.at),
         updated_at: Set(change.at),

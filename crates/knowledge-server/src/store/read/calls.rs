@@ -22,8 +22,10 @@ const PAGE: u64 = 500;
 /// What model calls cost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CallTotals {
-    /// Tokens that providers reported.
+    /// Tokens that calls took.
     pub tokens: u64,
+    /// Tokens of these that were counted, because their provider did not report them.
+    pub counted: u64,
     /// What they cost, in millionths of a US dollar, where the model has a price.
     pub cost_micro_usd: u64,
 }
@@ -87,6 +89,7 @@ impl Reads {
                 .transpose()?,
             totals: CallTotals {
                 tokens: parse::long_count("token count", row.used)?,
+                counted: parse::long_count("token count", row.counted)?,
                 cost_micro_usd: parse::long_count("cost", row.cost_micro_usd)?,
             },
         })
@@ -96,17 +99,19 @@ impl Reads {
     pub async fn call_totals(&self) -> Result<CallTotals, StoreError> {
         let sum = |column: Column| Expr::col(column).sum().cast_as("bigint");
         let tokens = sum(Column::PromptTokens).add(sum(Column::CompletionTokens));
-        let row: Option<(Option<i64>, Option<i64>)> = Entity::find()
+        let row: Option<(Option<i64>, Option<i64>, Option<i64>)> = Entity::find()
             .select_only()
             .column_as(tokens, "tokens")
+            .column_as(sum(Column::CountedTokens), "counted")
             .column_as(sum(Column::CostMicroUsd), "cost")
             .filter(Column::OrganizationId.eq(self.organization.uuid()))
             .into_tuple()
             .one(self.connection())
             .await?;
-        let (tokens, cost) = row.unwrap_or_default();
+        let (tokens, counted, cost) = row.unwrap_or_default();
         Ok(CallTotals {
             tokens: parse::long_count("token count", tokens.unwrap_or_default())?,
+            counted: parse::long_count("token count", counted.unwrap_or_default())?,
             cost_micro_usd: parse::long_count("cost", cost.unwrap_or_default())?,
         })
     }
