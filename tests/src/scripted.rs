@@ -39,6 +39,8 @@ pub enum Act {
     Hang,
     /// Takes a while, and succeeds.
     Slow,
+    /// Succeeds when the test says so.
+    Wait,
     /// Waits for something outside; for so many milliseconds, or until it is told.
     Suspend(Option<u32>),
 }
@@ -50,6 +52,7 @@ pub struct Script {
     runs: Mutex<BTreeMap<(String, String), u32>>,
     /// Told whenever an attempt hangs.
     pub hanging: Notify,
+    go_on: Notify,
     gate: Semaphore,
 }
 
@@ -59,6 +62,7 @@ impl Default for Script {
             acts: HashMap::new(),
             runs: Mutex::default(),
             hanging: Notify::new(),
+            go_on: Notify::new(),
             gate: Semaphore::new(Semaphore::MAX_PERMITS),
         }
     }
@@ -93,6 +97,11 @@ impl Script {
         self.gate.add_permits(1);
     }
 
+    /// Lets an attempt go on that waits, or the next one that will.
+    pub fn go_on(&self) {
+        self.go_on.notify_one();
+    }
+
     async fn pass_gate(&self) {
         let passed = self.gate.acquire().await;
         drop(passed.expect("the gate is never closed"));
@@ -122,6 +131,10 @@ impl Script {
             Some(Act::FailPermanent) => Err(ActivityError::permanent("scripted to fail")),
             Some(Act::Slow) => {
                 tokio::time::sleep(Duration::from_millis(60)).await;
+                Ok(())
+            }
+            Some(Act::Wait) => {
+                self.go_on.notified().await;
                 Ok(())
             }
             Some(Act::Suspend(wait)) => Err(ActivityError::suspended(Suspension {

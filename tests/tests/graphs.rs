@@ -25,6 +25,13 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// For what must not come.
 const MOMENT: Duration = Duration::from_millis(300);
 
+/// The lock of a table: who writes a graph waits for nothing else while `hold_up` has it.
+const TABLE: &str = "wait_event = 'relation'";
+/// The lock of a row that another transaction has written or taken.
+const ROW: &str = "wait_event = 'transactionid'";
+/// Any lock.
+const ANY: &str = "wait_event_type = 'Lock'";
+
 /// Cuts the connections that are held up.
 const CUT: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
      WHERE datname = current_database() AND wait_event_type = 'Lock'";
@@ -88,11 +95,13 @@ impl Held {
         .await;
     }
 
-    /// Sessions that write a graph and are held up.
-    async fn stuck(&self) -> u64 {
-        let waiting = "SELECT count(*) FROM pg_stat_activity \
-             WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        self.ask(waiting).await
+    /// Sessions that wait for such a lock. A session may say so for a moment after it has got it.
+    async fn stuck(&self, lock: &str) -> u64 {
+        let waiting = format!(
+            "SELECT count(*) FROM pg_stat_activity \
+             WHERE datname = current_database() AND {lock}"
+        );
+        self.ask(&waiting).await
     }
 
     async fn ask(&self, query: &str) -> u64 {
@@ -172,9 +181,12 @@ async fn a_graph_whose_connection_is_cut_is_written_again() {
     };
     let lock = held.hold_up().await;
     let batch = held.start("one", &["d0", "d1", "d2"], 3).await;
-    eventually("three graphs wait", async || held.stuck().await == 3).await;
+    eventually("three graphs wait", async || held.stuck(TABLE).await == 3).await;
     assert_eq!(held.ask(CUT).await, 3);
-    eventually("three graphs wait again", async || held.stuck().await == 3).await;
+    eventually("three graphs wait again", async || {
+        held.stuck(TABLE).await == 3
+    })
+    .await;
     lock.commit().await.unwrap();
     held.completes(batch).await;
     assert_eq!(held.extractions().await, 3);
@@ -190,7 +202,7 @@ async fn one_graph_of_two_batches_is_written_once_and_neither_waits_for_the_othe
     let second = held.start("two", &["d2", "d1", "d0"], 3).await;
     held.have_run(&["d0", "d1", "d2"]).await;
     eventually("as many graphs wait as may", async || {
-        held.stuck().await == 4
+        held.stuck(ANY).await == 4
     })
     .await;
     lock.commit().await.unwrap();
@@ -201,7 +213,7 @@ async fn one_graph_of_two_batches_is_written_once_and_neither_waits_for_the_othe
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_that_ends_the_batch_comes_after_what_was_done_before_it() {
-    let fails = Script::new().with("d1", "mentions/0", &[Act::Slow]).with(
+    let fails = Script::new().with("d1", "mentions/0", &[Act::Wait]).with(
         "d1",
         "entities/1",
         &[Act::FailPermanent],
@@ -215,7 +227,8 @@ async fn a_failure_that_ends_the_batch_comes_after_what_was_done_before_it() {
         ..options(2)
     };
     let batch = held.start_with("one", &["d0", "d1"], options).await;
-    eventually("a graph waits", async || held.stuck().await == 1).await;
+    eventually("a graph waits", async || held.stuck(TABLE).await == 1).await;
+    held.script.go_on();
     eventually("the other one has failed", async || {
         let failed = ("d1".to_owned(), "entities/1".to_owned());
         held.script.runs().contains_key(&failed)
@@ -225,7 +238,7 @@ async fn a_failure_that_ends_the_batch_comes_after_what_was_done_before_it() {
     // The connection is cut when the graph is written and its outcome is not.
     let batch_held = held.hold_up_batch(batch).await;
     lock.commit().await.unwrap();
-    eventually("its outcome waits", async || held.stuck().await == 1).await;
+    eventually("its outcome waits", async || held.stuck(ROW).await == 1).await;
     assert_eq!(held.ask(CUT).await, 1);
     tokio::time::sleep(MOMENT).await;
     batch_held.commit().await.unwrap();
@@ -243,7 +256,7 @@ async fn a_document_that_is_cancelled_while_its_graph_waits_has_none() {
     };
     let lock = held.hold_up().await;
     let batch = held.start("one", &["d0", "d1"], 2).await;
-    eventually("two graphs wait", async || held.stuck().await == 2).await;
+    eventually("two graphs wait", async || held.stuck(TABLE).await == 2).await;
     let cancelled = held.app.orchestrator.cancel(ORG, batch).await;
     cancelled.unwrap();
     lock.commit().await.unwrap();
