@@ -231,6 +231,23 @@ pub struct InvalidTransition {
     pub event: &'static str,
 }
 
+impl InvalidTransition {
+    /// What whoever asked for it can do instead, where users can ask for it.
+    #[must_use]
+    pub fn advice(&self) -> Option<&'static str> {
+        match (self.event, self.from) {
+            ("Retry", BatchStage::Cancelled) => Some(
+                "what is cancelled stays cancelled; start a batch with the same documents, and no \
+                 answer of a model is paid for again",
+            ),
+            ("Retry", BatchStage::Completed) => Some("none of its documents is to be tried again"),
+            ("Retry", _) => Some("wait until it has ended, or cancel it"),
+            ("Cancel", _) => Some("it has ended already"),
+            _ => None,
+        }
+    }
+}
+
 /// A state with what must be recorded in the same transaction.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Transition {

@@ -169,9 +169,10 @@ impl ValidationError {
 
 impl InvalidStateTransition {
     pub(super) fn new(source: &InvalidTransition) -> Self {
+        let advice = source.advice().map(|advice| format!(": {advice}"));
         Self {
             code: "INVALID_STATE_TRANSITION".to_owned(),
-            message: source.to_string(),
+            message: format!("{source}{}", advice.unwrap_or_default()),
             from: source.from.into(),
             event: source.event.to_owned(),
         }

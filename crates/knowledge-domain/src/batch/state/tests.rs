@@ -20,6 +20,22 @@ fn table() {
     insta::assert_snapshot!(table);
 }
 
+#[test]
+fn who_is_refused_is_told_what_to_do() {
+    let mut refusals = 0;
+    for (label, state) in all_states() {
+        for (trigger_label, trigger) in all_triggers() {
+            let by_a_user = matches!(trigger, BatchTrigger::Retry | BatchTrigger::Cancel { .. });
+            if let Err(refused) = state.apply(trigger, DateTime::UNIX_EPOCH) {
+                let case = format!("{label} × {trigger_label}");
+                assert_eq!(refused.advice().is_some(), by_a_user, "{case}");
+                refusals += usize::from(by_a_user);
+            }
+        }
+    }
+    assert!(refusals > 5, "{refusals}");
+}
+
 fn any_trigger() -> impl Strategy<Value = BatchTrigger> {
     let triggers: Vec<_> = all_triggers()
         .into_iter()
