@@ -22,7 +22,7 @@ use crate::{
     config::Config,
     orchestrator::{NewDocument, StartBatch, StartBatchError, SteerError},
     store::{ledger::Raised, read::BatchView},
-    text::hex,
+    text::{chain, hex},
 };
 
 /// How long documents in flight may take to finish after Ctrl-C; they are resumed anyway.
@@ -69,7 +69,13 @@ async fn extract(
     }
     app.orchestrator.drain(DRAIN_PATIENCE).await;
     let view = view(app, batch).await?;
-    export::write(&app.store, ended(&view)?, format, out).await?;
+    let exported = export::write(&app.store, ended(&view)?, format, out);
+    let (exported, carried) = tokio::join!(exported, app.store.carry_log_over());
+    if let Err(error) = carried {
+        // Whoever opens the database next does it.
+        tracing::debug!("the log was not carried over: {}", chain(&error));
+    }
+    exported?;
     report(app, &view, command.json && *out != Destination::Standard).await
 }
 

@@ -116,6 +116,16 @@ impl Store {
         Ok(())
     }
 
+    /// Carries SQLite's log over into the database, as far as nobody reads what was there before; the
+    /// last one to close the database would wait for it. PostgreSQL does so by itself.
+    pub async fn carry_log_over(&self) -> Result<(), StoreError> {
+        if self.backend() == DbBackend::Sqlite {
+            let carry = "PRAGMA wal_checkpoint(PASSIVE)";
+            self.write.execute_unprepared(carry).await?;
+        }
+        Ok(())
+    }
+
     /// Closes every connection, once no ledger has any in use; what is committed stays.
     pub async fn close(self) -> Result<(), StoreError> {
         self.write.clone().close().await?;
