@@ -7,6 +7,7 @@ use knowledge_domain::{
     batch::{BatchOptions, BatchStage, FailurePolicy},
     document::DocumentStatus,
     ids::{BatchId, OrganizationId},
+    workflow::WorkflowStage,
 };
 use knowledge_server::{orchestrator::StartBatch, store::Store};
 use knowledge_tables::{batch_document, batch_execution, extraction};
@@ -247,6 +248,46 @@ async fn a_failure_that_ends_the_batch_comes_after_what_was_done_before_it() {
         (held.completed_documents().await, held.extractions().await),
         (1, 1)
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_that_is_recorded_late_drops_what_runs() {
+    let mut script = Script::new().with("d1", "mentions/0", &[Act::Wait]).with(
+        "d1",
+        "entities/1",
+        &[Act::FailPermanent],
+    );
+    for hangs in ["d2", "d3", "d4"] {
+        script = script.with(hangs, "mentions/0", &[Act::Hang]);
+    }
+    let Some(held) = Held::new(script).await else {
+        return;
+    };
+    let lock = held.hold_up().await;
+    let options = BatchOptions {
+        failure_policy: Some(FailurePolicy::AbortAll),
+        ..options(3)
+    };
+    let names = ["d0", "d1", "d2", "d3", "d4"];
+    let batch = held.start_with("one", &names, options).await;
+    eventually("a graph waits", async || held.stuck(TABLE).await == 1).await;
+    held.script.go_on();
+    eventually(
+        "others run in the places of the two that ended",
+        async || {
+            let runs = held.script.runs();
+            let hangs =
+                |name: &&str| runs.contains_key(&((*name).to_owned(), "mentions/0".to_owned()));
+            ["d2", "d3", "d4"].iter().all(hangs)
+        },
+    )
+    .await;
+    lock.commit().await.unwrap();
+    held.ends(batch, BatchStage::Failed).await;
+    // Without being dropped they would end with the time of their stage.
+    let dropped = WorkflowStage::Mentions.policy().hard_timeout / 2;
+    let ended = tokio::time::timeout(dropped, held.app.orchestrator.wait(batch));
+    ended.await.expect("what runs is dropped");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use knowledge_domain::{ErrorKind, workflow::WorkflowError};
 
 use super::{
     Runner, Settings,
-    pass::{Pass, Turn},
+    pass::{Pass, Recorded, Turn},
     store_backoff,
 };
 use crate::{
@@ -46,6 +46,7 @@ impl Runner {
         pass.recording += 1;
         pass.tasks.spawn(async move {
             let after_commit = end.after_commit();
+            let failed = matches!(end, End::Failed(_));
             let result = match handed_in.durable().await {
                 Err(error) if error.kind().is_retryable() => runner.end(run, end).await,
                 result => result,
@@ -53,7 +54,7 @@ impl Runner {
             if result.is_ok() {
                 hit(after_commit);
             }
-            Turn::Recorded(run, result)
+            Turn::Recorded(run, Recorded { result, failed })
         });
         Ok(())
     }

@@ -34,8 +34,10 @@ pub(super) struct Pass {
     /// Documents that have run, and whose outcome is being recorded.
     pub(super) recording: u32,
     ask: Ask,
-    /// Whether a place became free while an answer was under way.
-    freed: bool,
+    /// Whether something happened while an answer was under way that it does not know of.
+    outdated: bool,
+    /// Whether the batch may have ended, which is asked although there is no room.
+    may_have_ended: bool,
     tables: Tables,
     /// Whether to look again at what other processes do.
     recheck: bool,
@@ -75,12 +77,19 @@ enum Tables {
 pub(super) enum Turn {
     /// A document's workflow has ended, and its place is free.
     Ended(DocumentRun, Outcome),
-    /// An outcome is recorded.
-    Recorded(DocumentRun, Result<(), LedgerError>),
+    /// An outcome is recorded, or refused.
+    Recorded(DocumentRun, Recorded),
     /// More documents have their turn.
     Started(Result<Started, LedgerError>),
     /// The database knows its tables.
     Known,
+}
+
+/// What the record of an outcome came to.
+pub(super) struct Recorded {
+    pub(super) result: Result<(), LedgerError>,
+    /// Whether the document failed, which may have ended the batch.
+    pub(super) failed: bool,
 }
 
 impl Runner {
@@ -146,12 +155,19 @@ impl Runner {
                 pass.freed();
                 self.record(pass, run, outcome)
             }
-            Ok(Turn::Recorded(run, result)) => {
+            Ok(Turn::Recorded(run, Recorded { result, failed })) => {
                 pass.recording -= 1;
+                if failed || result.is_err() {
+                    pass.doubt();
+                }
                 self.recorded(run, result)
             }
             Ok(Turn::Started(result)) => {
-                pass.started(result?);
+                let answer = result?;
+                if answer.ended {
+                    return Err(LedgerError::Fenced(self.batch));
+                }
+                pass.started(answer);
                 self.know_tables_beside(pass);
                 Ok(())
             }
@@ -186,7 +202,8 @@ impl Runner {
         let waiting = u32::try_from(pass.next.len()).unwrap_or(u32::MAX);
         let running = pass.running.saturating_add(waiting);
         let free = pass.room(window).saturating_sub(waiting);
-        if free == 0 || pass.ask != Ask::Wanted || draining {
+        let asks = free > 0 || pass.may_have_ended;
+        if !asks || pass.ask != Ask::Wanted || draining {
             return;
         }
         let servers = self.shared.servers();
@@ -208,7 +225,8 @@ impl Runner {
         pass.tasks
             .spawn(async move { Turn::Started(runner.start(request).await) });
         pass.ask = Ask::UnderWay;
-        pass.freed = false;
+        pass.outdated = false;
+        pass.may_have_ended = false;
         pass.overflow = false;
     }
 
@@ -247,7 +265,8 @@ impl Pass {
             running: 0,
             recording: 0,
             ask: Ask::Wanted,
-            freed: false,
+            outdated: false,
+            may_have_ended: false,
             tables: Tables::Filling,
             recheck: true,
             looked: Instant::now(),
@@ -270,15 +289,25 @@ impl Pass {
     /// A document needs its place no longer.
     fn freed(&mut self) {
         self.running -= 1;
+        self.ask_again();
+    }
+
+    /// A record came to what may mean that the batch has ended; what runs is then dropped.
+    fn doubt(&mut self) {
+        self.may_have_ended = true;
+        self.ask_again();
+    }
+
+    fn ask_again(&mut self) {
         match self.ask {
-            Ask::UnderWay => self.freed = true,
+            Ask::UnderWay => self.outdated = true,
             Ask::Wanted | Ask::Blocked | Ask::Done => self.ask = Ask::Wanted,
         }
     }
 
     fn started(&mut self, mut answer: Started) {
         let left = answer.waiting || answer.elsewhere > 0 || answer.suspended > 0;
-        self.ask = if self.freed || (answer.waiting && !answer.runs.is_empty()) {
+        self.ask = if self.outdated || (answer.waiting && !answer.runs.is_empty()) {
             Ask::Wanted
         } else if left {
             Ask::Blocked

@@ -95,6 +95,8 @@ pub struct Started {
     pub suspended: u32,
     /// When the first of these goes on by itself.
     pub next_resume: Option<DateTime<Utc>>,
+    /// The batch has ended with this: a document had ended the processes that ran it.
+    pub ended: bool,
 }
 
 /// What is known of a batch's documents that this process does not run.
@@ -169,8 +171,10 @@ impl Ledger {
 async fn give(change: &mut BatchChange, request: &StartRequest) -> Result<Started, LedgerError> {
     let (mut runs, others) = take_over(change, request).await?;
     if change.stage().is_terminal() {
-        // A document that ended its processes has ended the batch.
-        return Ok(Started::default());
+        return Ok(Started {
+            ended: true,
+            ..Started::default()
+        });
     }
     let concurrency = change.config().concurrency;
     let given = u32::try_from(runs.len()).unwrap_or(u32::MAX);
@@ -191,6 +195,7 @@ async fn give(change: &mut BatchChange, request: &StartRequest) -> Result<Starte
         elsewhere: others.running,
         suspended: others.suspended,
         next_resume: others.next_resume,
+        ended: false,
     })
 }
 
