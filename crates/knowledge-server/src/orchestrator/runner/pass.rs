@@ -34,10 +34,8 @@ pub(super) struct Pass {
     /// Documents that have run, and whose outcome is being recorded.
     pub(super) recording: u32,
     ask: Ask,
-    /// Whether something happened while an answer was under way that it does not know of.
-    outdated: bool,
-    /// Whether the batch may have ended, which is asked although there is no room.
-    may_have_ended: bool,
+    /// What is asked after the answer that is under way, where it does not know what happened since.
+    then: Option<Ask>,
     tables: Tables,
     /// Whether to look again at what other processes do.
     recheck: bool,
@@ -56,6 +54,8 @@ pub(super) struct Pass {
 enum Ask {
     /// As soon as there is room.
     Wanted,
+    /// Whatever room there is: the batch may have ended.
+    Needed,
     /// The answer is under way.
     UnderWay,
     /// There is room, and what is left has to wait: for other processes, or for something outside.
@@ -202,8 +202,8 @@ impl Runner {
         let waiting = u32::try_from(pass.next.len()).unwrap_or(u32::MAX);
         let running = pass.running.saturating_add(waiting);
         let free = pass.room(window).saturating_sub(waiting);
-        let asks = free > 0 || pass.may_have_ended;
-        if !asks || pass.ask != Ask::Wanted || draining {
+        let asks = pass.ask == Ask::Needed || (pass.ask == Ask::Wanted && free > 0);
+        if !asks || draining {
             return;
         }
         let servers = self.shared.servers();
@@ -225,8 +225,6 @@ impl Runner {
         pass.tasks
             .spawn(async move { Turn::Started(runner.start(request).await) });
         pass.ask = Ask::UnderWay;
-        pass.outdated = false;
-        pass.may_have_ended = false;
         pass.overflow = false;
     }
 
@@ -265,8 +263,7 @@ impl Pass {
             running: 0,
             recording: 0,
             ask: Ask::Wanted,
-            outdated: false,
-            may_have_ended: false,
+            then: None,
             tables: Tables::Filling,
             recheck: true,
             looked: Instant::now(),
@@ -289,25 +286,27 @@ impl Pass {
     /// A document needs its place no longer.
     fn freed(&mut self) {
         self.running -= 1;
-        self.ask_again();
+        self.ask_for(Ask::Wanted);
     }
 
     /// A record came to what may mean that the batch has ended; what runs is then dropped.
     fn doubt(&mut self) {
-        self.may_have_ended = true;
-        self.ask_again();
+        self.ask_for(Ask::Needed);
     }
 
-    fn ask_again(&mut self) {
-        match self.ask {
-            Ask::UnderWay => self.outdated = true,
-            Ask::Wanted | Ask::Blocked | Ask::Done => self.ask = Ask::Wanted,
+    fn ask_for(&mut self, ask: Ask) {
+        match (self.ask, self.then) {
+            (Ask::Needed, _) | (Ask::UnderWay, Some(Ask::Needed)) => {}
+            (Ask::UnderWay, _) => self.then = Some(ask),
+            _ => self.ask = ask,
         }
     }
 
     fn started(&mut self, mut answer: Started) {
         let left = answer.waiting || answer.elsewhere > 0 || answer.suspended > 0;
-        self.ask = if self.outdated || (answer.waiting && !answer.runs.is_empty()) {
+        self.ask = if let Some(ask) = self.then.take() {
+            ask
+        } else if answer.waiting && !answer.runs.is_empty() {
             Ask::Wanted
         } else if left {
             Ask::Blocked
