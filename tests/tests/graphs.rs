@@ -301,8 +301,9 @@ async fn a_document_that_is_cancelled_while_its_graph_waits_has_none() {
     let cancelled = held.app.orchestrator.cancel(ORG, batch).await;
     cancelled.unwrap();
     lock.commit().await.unwrap();
+    // A request for more documents may be refused as well.
     eventually("both outcomes are refused", async || {
-        held.app.ledger.fenced_writes() == 2
+        held.app.ledger.fenced_writes() >= 2
     })
     .await;
     assert_eq!(

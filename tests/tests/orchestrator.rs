@@ -492,14 +492,22 @@ async fn undisturbed_events(db: &TestDatabase) -> Vec<Value> {
     let database = db.another();
     let app = ScriptedApp::new(database.open().await, &Arc::new(Script::new()));
     let batch = start(&app, crash_batch()).await;
-    events_to_end(&app, batch).await.iter().map(shape).collect()
+    shapes(&events_to_end(&app, batch).await)
+}
+
+/// What two runs of one batch must agree on. How far a stage is in between depends on which of its
+/// units are recorded together.
+fn shapes(events: &[Value]) -> Vec<Value> {
+    let between = |event: &&Value| event["status"] == "in_progress";
+    let told = events.iter().filter(|event| !between(event));
+    told.map(shape).collect()
 }
 
 fn crash_batch() -> StartBatch {
     with_policy(batch_of(&["a", "b"]), FailurePolicy::ContinueOnFailure)
 }
 
-/// What two runs of one batch must agree on.
+/// An event without what differs by run.
 fn shape(event: &Value) -> Value {
     let mut event = event.clone();
     for field in [
@@ -507,6 +515,8 @@ fn shape(event: &Value) -> Value {
         "documentId",
         "workflowExecutionId",
         "timestamp",
+        // Without gaps in a run, with as many as there are events in between.
+        "sequence",
         // How fast it went, and what shared a transaction.
         "documentsPerMinute",
         "remainingSeconds",
@@ -528,7 +538,7 @@ async fn crash_at(db: &TestDatabase, unit: &str, undisturbed: &[Value]) {
 
     let app = ScriptedApp::new(store.clone(), &script);
     app.orchestrator.recover(true).await.unwrap();
-    let events: Vec<Value> = events_to_end(&app, batch).await.iter().map(shape).collect();
+    let events = shapes(&events_to_end(&app, batch).await);
     assert_eq!(events, undisturbed, "crashed in {unit}");
     for (row, runs) in script.runs() {
         let crashed = row.0 == "b" && row.1 == unit;

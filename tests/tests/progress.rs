@@ -10,7 +10,7 @@ use knowledge_tests::{
     events::{assert_event_log, outline},
     run_on,
 };
-use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use serde_json::{Value, json};
 
 /// What a subscriber sees, with the delay from commit to receipt of each event.
@@ -76,12 +76,7 @@ fn a_server_that_loses_its_ear_hears_again_and_misses_nothing() {
         let deafen = async || {
             let cut = "SELECT count(pg_terminate_backend(pid)) AS cut FROM pg_stat_activity \
                        WHERE datname = current_database() AND query LIKE 'LISTEN%'";
-            let row = admin
-                .query_one_raw(Statement::from_string(DbBackend::Postgres, cut))
-                .await
-                .unwrap()
-                .unwrap();
-            row.try_get::<i64>("", "cut").unwrap()
+            count(&admin, cut, "cut").await
         };
         let batch = runs
             .client()
@@ -99,6 +94,11 @@ fn a_server_that_loses_its_ear_hears_again_and_misses_nothing() {
         let seen = events(seen.await.unwrap());
         assert_event_log(&seen);
         assert!(watches.log().contains("other servers are not heard"));
+        let listening = "SELECT count(*) AS ears FROM pg_stat_activity \
+                         WHERE datname = current_database() AND query LIKE 'LISTEN%'";
+        while count(&admin, listening, "ears").await < 2 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         // Both hear again.
         let batch = runs
             .client()
@@ -111,6 +111,16 @@ fn a_server_that_loses_its_ear_hears_again_and_misses_nothing() {
             median(&seen)
         );
     });
+}
+
+async fn count(database: &DatabaseConnection, query: &str, column: &str) -> i64 {
+    let query = Statement::from_string(DbBackend::Postgres, query);
+    let row = database
+        .query_one_raw(query)
+        .await
+        .expect("the database answers");
+    let row = row.expect("a count is a row");
+    row.try_get("", column).expect("a count is a number")
 }
 
 /// Bytes of a process that are in memory.

@@ -171,7 +171,7 @@ each_database! {
     }
 
     async fn a_suspension_outlives_its_process(db: TestDatabase) {
-        let script = Arc::new(Script::new().with("a", "entities/0", &[Act::Suspend(Some(300))]));
+        let script = Arc::new(Script::new().with("a", "entities/0", &[Act::Suspend(Some(2_000))]));
         let app = ScriptedApp::new(db.open().await, &script);
         let batch = app.orchestrator.start(ORG, concurrent(batch_of(&["a"]), 1)).await.unwrap();
         execution_that_is(app.ledger.store(), "a", "suspended").await;
@@ -185,13 +185,14 @@ each_database! {
     }
 
     async fn a_paused_document_waits_to_be_resumed(db: TestDatabase) {
-        let script = Arc::new(slow(&names(1)));
+        let script = Arc::new(slow(&names(1)).with("d0", "mentions/0", &[Act::Wait]));
         let app = ScriptedApp::new(db.open().await, &script);
         let batch = app.orchestrator.start(ORG, concurrent(batch_of(&["d0", "b"]), 2)).await.unwrap();
         let store = app.ledger.store();
         let execution = execution_that_is(store, "d0", "running").await;
         let orchestrator = &app.orchestrator;
         orchestrator.signal(ORG, execution, WorkflowSignal::Pause).await.unwrap();
+        script.go_on();
         execution_that_is(store, "d0", "suspended").await;
         assert_eq!(unacknowledged(store).await, 0, "the pause is done");
         let resumed = orchestrator.signal(ORG, execution, WorkflowSignal::Resume).await.unwrap();

@@ -242,7 +242,7 @@ each_database! {
 
     /// Twenty calls on five permits: fifteen wait, none is refused, and a second batch has its turns.
     async fn batches_take_turns(db: TestDatabase) {
-        let provider = Provider::start(Script::answering(Duration::from_millis(500)));
+        let provider = Provider::start(Script::answering(Duration::from_secs(1)));
         let server = serve(&db, &provider, &[]);
         let first = server.client().start(&notes(0, 20, 1), llm(20)).await;
         let mut fared = Value::Null;
@@ -251,6 +251,7 @@ each_database! {
             if fared["queued"] == json!(15) {
                 break;
             }
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
         assert_eq!((&fared["inFlight"], &fared["queued"]), (&json!(5), &json!(15)), "{fared}");
         let second = server.client().start(&notes(100, 10, 1), llm(10)).await;

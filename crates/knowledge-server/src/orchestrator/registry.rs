@@ -10,6 +10,8 @@ use knowledge_domain::ids::{BatchId, ExecutionId};
 use tokio::{sync::Notify, task::AbortHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use crate::store::ledger::DocumentRun;
+
 /// The running batches, with the means to stop each.
 #[derive(Default)]
 pub(super) struct Registry {
@@ -33,7 +35,8 @@ struct Entry {
 pub(super) struct BatchRun {
     cancel: CancellationToken,
     nudge: Notify,
-    documents: Mutex<HashMap<ExecutionId, AbortHandle>>,
+    /// What runs them, with the tokens of their leases.
+    documents: Mutex<HashMap<ExecutionId, (i64, AbortHandle)>>,
 }
 
 impl BatchRun {
@@ -42,9 +45,13 @@ impl BatchRun {
         self.nudge.notified().await;
     }
 
-    /// A document's workflow runs as this task.
-    pub(super) fn begin(&self, execution: ExecutionId, task: AbortHandle) {
-        lock(&self.documents).insert(execution, task);
+    /// A document's workflow runs as this task. An earlier one of the same can record nothing more,
+    /// and is dropped: the document was ended and given again before this process heard of it.
+    pub(super) fn begin(&self, run: &DocumentRun, task: AbortHandle) {
+        let earlier = lock(&self.documents).insert(run.execution, (run.token, task));
+        if let Some((_, earlier)) = earlier {
+            earlier.abort();
+        }
     }
 
     /// The workflows that run, or whose outcome is not recorded yet.
@@ -52,9 +59,15 @@ impl BatchRun {
         lock(&self.documents).keys().copied().collect()
     }
 
-    /// A document's workflow runs no longer.
-    pub(super) fn end(&self, execution: ExecutionId) {
-        lock(&self.documents).remove(&execution);
+    /// A document's workflow runs no longer; one that was begun since does.
+    pub(super) fn end(&self, run: &DocumentRun) {
+        let mut documents = lock(&self.documents);
+        let is_latest = documents
+            .get(&run.execution)
+            .is_some_and(|(token, _)| *token == run.token);
+        if is_latest {
+            documents.remove(&run.execution);
+        }
     }
 }
 
@@ -150,7 +163,7 @@ impl Registry {
     /// Drops what a document has in flight, and has the batch's task look at what changed.
     pub(super) fn stop_document(&self, batch: BatchId, execution: ExecutionId) {
         if let Some(run) = self.run_of(batch) {
-            if let Some(task) = lock(&run.documents).get(&execution) {
+            if let Some((_, task)) = lock(&run.documents).get(&execution) {
                 task.abort();
             }
             run.nudge.notify_one();
@@ -195,4 +208,43 @@ impl Registry {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // The maps are consistent at every point where a panic could happen.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use knowledge_domain::{
+        ids::{BatchDocumentId, DocumentId, OrganizationId},
+        workflow::RetryOwner,
+    };
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn run(token: i64) -> DocumentRun {
+        DocumentRun {
+            organization: OrganizationId::DEFAULT,
+            batch: BatchId::from_uuid(Uuid::nil()),
+            document: BatchDocumentId::from_uuid(Uuid::nil()),
+            content: DocumentId::from_uuid(Uuid::nil()),
+            execution: ExecutionId::from_uuid(Uuid::nil()),
+            token,
+            attempt: 1,
+            retry_owner: RetryOwner::Activity,
+            fresh: true,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_run_that_was_given_again_is_the_later_one() {
+        let [earlier, later] = [1, 2].map(|_| tokio::spawn(std::future::pending::<()>()));
+        let batch = BatchRun::default();
+        batch.begin(&run(1), earlier.abort_handle());
+        batch.begin(&run(2), later.abort_handle());
+        assert!(earlier.await.is_err_and(|error| error.is_cancelled()));
+        batch.end(&run(1));
+        assert_eq!(batch.held(), [run(2).execution], "the later one runs");
+        assert!(!later.is_finished());
+        batch.end(&run(2));
+        assert!(batch.held().is_empty());
+    }
 }

@@ -64,7 +64,7 @@ impl Runner {
         run: DocumentRun,
         result: Result<(), LedgerError>,
     ) -> Result<(), LedgerError> {
-        self.run.end(run.execution);
+        self.run.end(&run);
         match result {
             // Its document passed to another process, or a user cancelled it.
             Err(error) if error.kind() == ErrorKind::Cancelled => Ok(()),

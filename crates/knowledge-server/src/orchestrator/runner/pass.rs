@@ -196,14 +196,18 @@ impl Runner {
                 let outcome = runner.document(run, &settings).await;
                 Turn::Ended(run, outcome)
             });
-            self.run.begin(run.execution, task);
+            self.run.begin(&run, task);
             pass.running += 1;
         }
         let waiting = u32::try_from(pass.next.len()).unwrap_or(u32::MAX);
         let running = pass.running.saturating_add(waiting);
-        let free = pass.room(window).saturating_sub(waiting);
+        let free = if draining {
+            0
+        } else {
+            pass.room(window).saturating_sub(waiting)
+        };
         let asks = pass.ask == Ask::Needed || (pass.ask == Ask::Wanted && free > 0);
-        if !asks || draining {
+        if !asks {
             return;
         }
         let servers = self.shared.servers();
