@@ -13,6 +13,7 @@ mod estimate;
 mod event;
 mod execution;
 mod form;
+mod gathering;
 mod guard;
 mod input;
 mod loaders;
