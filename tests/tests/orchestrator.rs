@@ -280,9 +280,7 @@ each_database! {
         let mut ended: Vec<_> = executions.into_iter().map(|row| row.status).collect();
         ended.sort();
         assert_eq!(ended, ["cancelled", "failed"]);
-        // Without being dropped it would end with the time of its stage.
-        let dropped = WorkflowStage::Mentions.policy().hard_timeout / 2;
-        tokio::time::timeout(dropped, app.orchestrator.wait(batch)).await.expect("what runs is dropped");
+        dropped(&app, batch).await;
     }
 
     async fn failed_documents_are_retried_in_rounds(db: TestDatabase) {
@@ -379,7 +377,7 @@ each_database! {
         let expected = [status("a", "completed", 1), status("b", "skipped", 1), status("c", "skipped", 0)];
         assert_eq!(statuses(store).await, expected);
         assert_counters(store, batch).await;
-        tokio::time::timeout(PATIENCE, app.orchestrator.wait(batch)).await.expect("the task ends");
+        dropped(&app, batch).await;
         let refused = app.orchestrator.retry_failed(ORG, batch).await.unwrap_err();
         assert!(matches!(refused, SteerError::InvalidStateTransition { .. }));
         let revived = ScriptedApp::new(store.clone(), &script);
@@ -485,6 +483,13 @@ each_database! {
         assert_eq!(canonical.len(), 4, "a, b, c and the shared one");
         assert_eq!(reads.batch(second).await.unwrap().unwrap().entity_count, 3);
     }
+}
+
+/// Waits until a batch's task has ended. What hangs would end with the time of its stage.
+async fn dropped(app: &ScriptedApp, batch: BatchId) {
+    let patience = WorkflowStage::Mentions.policy().hard_timeout / 2;
+    let ended = tokio::time::timeout(patience, app.orchestrator.wait(batch));
+    ended.await.expect("what runs is dropped");
 }
 
 /// The events of the batch of [`crash_at`] without a crash, but for what differs by run.
