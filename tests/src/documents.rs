@@ -49,6 +49,34 @@ pub fn text(index: usize, paragraphs: usize) -> String {
         .join("\n\n")
 }
 
+/// What stands between names in reports and letters, in sentences of about 25 words.
+const BETWEEN: &[&str] = &[
+    "The work went on through the winter, although the ground was frozen for weeks and most of \
+     what had been ordered in the autumn came late or not at all.",
+    "Nobody who was asked could say how the first estimate had been made, and the figures that \
+     were found later in a drawer did not agree with it.",
+    "Much of the old quay had to be taken up again, because the timber underneath was soft, and \
+     every plank was measured before it was carried away.",
+    "It was agreed that the books should be kept open for another month, so that whoever had a \
+     claim could bring it without having to write twice.",
+    "What was learned in those years is still taught to apprentices, who are shown the broken \
+     lens first and only afterwards how a whole one is ground.",
+];
+
+/// The text of a document of so many paragraphs that names people and firms about as often as
+/// reports and letters do: ten names in 90 words.
+#[must_use]
+pub fn prose(index: usize, paragraphs: usize) -> String {
+    let between = |place: usize| BETWEEN[place % BETWEEN.len()];
+    (0..paragraphs)
+        .map(|place| {
+            let (first, second) = (between(index + place), between(index + place + 2));
+            format!("{} {first} {second}", paragraph(index, place))
+        })
+        .collect::<Vec<_>>()
+        .join("\n\n")
+}
+
 fn paragraph(index: usize, paragraph: usize) -> String {
     let person = PEOPLE[(index + paragraph) % PEOPLE.len()];
     let friend = PEOPLE[(index + paragraph + 1) % PEOPLE.len()];

@@ -15,8 +15,9 @@ use knowledge_tests::{
     provider::{Provider, Script},
 };
 
-/// Paragraphs of a document; 500 words.
-const PARAGRAPHS: usize = 14;
+/// Paragraphs of a document of 500 words with some 60 names, and of one with 140.
+const PROSE: usize = 6;
+const DENSE: usize = 14;
 
 /// Documents at a time for each call at a time: while some wait for the model, others are read,
 /// checked and stored.
@@ -33,6 +34,12 @@ struct Arguments {
     /// Times that every measurement is taken
     #[arg(long, default_value_t = 3)]
     rounds: usize,
+    /// Documents in which every fourth word is of a name
+    #[arg(long)]
+    dense: bool,
+    /// Take the `.txt` and `.md` files of this folder, again and again, instead of our own
+    #[arg(long, conflicts_with = "dense")]
+    corpus: Option<PathBuf>,
 }
 
 /// One way of asking one provider.
@@ -59,16 +66,18 @@ struct Figures {
     cpu_seconds: f64,
     peak_mib: f64,
     calls: usize,
+    /// Seconds before the first call, and after the last answer.
+    around: (f64, f64),
 }
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let folder = tempfile::tempdir()?;
-    let corpus = corpus(folder.path(), arguments.documents)?;
+    let corpus = corpus(folder.path(), &arguments)?;
     println!(
-        "| strategy | provider | calls at a time | calls a document | seconds | of the floor | of whole rounds of calls | from memory, s | the same command, s | CPU s a document | MiB |"
+        "| strategy | provider | calls at a time | calls a document | seconds | of the floor | of whole rounds of calls | before the first call, s | after the last answer, s | from memory, s | the same command, s | CPU s a document | MiB |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|");
     for (latency_ms, concurrency) in [(50, 4), (1_000, 16)] {
         for strategy in ["single", "staged"] {
             let case = Case {
@@ -116,13 +125,15 @@ fn report(arguments: &Arguments, case: Case, corpus: &Path) -> Result<()> {
     let floor = rounds * case.latency().as_secs_f64();
     let least = rounds.ceil() * case.latency().as_secs_f64();
     println!(
-        "| {} | {} ms | {} | {:.2} | {seconds:.2} | {:.2} | {:.2} | {:.2} | {:.2} | {:.4} | {:.0} |",
+        "| {} | {} ms | {} | {:.2} | {seconds:.2} | {:.2} | {:.2} | {:.3} | {:.3} | {:.2} | {:.2} | {:.4} | {:.0} |",
         case.strategy,
         case.latency_ms,
         case.concurrency,
         calls / documents,
         seconds / floor,
         seconds / least,
+        median(&first, |it| it.around.0),
+        median(&first, |it| it.around.1),
         median(&again, |it| it.seconds),
         median(&same, |it| it.seconds),
         median(&first, |it| it.cpu_seconds) / documents,
@@ -137,14 +148,45 @@ fn median(figures: &[Figures], of: impl Fn(&Figures) -> f64) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-fn corpus(folder: &Path, count: usize) -> Result<PathBuf> {
+/// The documents, no two of which are the same.
+fn corpus(folder: &Path, arguments: &Arguments) -> Result<PathBuf> {
     let corpus = folder.join("corpus");
     fs::create_dir(&corpus)?;
-    for index in 0..count {
-        let text = documents::text(index, PARAGRAPHS);
+    let given = arguments.corpus.as_deref().map(files).transpose()?;
+    for index in 0..arguments.documents {
+        let text = match &given {
+            Some(files) => {
+                let text = fs::read_to_string(&files[index % files.len()])?;
+                format!("No. {index}\n\n{text}")
+            }
+            None if arguments.dense => documents::text(index, DENSE),
+            None => documents::prose(index, PROSE),
+        };
         fs::write(corpus.join(format!("{index:04}.txt")), text)?;
     }
     Ok(corpus)
+}
+
+/// The texts of a folder, at least one, in the order of their names.
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()));
+    let mut files = Vec::new();
+    for entry in entries? {
+        let path = entry?.path();
+        if path
+            .extension()
+            .is_some_and(|ending| ending == "txt" || ending == "md")
+        {
+            files.push(path);
+        }
+    }
+    files.sort();
+    ensure!(
+        !files.is_empty(),
+        "{} has no .txt and no .md file",
+        folder.display()
+    );
+    Ok(files)
 }
 
 /// Makes the database, as the first command of a user does.
@@ -197,10 +239,18 @@ fn measure(
     let begun = Instant::now();
     let mut child = command.spawn().context("the binary cannot be started")?;
     let peak_mib = watch(&mut child)?;
+    let ended = Instant::now();
+    let calls = &provider.seen()[before.0..];
+    let first = calls.iter().map(|call| call.at).min().unwrap_or(ended);
+    let last = calls.iter().filter_map(|call| call.answered).max();
     Ok(Figures {
-        seconds: begun.elapsed().as_secs_f64(),
+        seconds: (ended - begun).as_secs_f64(),
         cpu_seconds: children_cpu()? - before.1,
         peak_mib,
-        calls: provider.calls() - before.0,
+        calls: calls.len(),
+        around: (
+            (first - begun).as_secs_f64(),
+            (ended - last.unwrap_or(ended)).as_secs_f64(),
+        ),
     })
 }

@@ -20,10 +20,11 @@ use crate::run::{
 
 /// Settings of a breaker that recovers soon, and of units that are tried often.
 const BREAKER: &[(&str, &str)] = &[
-    ("KNOWLEDGE_BREAKER_RECOVERY_SECONDS", "3"),
+    // A server is killed and started again meanwhile.
+    ("KNOWLEDGE_BREAKER_RECOVERY_SECONDS", "10"),
     ("KNOWLEDGE_ACTIVITY_MAX_RETRIES", "9"),
     // Nobody asks again before the fifth failure is there.
-    ("KNOWLEDGE_ACTIVITY_BACKOFF_MS", "600"),
+    ("KNOWLEDGE_ACTIVITY_BACKOFF_MS", "2000"),
 ];
 
 fn llm(concurrency: u32) -> Value {
@@ -160,7 +161,7 @@ each_database! {
         let run = extract(&db, &provider, &more, &["--concurrency", "30", "--token-budget", "1000000"]);
         run.assert_exit(0);
         assert_eq!(provider.calls(), 30);
-        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(45), "{:?}", begun.elapsed());
     }
 
     /// Five failures in a row: nobody calls for the recovery time, over a restart; then one probe at
@@ -189,7 +190,7 @@ each_database! {
         assert_eq!(seen.len(), 13);
         let opened = seen[..5].iter().filter_map(|seen| seen.answered).max().unwrap();
         let silence = seen[5].at.duration_since(opened);
-        assert!(silence >= Duration::from_millis(2_900), "{silence:?}");
+        assert!(silence >= Duration::from_millis(9_900), "{silence:?}");
         for probe in [5, 6] {
             assert!(seen[probe + 1].at >= seen[probe].answered.unwrap(), "one probe at a time");
         }

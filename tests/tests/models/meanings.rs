@@ -239,7 +239,7 @@ each_database! {
     async fn an_open_breaker_suspends_the_workflow(db: TestDatabase) {
         let failing = [Reply::Status(500); 3];
         let provider = Provider::start(script().then(failing));
-        let environment = environment(&provider, &[("KNOWLEDGE_BREAKER_FAILURES", "2"), ("KNOWLEDGE_BREAKER_RECOVERY_SECONDS", "2")]);
+        let environment = environment(&provider, &[("KNOWLEDGE_BREAKER_FAILURES", "2"), ("KNOWLEDGE_BREAKER_RECOVERY_SECONDS", "5")]);
         let server = serve(&db, &environment);
         let id = server.client().start(&documents(), json!({})).await;
         let note = waits(&server, &id).await;

@@ -13,7 +13,7 @@ use crate::run::{batch_that, executions, health, notes, serve};
 
 /// A breaker that stays open for a while, and units that are tried until it opens.
 const SETTINGS: &[(&str, &str)] = &[
-    ("KNOWLEDGE_BREAKER_RECOVERY_SECONDS", "6"),
+    ("KNOWLEDGE_BREAKER_RECOVERY_SECONDS", "15"),
     ("KNOWLEDGE_ACTIVITY_MAX_RETRIES", "9"),
 ];
 
@@ -25,14 +25,13 @@ async fn breaker(client: &Client) -> Value {
     health(client).await["providers"][0]["breaker"].take()
 }
 
-/// How long it takes until a server says that the breaker is so.
-async fn until(client: &Client, state: &str) -> Duration {
+/// Waits until a server says that the breaker is so.
+async fn until(client: &Client, state: &str) {
     let begun = std::time::Instant::now();
     while breaker(client).await != state {
-        assert!(begun.elapsed() < Duration::from_secs(20), "never {state}");
+        assert!(begun.elapsed() < Duration::from_mins(1), "never {state}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    begun.elapsed()
 }
 
 /// One server meets five failures; neither asks for the recovery time, and both go on after it.
@@ -47,8 +46,7 @@ async fn both_leave_it_alone(db: TestDatabase) {
     let first = clients[0].start(&notes(0, 1, 1), llm()).await;
     batch_that(clients[0], &first, "left alone", waits).await;
     for client in clients {
-        let heard = until(client, "OPEN").await;
-        assert!(heard < Duration::from_secs(2), "after {heard:?}");
+        until(client, "OPEN").await;
     }
     // Whoever runs it, nobody asks.
     let mut batches = vec![first];

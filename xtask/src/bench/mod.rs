@@ -56,6 +56,29 @@ struct Llm {
     /// Times that every measurement is taken
     #[arg(long, default_value_t = 3)]
     rounds: usize,
+    /// Documents in which every fourth word is of a name
+    #[arg(long)]
+    dense: bool,
+    /// Take the `.txt` and `.md` files of this folder, again and again, instead of our own
+    #[arg(long, conflicts_with = "dense")]
+    corpus: Option<std::path::PathBuf>,
+}
+
+impl Llm {
+    /// The same arguments for the program that measures.
+    fn arguments(&self) -> Vec<String> {
+        let mut arguments = vec![
+            format!("--documents={}", self.documents),
+            format!("--rounds={}", self.rounds),
+        ];
+        if self.dense {
+            arguments.push("--dense".to_owned());
+        }
+        if let Some(corpus) = &self.corpus {
+            arguments.push(format!("--corpus={}", corpus.display()));
+        }
+        arguments
+    }
 }
 
 /// How many names are compared.
@@ -103,11 +126,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let engine = match &arguments.command {
         Command::Engine(engine) => engine,
         Command::Llm(llm) => {
-            let arguments = [
-                format!("--documents={}", llm.documents),
-                format!("--rounds={}", llm.rounds),
-            ];
-            return measure_with("knowledge-llm-bench", &arguments);
+            return measure_with("knowledge-llm-bench", &llm.arguments());
         }
         Command::Meanings(meanings) => {
             let names: Vec<String> = meanings.names.iter().map(ToString::to_string).collect();
