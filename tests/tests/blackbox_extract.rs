@@ -137,7 +137,7 @@ each_database! {
     async fn an_interrupted_run_goes_on(db: TestDatabase) {
         let folder = db.folder().join("long");
         fs::create_dir(&folder).unwrap();
-        for index in 0..8 {
+        for index in 0..25 {
             fs::write(folder.join(format!("{index:02}.txt")), text(index, 60)).unwrap();
         }
         let expected = db.folder().join("expected.json");

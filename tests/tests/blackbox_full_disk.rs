@@ -58,7 +58,7 @@ fn a_batch_outlives_writes_that_fail() {
         let db = TestDatabase::create(Backend::Sqlite).expect("SQLite is always there");
         let (url, folder) = (db.url().to_owned(), db.folder().to_owned());
         let start = |environment: &[(&str, &str)]| TestServer::start_limited(&url, environment);
-        let disturbed = Disturbed::begin_on(db, &request(16), start).await;
+        let disturbed = Disturbed::begin_on(db, &request(40), start).await;
         disturbed
             .server
             .limit_files(Some(largest(&folder) + 32 * 1024));
@@ -132,7 +132,7 @@ fn a_batch_outlives_a_full_disk() {
         };
         let db = TestDatabase::in_file(&disk.url());
         let url = disk.url();
-        let disturbed = Disturbed::begin(db, &url, &request(16)).await;
+        let disturbed = Disturbed::begin(db, &url, &request(40)).await;
         disk.fill();
         complains(&disturbed.server, "the store is away").await;
         assert!(
@@ -153,7 +153,7 @@ fn a_batch_that_a_full_disk_stopped_is_resumed() {
             return;
         };
         let url = disk.url();
-        let disturbed = Disturbed::begin(TestDatabase::in_file(&url), &url, &request(8)).await;
+        let disturbed = Disturbed::begin(TestDatabase::in_file(&url), &url, &request(40)).await;
         disk.fill();
         complains(&disturbed.server, "the store is away").await;
         let Disturbed {

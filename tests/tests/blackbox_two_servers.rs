@@ -38,7 +38,7 @@ async fn beside_another(db: TestDatabase, settings: &[(&str, &str)]) -> (Disturb
         environment.extend(settings);
         TestServer::start_with(&url, &environment)
     };
-    let disturbed = Disturbed::begin_on(db, &request(16), start).await;
+    let disturbed = Disturbed::begin_on(db, &request(40), start).await;
     let log = disturbed.bodies.watched(FAULTY);
     let other = TestServer::start_with(disturbed.db.url(), &log);
     (disturbed, other)
@@ -47,7 +47,9 @@ async fn beside_another(db: TestDatabase, settings: &[(&str, &str)]) -> (Disturb
 #[test]
 fn the_other_finishes_what_a_killed_one_left() {
     run(async |db| {
-        let (disturbed, other) = beside_another(db, &[]).await;
+        // Nobody takes anything from it before it is killed.
+        let settings = [("KNOWLEDGE_LEASE_SECONDS", "5")];
+        let (disturbed, other) = beside_another(db, &settings).await;
         let Disturbed {
             db,
             server,
@@ -93,7 +95,7 @@ fn one_that_was_suspended_in_a_transaction_holds_nobody_up() {
     run(async |db| {
         let settings = [
             ("KNOWLEDGE_LOG", "debug,sqlx=warn"),
-            ("KNOWLEDGE_FAILPOINT", "group_before_commit:60"),
+            ("KNOWLEDGE_FAILPOINT", "group_before_commit:40"),
             ("KNOWLEDGE_FAILPOINT_ACTION", "stop"),
         ];
         let (disturbed, other) = beside_another(db, &settings).await;

@@ -33,10 +33,6 @@ const ROW: &str = "wait_event = 'transactionid'";
 /// Any lock.
 const ANY: &str = "wait_event_type = 'Lock'";
 
-/// Cuts the connections that are held up.
-const CUT: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
-     WHERE datname = current_database() AND wait_event_type = 'Lock'";
-
 /// A process on a PostgreSQL database on which graphs can be held up.
 struct Held {
     db: TestDatabase,
@@ -98,11 +94,12 @@ impl Held {
 
     /// Sessions that wait for such a lock. A session may say so for a moment after it has got it.
     async fn stuck(&self, lock: &str) -> u64 {
-        let waiting = format!(
-            "SELECT count(*) FROM pg_stat_activity \
-             WHERE datname = current_database() AND {lock}"
-        );
-        self.ask(&waiting).await
+        self.ask(&waiting("*", lock)).await
+    }
+
+    /// Cuts the connections that wait for such a lock, and counts them.
+    async fn cut(&self, lock: &str) -> u64 {
+        self.ask(&waiting("pg_terminate_backend(pid)", lock)).await
     }
 
     async fn ask(&self, query: &str) -> u64 {
@@ -137,6 +134,14 @@ impl Held {
         let stored = extraction::Entity::find();
         stored.count(self.store().read()).await.unwrap()
     }
+}
+
+/// Counts something of the sessions that wait for such a lock.
+fn waiting(counted: &str, lock: &str) -> String {
+    format!(
+        "SELECT count({counted}) FROM pg_stat_activity \
+         WHERE datname = current_database() AND {lock}"
+    )
 }
 
 fn options(concurrency: i64) -> BatchOptions {
@@ -183,7 +188,7 @@ async fn a_graph_whose_connection_is_cut_is_written_again() {
     let lock = held.hold_up().await;
     let batch = held.start("one", &["d0", "d1", "d2"], 3).await;
     eventually("three graphs wait", async || held.stuck(TABLE).await == 3).await;
-    assert_eq!(held.ask(CUT).await, 3);
+    assert_eq!(held.cut(TABLE).await, 3);
     eventually("three graphs wait again", async || {
         held.stuck(TABLE).await == 3
     })
@@ -240,7 +245,7 @@ async fn a_failure_that_ends_the_batch_comes_after_what_was_done_before_it() {
     let batch_held = held.hold_up_batch(batch).await;
     lock.commit().await.unwrap();
     eventually("its outcome waits", async || held.stuck(ROW).await == 1).await;
-    assert_eq!(held.ask(CUT).await, 1);
+    assert_eq!(held.cut(ROW).await, 1);
     tokio::time::sleep(MOMENT).await;
     batch_held.commit().await.unwrap();
     held.ends(batch, BatchStage::Failed).await;

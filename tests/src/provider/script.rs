@@ -70,7 +70,7 @@ pub enum Reply {
     Status(u16),
     /// No answer before the client goes away.
     Hang,
-    /// An answer, once the provider is told to release what it holds. Of vectors only.
+    /// An answer, once the provider is told to release what it holds.
     Hold,
     /// An answer that is whole, but empty of meaning: `{}`.
     Empty,

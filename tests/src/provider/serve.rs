@@ -122,6 +122,7 @@ async fn chat(
         return flight.end(refused);
     }
     tokio::time::sleep(script.latency).await;
+    held(&state, reply).await;
     let answer = match reply {
         Reply::Hang => std::future::pending().await,
         Reply::Status(status) => error(status, "scripted", "scripted to fail"),
@@ -143,6 +144,13 @@ async fn chat(
         Reply::Answer | Reply::Hold => answered(&state, &script, flight.number, &body),
     };
     flight.end(answer)
+}
+
+/// Waits until what is held is released, where this is.
+async fn held(state: &States, reply: Reply) {
+    while reply == Reply::Hold && !lock(state).released {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 /// What is refused before anybody thinks about it.
@@ -312,13 +320,9 @@ async fn embed(
         return flight.end(error(422, "batch_size", "batch size exceeds the maximum"));
     }
     tokio::time::sleep(script.latency).await;
+    held(&state, reply).await;
     match reply {
         Reply::Hang => std::future::pending().await,
-        Reply::Hold => {
-            while !lock(&state).released {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        }
         Reply::Status(status) => {
             return flight.end(error(status, "scripted", "scripted to fail"));
         }

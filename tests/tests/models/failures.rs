@@ -200,7 +200,7 @@ each_database! {
     async fn a_call_has_its_time(db: TestDatabase) {
         let provider = Provider::start(Script::default().then([Reply::Hang]));
         corpus(&db, 2, 1);
-        let run = extract(&db, &provider, &[("KNOWLEDGE_LLM_TIMEOUT_SECONDS", "1")], &[]);
+        let run = extract(&db, &provider, &[("KNOWLEDGE_LLM_TIMEOUT_SECONDS", "5")], &[]);
         run.assert_exit(0);
         assert_eq!(provider.calls(), 3);
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use knowledge_tests::{
-    TestDatabase, each_database,
+    Client, TestDatabase, each_database,
     events::kind,
     provider::{Provider, Reply, Report, Script, Seen},
     server::{self, run_with},
@@ -26,6 +26,19 @@ const BREAKER: &[(&str, &str)] = &[
     // Nobody asks again before the fifth failure is there.
     ("KNOWLEDGE_ACTIVITY_BACKOFF_MS", "2000"),
 ];
+
+/// Waits until five calls are made and so many wait.
+async fn queued(client: &Client, calls: usize) {
+    let mut fared = Value::Null;
+    for _ in 0..6_000 {
+        fared = health(client).await;
+        if fared["queued"] == json!(calls) && fared["inFlight"] == json!(5) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{calls} calls do not wait: {fared}");
+}
 
 fn llm(concurrency: u32) -> Value {
     json!({ "extractor": "LLM", "concurrency": concurrency, "enableEntityResolution": false })
@@ -202,7 +215,8 @@ each_database! {
     async fn a_cancelled_call_is_no_failure(db: TestDatabase) {
         let replies = [Reply::Status(500), Reply::Status(500), Reply::Status(500), Reply::Status(500), Reply::Hang];
         let provider = Provider::start(Script::default().then(replies));
-        let server = serve(&db, &provider, BREAKER);
+        let settings = [("KNOWLEDGE_ACTIVITY_MAX_RETRIES", "9"), ("KNOWLEDGE_ACTIVITY_BACKOFF_MS", "20")];
+        let server = serve(&db, &provider, &settings);
         let id = server.client().start(&notes(0, 1, 1), llm(1)).await;
         tokio::task::block_in_place(|| provider.wait_until("asked", |it| it.calls() == 5));
         server.client().cancel(&id).await;
@@ -243,19 +257,14 @@ each_database! {
 
     /// Twenty calls on five permits: fifteen wait, none is refused, and a second batch has its turns.
     async fn batches_take_turns(db: TestDatabase) {
-        let provider = Provider::start(Script::answering(Duration::from_secs(1)));
+        let script = Script::answering(Duration::from_millis(500)).then([Reply::Hold; 5]);
+        let provider = Provider::start(script);
         let server = serve(&db, &provider, &[]);
         let first = server.client().start(&notes(0, 20, 1), llm(20)).await;
-        let mut fared = Value::Null;
-        for _ in 0..200 {
-            fared = health(server.client()).await;
-            if fared["queued"] == json!(15) {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        assert_eq!((&fared["inFlight"], &fared["queued"]), (&json!(5), &json!(15)), "{fared}");
+        queued(server.client(), 15).await;
         let second = server.client().start(&notes(100, 10, 1), llm(10)).await;
+        queued(server.client(), 25).await;
+        provider.release();
         for id in [&first, &second] {
             let ended = server.client().ended(id).await;
             assert_eq!(ended["failedDocuments"], json!(0), "{ended}");

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use knowledge_domain::ids::BatchId;
+use knowledge_tables::batch_execution;
 use knowledge_tests::{
     TestDatabase, TestServer, each_database,
     events::{assert_event_log, kind},
@@ -9,6 +11,7 @@ use knowledge_tests::{
     provider::{Provider, Script},
     server,
 };
+use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
 use crate::run::{batch, notes, serve};
@@ -52,10 +55,18 @@ async fn dies_with_a_wrong_key(
 ) -> String {
     let server = serve(db, provider, &[("KNOWLEDGE_FAILPOINT", point)]);
     let one_at_a_time = json!({ "extractor": "LLM", "concurrency": 1 });
-    let id = server.client().start(&notes(0, 6, 1), one_at_a_time).await;
+    let request = json!({ "documents": notes(0, 6, 1), "config": one_at_a_time });
+    // It may die before it answers.
+    server.client().try_start_batch(request).await;
     server.wait_until_killed();
     knowledge_tests::verify(db).await;
-    id
+    let store = db.connect().await;
+    let batches = batch_execution::Entity::find().all(&store);
+    let batches = batches.await.expect("the database answers");
+    let [batch] = batches.as_slice() else {
+        panic!("{batches:?}");
+    };
+    BatchId::from_uuid(batch.id).to_string()
 }
 
 each_database! {

@@ -20,10 +20,10 @@ use crate::{
 struct Client(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 async fn serve(fixture: &Fixture, hub: EventHub) -> SocketAddr {
-    let limits = Limits {
-        init_timeout: Duration::from_millis(300),
-        ..Limits::default()
-    };
+    serve_within(fixture, hub, Limits::default()).await
+}
+
+async fn serve_within(fixture: &Fixture, hub: EventHub, limits: Limits) -> SocketAddr {
     let app = router(fixture.state(hub, limits));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -188,7 +188,12 @@ async fn connections_are_closed_with_the_codes_of_the_protocol() {
     let mut client = open(address, None, None).await.unwrap();
     assert_eq!(client.closed().await, 4406);
 
-    let mut client = Client::connect(address).await;
+    let impatient = Limits {
+        init_timeout: Duration::from_millis(50),
+        ..Limits::default()
+    };
+    let impatient = serve_within(&fixture, EventHub::default(), impatient).await;
+    let mut client = Client::connect(impatient).await;
     assert_eq!(client.closed().await, 4408);
 
     let mut client = Client::connect(address).await;
