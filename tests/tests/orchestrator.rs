@@ -386,7 +386,7 @@ each_database! {
     }
 
     async fn steering_what_is_not_there_or_still_runs_is_refused(db: TestDatabase) {
-        let script = Arc::new(Script::new().with("a", "chunk/0", &[Act::Hang]));
+        let script = Arc::new(Script::new().with("a", "mentions/0", &[Act::Hang]));
         let app = ScriptedApp::new(db.open().await, &script);
         let batch = start(&app, batch_of(&["a"])).await;
         script.hanging.notified().await;
@@ -421,7 +421,7 @@ each_database! {
     }
 
     async fn two_owners_never_run_one_batch(db: TestDatabase) {
-        let script = Arc::new(Script::new().with("a", "chunk/0", &[Act::Hang]));
+        let script = Arc::new(Script::new().with("a", "mentions/0", &[Act::Hang]));
         let app = ScriptedApp::new(db.open().await, &script);
         // One at a time, so that nothing but the hanging unit is in flight.
         let command = with_policy(batch_of(&["a", "b"]), FailurePolicy::ContinueOnFailure);
@@ -433,7 +433,7 @@ each_database! {
         let events = events_to_end(&other, batch).await;
         assert_eq!(kind(events.last().unwrap()), "BatchCompleted");
         let runs = script.runs();
-        assert_eq!(runs[&("a".to_owned(), "chunk/0".to_owned())], 2, "in flight when it was taken");
+        assert_eq!(runs[&("a".to_owned(), "mentions/0".to_owned())], 2, "in flight when it was taken");
         assert_eq!(runs[&("b".to_owned(), "chunk/0".to_owned())], 1);
         // Only what it had in flight could end, and the journal refuses it.
         app.orchestrator.drain(Duration::ZERO).await;

@@ -171,7 +171,7 @@ each_database! {
     }
 
     async fn a_suspension_outlives_its_process(db: TestDatabase) {
-        let script = Arc::new(Script::new().with("a", "entities/0", &[Act::Suspend(Some(2_000))]));
+        let script = Arc::new(Script::new().with("a", "entities/0", &[Act::Suspend(Some(5_000))]));
         let app = ScriptedApp::new(db.open().await, &script);
         let batch = app.orchestrator.start(ORG, concurrent(batch_of(&["a"]), 1)).await.unwrap();
         execution_that_is(app.ledger.store(), "a", "suspended").await;

@@ -203,7 +203,7 @@ each_database! {
 
     async fn a_kill_in_between_costs_the_call_in_flight(db: TestDatabase) {
         let provider = Provider::start(script().then([Reply::Answer, Reply::Hang]));
-        let environment = environment(&provider, &[("KNOWLEDGE_LLM_TIMEOUT_SECONDS", "2")]);
+        let environment = environment(&provider, &[]);
         let server = serve(&db, &environment);
         let id = server.client().start(&documents(), json!({})).await;
         tokio::task::block_in_place(|| provider.wait_until("the second call", |it| it.calls() == 2 && it.in_flight() == 1));
@@ -218,8 +218,8 @@ each_database! {
     }
 
     async fn a_model_that_came_later_stays(db: TestDatabase) {
-        let provider = Provider::start(script().then([Reply::Answer, Reply::Hang]));
-        let environment = environment(&provider, &[("KNOWLEDGE_LLM_TIMEOUT_SECONDS", "2")]);
+        let provider = Provider::start(script().then([Reply::Answer, Reply::Hold]));
+        let environment = environment(&provider, &[]);
         let server = serve(&db, &environment);
         let id = server.client().start(&documents(), json!({})).await;
         tokio::task::block_in_place(|| provider.wait_until("the second call", |it| it.calls() == 2 && it.in_flight() == 1));
@@ -227,6 +227,7 @@ each_database! {
         let later = organization::Entity::update_many()
             .col_expr(organization::Column::EmbeddingModel, Expr::value("later"));
         later.exec(&db.connect().await).await.expect("the organisation is there");
+        provider.release();
         let ended = server.client().ended(&id).await;
         assert_eq!(ended["stage"], json!("COMPLETED"), "{ended}");
         assert!(note(&server, &json!(id)).await.contains("another model"));
