@@ -23,6 +23,7 @@ mod m20261121_164500_index_in_order_of_writing;
 mod m20261121_195435_add_embedding_turn;
 mod m20261121_234500_index_less_of_resolution;
 mod m20261122_144800_add_counted_tokens;
+mod m20261123_003000_add_resolution_leaves;
 
 /// The migrations in their order.
 pub struct Migrator;
@@ -48,6 +49,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_195435_add_embedding_turn::Migration),
             Box::new(m20261121_234500_index_less_of_resolution::Migration),
             Box::new(m20261122_144800_add_counted_tokens::Migration),
+            Box::new(m20261123_003000_add_resolution_leaves::Migration),
         ]
     }
 }

@@ -27,7 +27,7 @@ macro_rules! with_entities {
             server, workflow_execution, workflow_activity, workflow_signal, extraction, chunk,
             mention_record, entity, relation, relation_evidence, entity_cluster, cluster_member,
             same_as_link, merge_history, resolution_form, resolution_block, resolution_decision,
-            resolution_question, embedding,
+            resolution_question, resolution_leaf, embedding,
             llm_call, token_account, circuit_breaker);
         all
     }};
@@ -156,6 +156,10 @@ const UNIQUE: &[(&str, &[&str])] = &[
     (
         "resolution_question",
         &["organization_id", "left_form_id", "right_form_id"],
+    ),
+    (
+        "resolution_leaf",
+        &["organization_id", "model", "tree", "start"],
     ),
     ("llm_call", &["organization_id", "key"]),
     (

@@ -4,10 +4,8 @@
 //! than [`Settings::max_block`](crate::Settings) forms says nothing, and none of its pairs is
 //! looked at; so what is compared is a function of the forms that there are, not of their order.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use crate::{
-    Form, Kind, Vector,
+    Form, Kind,
     form::Prepared,
     hash::stable_hash,
     name::{Name, is_initial},
@@ -17,44 +15,11 @@ use crate::{
 /// Words of a name that give keys of their own at most.
 const MAX_WORDS: usize = 6;
 
-/// Short blocks of meanings that two forms share at least, or a long one: most pairs in a short
-/// block have nothing in common, and to look at a pair both vectors are read.
-const ENOUGH: usize = 2;
-
 impl Form {
-    /// The keys of the blocks that the form is in, sorted.
+    /// The keys of the blocks that the form is in by its names, sorted.
     #[must_use]
     pub fn block_keys(&self) -> Vec<u64> {
         keys(&Prepared::new(self))
-    }
-
-    /// Those of its blocks that it is in by what it means; none without a vector.
-    #[must_use]
-    pub fn meaning_keys(&self) -> &[u64] {
-        self.vector.as_ref().map_or(&[], Vector::keys)
-    }
-
-    /// Which of the forms that are in its blocks are to be looked at: all that share one by their
-    /// names, and those that share enough by what they mean. `keys` are those of its blocks.
-    pub fn near<'a, Id: Copy + Ord + 'a>(
-        &self,
-        keys: &[u64],
-        block: impl Fn(u64) -> &'a [Id],
-    ) -> BTreeSet<Id> {
-        let meaning = self.meaning_keys();
-        let named = keys.iter().filter(|key| !meaning.contains(key));
-        let mut near: BTreeSet<Id> = named.flat_map(|key| block(*key)).copied().collect();
-        let mut shared: BTreeMap<Id, usize> = BTreeMap::new();
-        for [short, long] in meaning.as_chunks().0 {
-            for (key, says) in [(*short, 1), (*long, ENOUGH)] {
-                for form in block(key) {
-                    *shared.entry(*form).or_default() += says;
-                }
-            }
-        }
-        let enough = shared.into_iter().filter(|(_, says)| *says >= ENOUGH);
-        near.extend(enough.map(|(form, _)| form));
-        near
     }
 }
 
@@ -73,9 +38,6 @@ pub(crate) fn keys(form: &Prepared<'_>) -> Vec<u64> {
     keys.misspelt(form.name.core());
     if matches!(form.kind, Kind::Person | Kind::Organization | Kind::Thing) {
         keys.sounding(form.name.core());
-    }
-    if let Some(vector) = &form.form.vector {
-        keys.0.extend_from_slice(vector.keys());
     }
     keys.0.sort_unstable();
     keys.0.dedup();

@@ -6,9 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use knowledge_domain::ids::FormId;
+
 use crate::{
-    Clustered, Comparison, Conflict, Decisions, Edge, Form, FormCluster, Question, Rule, Settings,
-    cluster, compare::compare_related, form::Prepared,
+    Clustered, Comparison, Conflict, Decisions, Edge, Form, FormCluster, Leaf, Question, Rule,
+    Settings, Vector, cluster, compare::compare_related, forest, form::Prepared,
 };
 
 /// Forms that are connected with the ones that it began with, as far as they are known.
@@ -84,15 +86,23 @@ impl Exploration {
         wanted.collect()
     }
 
-    /// Which forms in the blocks of a reached form are to be compared with it; see [`Form::near`].
-    pub fn near<'a, Id: Copy + Ord + 'a>(
+    /// The vector of a reached form.
+    #[must_use]
+    pub fn vector(&self, form: &str) -> Option<&Vector> {
+        self.reached.get(form)?.vector.as_ref()
+    }
+
+    /// Which forms may mean the same as a reached one, by the leaves that its vector lies in, each
+    /// given by the number of the tree and the address; itself among them.
+    pub fn alike<'a>(
         &self,
         form: &str,
-        keys: &[u64],
-        block: impl Fn(u64) -> &'a [Id],
-    ) -> BTreeSet<Id> {
-        let form = self.reached.get(form);
-        form.map_or_else(BTreeSet::new, |form| form.near(keys, block))
+        leaf: impl Fn(usize, u64) -> Option<&'a Leaf>,
+    ) -> BTreeSet<FormId> {
+        let addresses = self.vector(form).map(Vector::addresses);
+        let places = addresses.into_iter().flatten().enumerate();
+        let leaves = places.filter_map(|(tree, address)| Some((*address, leaf(tree, *address)?)));
+        forest::alike(leaves, self.settings.max_block)
     }
 
     /// Whether a form is known already, reached or not.
@@ -125,22 +135,39 @@ impl Exploration {
     pub fn compare<'a>(&mut self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) {
         for (from, to) in pairs {
             let pair = Decisions::pair(from, to);
-            if from != to && !self.compared.contains(&pair) {
-                self.compare_pair(&pair, to);
-                self.compared.insert(pair);
+            if let Some(compared) = self.compared(&pair) {
+                self.ask(&pair, &compared);
+                self.connect(&pair, to, &compared);
             }
         }
     }
 
-    fn compare_pair(&mut self, pair: &(String, String), to: &str) {
+    /// Compares pairs of known forms that only their vectors bring together: by those nothing is
+    /// linked, so that leaves may split without taking links apart.
+    pub fn compare_meanings<'a>(&mut self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) {
+        for (from, to) in pairs {
+            let pair = Decisions::pair(from, to);
+            let compared = self.compared(&pair);
+            if let Some(compared) = compared.filter(|it| it.rule == Some(Rule::SameMeaning)) {
+                self.ask(&pair, &compared);
+            }
+        }
+    }
+
+    /// What comes of comparing a pair; nothing where that is known, or nothing comes of it.
+    fn compared(&mut self, pair: &(String, String)) -> Option<Comparison> {
+        if pair.0 == pair.1 || self.compared.contains(pair) {
+            return None;
+        }
         let known = |key: &String| self.reached.get(key).or_else(|| self.seen.get(key));
-        let (Some(left), Some(right)) = (known(&pair.0), known(&pair.1)) else {
-            return;
-        };
+        let (left, right) = (known(&pair.0)?, known(&pair.1)?);
         let (left, right) = (Prepared::new(left), Prepared::new(right));
-        let Some(compared) = compare_related(&left, &right, &self.settings) else {
-            return;
-        };
+        let compared = compare_related(&left, &right, &self.settings);
+        self.compared.insert(pair.clone());
+        compared
+    }
+
+    fn ask(&mut self, pair: &(String, String), compared: &Comparison) {
         let asked = compared.rule.filter(|_| compared.asked(&self.settings));
         if let Some(rule) = asked {
             let asked = Asked {
@@ -151,7 +178,11 @@ impl Exploration {
             };
             self.asked.insert(pair.clone(), asked);
         }
-        let edge = linked((0, 1), &compared, &self.settings);
+    }
+
+    /// Reaches the second of a pair, where the two belong together.
+    fn connect(&mut self, pair: &(String, String), to: &str, compared: &Comparison) {
+        let edge = linked((0, 1), compared, &self.settings);
         // Two that one document has both may have been linked before it came, and what the link
         // stood in the way of is to be looked at again.
         let no_more = compared.conflict == Some(Conflict::Together);

@@ -4,7 +4,8 @@
 //! storage and no order: the same entities give the same clusters, however they arrive.
 //!
 //! Entities with one name, class and identity are one [`Form`]. Forms that share a block are
-//! compared ([`compare()`]); those that are linked are clustered ([`cluster()`]) under constraints
+//! compared ([`compare()`]), and what may mean the same by its vector where it shares a [`Leaf`];
+//! those that are linked are clustered ([`cluster()`]) under constraints
 //! that no chain gets round. [`resolve()`] does it for entities in memory, [`Exploration`] for the
 //! part of a stored graph that new entities may change.
 
@@ -13,6 +14,7 @@ mod canonical;
 mod cluster;
 mod compare;
 mod explore;
+mod forest;
 mod form;
 mod hash;
 mod kind;
@@ -20,6 +22,7 @@ mod lexicon;
 mod name;
 mod pairs;
 mod resolve;
+mod rotation;
 mod sketch;
 mod sound;
 mod table;
@@ -29,6 +32,7 @@ pub use canonical::{Face, FaceStrategy, select_face};
 pub use cluster::{Clustered, Decisions, Doubt, Edge, FormCluster, Question, cluster};
 pub use compare::{Comparison, Conflict, Feature, Rule, Settings, Side, Weights, compare};
 pub use explore::{Asked, Exploration, Explored};
+pub use forest::{Leaf, TREES};
 pub use form::{Candidate, Form};
 pub use kind::Kind;
 pub use name::normalise;
@@ -39,7 +43,7 @@ pub use vector::{PROBES, Vector, centre};
 
 /// The version of block keys and rules. Whoever stores forms that another version has clustered
 /// gives them their keys, and clusters them, anew.
-pub const VERSION: i32 = 4;
+pub const VERSION: i32 = 5;
 
 #[cfg(test)]
 mod tests;

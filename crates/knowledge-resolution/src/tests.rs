@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod forest;
 mod meaning;
 mod pairs;
 

@@ -1,20 +1,12 @@
-//! What names mean, as vectors: how near two are, and blocks for those that are near.
-//!
-//! Blocks are locality-sensitive hashes (Charikar, 2002): each bit says on which side of a random
-//! hyperplane a vector lies, and vectors at a small angle agree in most bits. Several bands of bits
-//! each give a block, so that near vectors share one of them; the short bands serve small
-//! organisations, the long ones those whose short bands are too full to say anything. Hyperplanes
-//! are derived, so that blocks are the same in every release, process and machine.
+//! What names mean, as vectors: how near two are, and where in a forest those that are near lie.
 
 use std::sync::{Arc, OnceLock};
 
-use crate::hash::stable_hash;
-
-/// Bands of bits.
-const BANDS: usize = 16;
-/// Bits of a band, and how many of them a shorter block goes by.
-const BITS: [usize; 2] = [8, 14];
-const MOST_BITS: usize = BITS[1];
+use crate::{
+    forest::{BITS, TREES},
+    hash::stable_hash,
+    rotation,
+};
 
 /// Names that have nothing to do with each other. Vectors of a model have much in common whatever
 /// they are of; the mean of these is what, and is taken away.
@@ -57,7 +49,7 @@ struct Inner {
     space: u64,
     /// Of length 1.
     values: Vec<f32>,
-    keys: OnceLock<Vec<u64>>,
+    addresses: OnceLock<[u64; TREES]>,
 }
 
 impl PartialEq for Vector {
@@ -127,7 +119,7 @@ impl Vector {
         Self(Arc::new(Inner {
             space: stable_hash(&[model]),
             values,
-            keys: OnceLock::new(),
+            addresses: OnceLock::new(),
         }))
     }
 
@@ -139,29 +131,13 @@ impl Vector {
         comparable.then(|| f64::from(dot(&one.values, &other.values)).clamp(-1.0, 1.0))
     }
 
-    /// The keys of its blocks.
-    pub(crate) fn keys(&self) -> &[u64] {
-        self.0.keys.get_or_init(|| {
-            let bands = (0..BANDS).flat_map(|band| {
-                let bits = self.bits(band);
-                BITS.map(|width| self.key(band, width, bits & ((1 << width) - 1)))
-            });
-            bands.collect()
-        })
-    }
-
-    fn key(&self, band: usize, width: usize, bits: u64) -> u64 {
-        let space = format!("{:x}", self.0.space);
-        stable_hash(&["v", &space, &format!("{band}/{width}/{bits:x}")])
-    }
-
-    /// On which sides of a band's hyperplanes it lies.
-    fn bits(&self, band: usize) -> u64 {
-        (0..MOST_BITS).fold(0, |bits, at| {
-            let plane = (band * MOST_BITS + at) as u64;
-            let side = side(&self.0.values, plane);
-            bits | (u64::from(side > 0.0) << at)
-        })
+    /// Its address in each tree of a forest of its model's vectors.
+    #[must_use]
+    pub fn addresses(&self) -> &[u64; TREES] {
+        let inner = &self.0;
+        inner
+            .addresses
+            .get_or_init(|| rotation::words(&inner.values, BITS))
     }
 }
 
@@ -188,39 +164,15 @@ fn dot(one: &[f32], other: &[f32]) -> f32 {
     lanes.iter().sum()
 }
 
-/// The distance from a hyperplane whose normal is 1 or -1 in every dimension.
-fn side(values: &[f32], plane: u64) -> f32 {
-    let mut lanes = [0.0_f32; 8];
-    for (at, values) in (0_u64..).zip(values.chunks(64)) {
-        let mut signs = mixed(plane << 32 | at);
-        for values in values.chunks(8) {
-            for (lane, value) in lanes.iter_mut().zip(values) {
-                let sign = ((signs & 1) as u32) << 31;
-                *lane += f32::from_bits(value.to_bits() ^ sign);
-                signs >>= 1;
-            }
-        }
-    }
-    lanes.iter().sum()
-}
-
-/// Sixty-four bits of a counter (`SplitMix64`, Steele, Lea and Flood, 2014).
-fn mixed(counter: u64) -> u64 {
-    let mut bits = (counter.wrapping_add(1)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits ^ (bits >> 31)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Form, form::form_named};
+    use crate::rotation::mixed;
 
     /// Numbers from -1 to 1 that only depend on the seed.
-    fn noise(seed: u64, dimensions: u64) -> Vec<f32> {
+    fn noise(seed: u64) -> Vec<f32> {
         let number = |at| (mixed(seed << 20 | at) >> 40) as f32 / (1 << 23) as f32 - 1.0;
-        (0..dimensions).map(number).collect()
+        (0..256).map(number).collect()
     }
 
     fn vector(values: Vec<f32>) -> Vector {
@@ -228,61 +180,11 @@ mod tests {
         Vector::new("m", values, &centre).expect("it has a direction")
     }
 
-    /// A vector, and one at about this cosine from it.
-    fn pair(seed: u64, cosine: f32) -> (Vector, Vector) {
-        let base = direction(noise(seed, 256)).expect("noise has a direction");
-        let other = direction(noise(seed + 7_000, 256)).expect("noise has a direction");
-        let across = (1.0 - cosine * cosine).sqrt();
-        let near = base.iter().zip(&other);
-        let near = near.map(|(base, other)| cosine * base + across * other);
-        (vector(base.clone()), vector(near.collect()))
-    }
-
-    fn form(vector: Vector) -> Form {
-        let mut form = form_named("x");
-        form.vector = Some(vector);
-        form
-    }
-
-    /// How many of 200 pairs at a cosine are looked at; `short` says whether short blocks say
-    /// anything.
-    fn meet(cosine: f32, short: bool) -> usize {
-        let shared = (0..200).filter(|seed| {
-            let (one, other) = pair(*seed, cosine);
-            let (one, other) = (form(one), form(other));
-            let (keys, others) = (one.meaning_keys(), other.meaning_keys());
-            let block = |key| {
-                let at = keys.iter().position(|own| *own == key);
-                let says = at.is_some_and(|at| short || at % 2 == 1);
-                let both: &[u8] = if says && others.contains(&key) {
-                    &[1]
-                } else {
-                    &[]
-                };
-                both
-            };
-            !one.near(keys, block).is_empty()
-        });
-        shared.count()
-    }
-
-    #[test]
-    fn near_vectors_share_a_block_and_far_ones_seldom_do() {
-        let found = [0.95, 0.9, 0.8, 0.0].map(|cosine| meet(cosine, true));
-        assert!(found[0] >= 198 && found[1] >= 190, "{found:?}");
-        assert!(found[2] >= 140 && found[3] <= 4, "{found:?}");
-        let found = [0.95, 0.9, 0.0].map(|cosine| meet(cosine, false));
-        assert!(
-            found[0] >= 190 && found[1] >= 160 && found[2] <= 4,
-            "{found:?}"
-        );
-    }
-
     #[test]
     fn what_all_have_in_common_is_taken_away() {
-        let common = noise(99, 256);
+        let common = noise(99);
         let with = |seed: u64| {
-            let own = noise(seed, 256);
+            let own = noise(seed);
             let sum = common
                 .iter()
                 .zip(own)
@@ -301,15 +203,13 @@ mod tests {
 
     #[test]
     fn vectors_are_kept_as_they_are() {
-        let (one, other) = pair(1, 0.9);
+        let one = vector(noise(1));
         let again = Vector::from_bytes("m", &one.to_bytes()).expect("it was a vector");
         assert_eq!(again, one);
-        assert_eq!(again.keys(), one.keys());
-        let cosine = one.cosine(&other).unwrap_or_default();
-        assert!((cosine - 0.9).abs() < 0.1, "{cosine}");
+        assert_eq!(again.addresses(), one.addresses());
+        assert!(one.cosine(&again).is_some_and(|cosine| cosine > 0.999));
         let foreign = Vector::from_bytes("another", &one.to_bytes()).expect("it was a vector");
         assert_eq!(foreign.cosine(&one), None);
-        assert!(foreign.keys().iter().all(|key| !one.keys().contains(key)));
     }
 
     #[test]
@@ -330,11 +230,11 @@ mod tests {
     }
 
     #[test]
-    fn stored_blocks_stay_what_they_are() {
-        let keys = vector(vec![3.0, 1.0, -2.0]).keys()[..2].to_vec();
+    fn stored_addresses_stay_what_they_are() {
+        let vector = vector(vec![3.0, 1.0, -2.0]);
         assert_eq!(
-            keys,
-            [12_752_751_466_218_361_663, 9_160_474_595_556_191_364]
+            vector.addresses()[..2],
+            [899_703_827_218_872_068, 7_353_416_641_099_188_231]
         );
     }
 }

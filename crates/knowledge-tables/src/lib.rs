@@ -25,6 +25,7 @@ pub mod relation_evidence;
 pub mod resolution_block;
 pub mod resolution_decision;
 pub mod resolution_form;
+pub mod resolution_leaf;
 pub mod resolution_question;
 pub mod same_as_link;
 pub mod server;

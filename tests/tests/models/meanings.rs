@@ -5,8 +5,10 @@ use std::{
     time::Duration,
 };
 
+use knowledge_domain::ids::EntityId;
 use knowledge_tables::{
-    embedding, organization, resolution_form, resolution_question, workflow_activity,
+    embedding, entity, organization, resolution_form, resolution_leaf, resolution_question,
+    workflow_activity,
 };
 use knowledge_tests::{
     TestDatabase, TestServer, each_database,
@@ -235,6 +237,65 @@ each_database! {
         let known = organization::Entity::find().one(store.read()).await.expect("the store answers");
         assert_eq!(known.and_then(|row| row.embedding_model).as_deref(), Some("later"));
         assert!(server.terminate().success());
+    }
+
+    async fn a_model_that_comes_back_finds_what_it_said(db: TestDatabase) {
+        let provider = Provider::start(script());
+        let own = environment(&provider, &[]);
+        let other = environment(&provider, &[("KNOWLEDGE_EMBEDDING_MODEL", "another")]);
+        let [first, second, third] = [0, 2, 1].map(|at| [documents()[at].clone()]);
+        for (environment, documents) in [(&own, first), (&other, second), (&own, third)] {
+            let server = serve(&db, environment);
+            batch(&server, &documents, json!({})).await;
+            assert!(server.terminate().success());
+        }
+        assert_eq!(asked(&db).await, the_port());
+        knowledge_tests::verify(&db).await;
+    }
+
+    /// As an earlier release left it: vectors that lie in no tree.
+    async fn what_another_version_compared_is_compared_anew(db: TestDatabase) {
+        let provider = Provider::start(script());
+        let environment = environment(&provider, &[]);
+        let server = serve(&db, &environment);
+        batch(&server, &documents()[..2], json!({})).await;
+        assert!(server.terminate().success());
+        let store = db.connect().await;
+        resolution_leaf::Entity::delete_many().exec(&store).await.expect("they are deleted");
+        resolution_question::Entity::delete_many().exec(&store).await.expect("they are deleted");
+        let older = organization::Entity::update_many()
+            .col_expr(organization::Column::ResolutionVersion, Expr::value(0));
+        older.exec(&store).await.expect("the organisation is there");
+        store.close().await.expect("it closes");
+        let (known, before) = (vectors(&db).await, embeddings(&provider));
+        let server = serve(&db, &environment);
+        batch(&server, &documents()[..1], json!({})).await;
+        assert_eq!(asked(&db).await, the_port());
+        assert_eq!((vectors(&db).await, embeddings(&provider)), (known, before), "nothing is asked twice");
+        assert!(server.terminate().success());
+        knowledge_tests::verify(&db).await;
+    }
+
+    async fn what_is_taken_apart_means_the_same(db: TestDatabase) {
+        let provider = Provider::start(script());
+        let server = serve(&db, &environment(&provider, &[]));
+        let mut documents = documents();
+        documents.push(document("d", "Jonas Bleck was born in Port Ellis."));
+        batch(&server, &documents, json!({})).await;
+        let store = db.open().await;
+        let ports = entity::Entity::find().filter(entity::Column::Name.eq("Port Ellis"));
+        let ports = ports.all(store.read()).await.expect("the store answers");
+        let member = ports.iter().find(|port| port.id != port.canonical_id).expect("two are one");
+        let split = "mutation($members: [ID!]!) { splitEntity(members: $members) { __typename } }";
+        let member = EntityId::from_uuid(member.id);
+        let done = server.client().graphql(split, json!({ "members": [member] })).await;
+        assert!(done["splitEntity"].is_object(), "{done}");
+        assert_eq!(asked(&db).await, the_port());
+        let by_meaning = resolution_question::Column::Reason.eq("same_meaning");
+        let questions = resolution_question::Entity::find().filter(by_meaning);
+        assert_eq!(questions.count(store.read()).await.expect("the store answers"), 2);
+        assert!(server.terminate().success());
+        knowledge_tests::verify(&db).await;
     }
 
     async fn an_open_breaker_suspends_the_workflow(db: TestDatabase) {

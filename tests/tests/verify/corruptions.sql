@@ -372,6 +372,12 @@ INSERT INTO embedding (id, organization_id, owner_type, owner_id, model, dimensi
     '', created_at, updated_at FROM resolution_form
 WHERE id = {one resolution_form};
 
+--! resolution/leaves
+INSERT INTO resolution_leaf (id, organization_id, model, tree, start, depth, members, created_at,
+    updated_at) SELECT {nobody}, {default}, 'm', 0, 0, 0, '123456789012345678901234', created_at,
+    updated_at FROM organization
+WHERE id = {default};
+
 --! resolution/workflow
 UPDATE workflow_execution SET status = 'running' WHERE workflow_type = 'batch_extraction';
 
@@ -697,6 +703,11 @@ INSERT INTO embedding (id, organization_id, owner_type, owner_id, model, dimensi
     content_hash, created_at, updated_at) SELECT {nobody}, {nobody}, 'form', id, 'm', 0, '',
     '', created_at, updated_at FROM resolution_form
 WHERE id = {one resolution_form};
+
+--! orphans/resolution_leaf.organization_id
+INSERT INTO resolution_leaf (id, organization_id, model, tree, start, depth, members, created_at,
+    updated_at) SELECT {nobody}, {nobody}, 'm', 0, 0, 0, '', created_at, updated_at
+FROM organization WHERE id = {default};
 
 --! orphans/token_account.organization_id
 INSERT INTO token_account (id, organization_id, batch_id, used, cost_micro_usd, created_at,

@@ -1,6 +1,6 @@
 //! Forms with vectors.
 
-use super::*;
+use super::{forest::Forest, *};
 
 /// A vector at an angle to the first axis, in degrees, in the plane of another axis.
 fn at(degrees: f32, axis: usize) -> Option<Vector> {
@@ -19,6 +19,7 @@ fn form(document: usize, name: &str, class: &str, vector: Option<Vector>) -> For
 /// Clusters of several names, and what is asked, from all forms or from those that begin with one.
 fn explored(forms: &[Form], from: &[Form]) -> (Vec<Vec<String>>, Vec<(String, String)>) {
     let mut exploration = Exploration::new(Settings::default(), from.iter().cloned());
+    let forest = Forest::of(forms);
     loop {
         let wanted = exploration.next_blocks();
         if wanted.is_empty() {
@@ -29,6 +30,14 @@ fn explored(forms: &[Form], from: &[Form]) -> (Vec<Vec<String>>, Vec<(String, St
             let near: Vec<&Form> = forms.iter().filter(shares).collect();
             exploration.see(near.iter().map(|form| (*form).clone()));
             exploration.compare(near.iter().map(|form| (key.as_str(), form.key.as_str())));
+            let alike = exploration.alike(key, |tree, address| forest.leaf(tree, address));
+            let alike = alike
+                .iter()
+                .map(|form| &forms[form.uuid().as_u128() as usize]);
+            let alike: Vec<&Form> = alike.collect();
+            exploration.see(alike.iter().map(|form| (*form).clone()));
+            exploration
+                .compare_meanings(alike.iter().map(|form| (key.as_str(), form.key.as_str())));
         }
     }
     let found = exploration.finish(&Decisions::default());
@@ -78,6 +87,30 @@ fn somebody_is_asked_whether_near_names_mean_the_same() {
         form(0, "New York City", "Place", at(5.0, 1)),
     ];
     assert_eq!(all(&together), (Vec::new(), 1), "one document has both");
+}
+
+#[test]
+fn what_only_meanings_bring_together_is_asked_about_at_most() {
+    let forms = [
+        form(0, "Elias Brandt", "Person", at(0.0, 1)),
+        form(1, "Elias Brant", "Person", at(5.0, 1)),
+        form(2, "NYC", "Place", at(0.0, 2)),
+        form(3, "New York City", "Place", at(5.0, 2)),
+    ];
+    let found = |by_name: bool| {
+        let mut exploration = Exploration::new(Settings::default(), forms.clone());
+        let pair = |one: usize, other: usize| (forms[one].key.as_str(), forms[other].key.as_str());
+        let pairs = [pair(0, 1), pair(2, 3)];
+        if by_name {
+            exploration.compare(pairs);
+        } else {
+            exploration.compare_meanings(pairs);
+        }
+        let found = exploration.finish(&Decisions::default());
+        (found.clusters.len(), found.asked.len())
+    };
+    assert_eq!(found(true), (3, 1));
+    assert_eq!(found(false), (4, 1));
 }
 
 #[test]

@@ -28,6 +28,7 @@ const OWNED: &[&str] = &[
     "resolution_block",
     "resolution_decision",
     "resolution_question",
+    "resolution_leaf",
     "embedding",
     "llm_call",
     "token_account",

@@ -3,9 +3,11 @@
 use knowledge_domain::{
     batch::BatchStage, document::DocumentStatus, workflow::WorkflowExecutionStatus,
 };
+use knowledge_resolution::VERSION;
 use knowledge_tables::{
     batch_document, batch_execution, cluster_member, embedding, entity, entity_cluster,
-    resolution_decision, resolution_form, resolution_question, workflow_execution,
+    organization, resolution_decision, resolution_form, resolution_leaf, resolution_question,
+    workflow_execution,
 };
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func, JoinType, Query, SelectStatement};
 
@@ -173,6 +175,21 @@ pub(super) const RULES: &[DatabaseRule] = &[
         },
     },
     DatabaseRule {
+        code: "resolution/leaves",
+        table: "resolution_leaf",
+        says: "its tree has not as many forms as there are vectors",
+        broken: || {
+            use resolution_leaf::{Column, Entity};
+            let first = |column: Column| Expr::col((Entity, column));
+            ids(Entity)
+                .and_where(first(Column::Start).eq(0))
+                .and_where(Expr::exists(resolved_by_these_rules()))
+                .and_where(Expr::not_exists(in_its_tree().and_where(is_full()).take()))
+                .and_where(Expr::expr(members_of_its_tree()).ne(Expr::expr(vectors_of_its_model())))
+                .take()
+        },
+    },
+    DatabaseRule {
         code: "resolution/workflow",
         table: "workflow_execution",
         says: "it runs, but its batch has ended",
@@ -202,6 +219,63 @@ pub(super) const RULES: &[DatabaseRule] = &[
         },
     },
 ];
+
+/// What another release has resolved has its places in trees when it is next resolved.
+fn resolved_by_these_rules() -> SelectStatement {
+    use organization::{Column, Entity};
+    any(Entity)
+        .and_where(
+            Expr::col((Entity, Column::Id)).eq(leaf(resolution_leaf::Column::OrganizationId)),
+        )
+        .and_where(Expr::col((Entity, Column::ResolutionVersion)).eq(VERSION))
+        .take()
+}
+
+/// The leaves of a leaf's tree.
+fn in_its_tree() -> SelectStatement {
+    use resolution_leaf::{Column, Entity};
+    let same = |column: Column| other_leaf(column).eq(leaf(column));
+    Query::select()
+        .expr(Expr::value(1))
+        .from_as(Entity, Alias::new("other"))
+        .and_where(same(Column::OrganizationId))
+        .and_where(same(Column::Model))
+        .and_where(same(Column::Tree))
+        .take()
+}
+
+/// Of more forms of one address not all are kept.
+fn is_full() -> Expr {
+    other_leaf(resolution_leaf::Column::Depth).eq(63)
+}
+
+fn members_of_its_tree() -> SelectStatement {
+    let bytes = other_leaf(resolution_leaf::Column::Members);
+    let bytes = Expr::expr(Func::cust(Alias::new("length")).arg(bytes));
+    in_its_tree()
+        .clear_selects()
+        .expr(bytes.sum().div(24))
+        .take()
+}
+
+fn vectors_of_its_model() -> SelectStatement {
+    use embedding::{Column, Entity};
+    let column = |column: Column| Expr::col((Entity, column));
+    number_of(Entity)
+        .and_where(column(Column::OrganizationId).eq(leaf(resolution_leaf::Column::OrganizationId)))
+        .and_where(column(Column::Model).eq(leaf(resolution_leaf::Column::Model)))
+        .and_where(column(Column::OwnerType).eq("form"))
+        .and_where(column(Column::Dimensions).gt(0))
+        .take()
+}
+
+fn leaf(column: resolution_leaf::Column) -> Expr {
+    Expr::col((resolution_leaf::Entity, column))
+}
+
+fn other_leaf(column: resolution_leaf::Column) -> Expr {
+    Expr::col((Alias::new("other"), column))
+}
 
 /// Whether two forms are in one cluster.
 fn in_one_cluster((left, right): (Expr, Expr)) -> SelectStatement {

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use knowledge_domain::ids::FormId;
 use knowledge_resolution::{Decisions, Exploration, Explored, Form};
 use knowledge_tables::resolution_decision::{Column, Entity, Model};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
-use super::{Resolution, blocks::Blocks, forms::Stored};
+use super::{Resolution, blocks::Blocks, forms::Stored, leaves::Leaves};
 use crate::store::{StoreError, portions::key_lists, scope::on_either_side};
 
 /// Decisions, as `resolution_decision.kind` has them.
@@ -69,7 +70,7 @@ impl Resolution<'_> {
         })
     }
 
-    /// Compares the forms of the frontier with those that share a block with them.
+    /// Compares the forms of the frontier with those that share a block or a leaf with them.
     async fn read_blocks(
         &self,
         exploration: &mut Exploration,
@@ -82,11 +83,26 @@ impl Resolution<'_> {
         let mut blocks: Blocks = self.blocks(&keys).await?;
         blocks.retain(|_, forms| forms.len() <= self.settings.max_block);
         let block = |key| blocks.get(&key).map_or(&[][..], Vec::as_slice);
-        let near: Vec<BTreeSet<Uuid>> = wanted
+        let leaves = match &self.model {
+            Some(model) => {
+                let vectors = wanted.iter();
+                let vectors = vectors.filter_map(|(from, _)| exploration.vector(from));
+                self.leaves(model, vectors).await?
+            }
+            None => Leaves::default(),
+        };
+        let near = wanted.iter().map(|(from, keys)| {
+            let named: BTreeSet<Uuid> = keys.iter().flat_map(|key| block(*key)).copied().collect();
+            let alike = exploration.alike(from, |tree, address| leaves.leaf(tree, address));
+            let meant = alike.into_iter().map(FormId::uuid);
+            let meant: Vec<Uuid> = meant.filter(|form| !named.contains(form)).collect();
+            (named, meant)
+        });
+        let near: Vec<(BTreeSet<Uuid>, Vec<Uuid>)> = near.collect();
+        let ids = near
             .iter()
-            .map(|(from, keys)| exploration.near(from, keys, block))
-            .collect();
-        let ids: BTreeSet<Uuid> = near.iter().flatten().copied().collect();
+            .flat_map(|(named, meant)| named.iter().chain(meant));
+        let ids: BTreeSet<Uuid> = ids.copied().collect();
         let missing = ids.iter().filter(|id| !known.forms.contains_key(id));
         let missing = missing.copied().collect();
         known.forms.extend(self.forms(missing).await?);
@@ -97,9 +113,12 @@ impl Resolution<'_> {
             .map(|stored| stored.form.clone())
             .collect();
         exploration.see(unseen);
-        for ((from, _), near) in wanted.iter().zip(&near) {
-            let near = near.iter().filter_map(|id| known.forms.get(id));
-            exploration.compare(near.map(|stored| (from.as_str(), stored.form.key.as_str())));
+        let key = |id: &Uuid| Some(known.forms.get(id)?.form.key.as_str());
+        for ((from, _), (named, meant)) in wanted.iter().zip(&near) {
+            let named = named.iter().filter_map(key);
+            exploration.compare(named.map(|to| (from.as_str(), to)));
+            let meant = meant.iter().filter_map(key);
+            exploration.compare_meanings(meant.map(|to| (from.as_str(), to)));
         }
         Ok(())
     }

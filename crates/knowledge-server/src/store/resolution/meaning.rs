@@ -18,7 +18,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Resolution, forms::Stored};
+use super::Resolution;
 use crate::store::{
     StoreError, convert,
     portions::{key_lists, portions},
@@ -155,7 +155,8 @@ impl Resolution<'_> {
         Ok(lacking)
     }
 
-    /// Gives forms their vectors and the blocks of those; how many have one now.
+    /// Gives forms their vectors, and those their places in the model's trees; how many forms
+    /// there are.
     pub(in crate::store) async fn keep_meanings(
         &mut self,
         model: &str,
@@ -183,19 +184,11 @@ impl Resolution<'_> {
         }
         self.answered(meanings.iter().map(|meaning| meaning.form))
             .await?;
-        if !self.compares_by(model) {
-            // Another batch has gone over to another model meanwhile.
-            return Ok(meanings.len());
-        }
-        let ids: Vec<Uuid> = meanings.iter().map(|meaning| meaning.form.uuid()).collect();
-        let mut forms: BTreeMap<String, (Stored, Vec<u64>)> = BTreeMap::new();
-        for stored in self.forms(ids).await?.into_values() {
-            // It is in those that its name puts it in already.
-            let keys = stored.form.meaning_keys().to_vec();
-            forms.insert(stored.form.key.clone(), (stored, keys));
-        }
-        self.add_to_blocks(&forms).await?;
-        Ok(forms.len())
+        let vectors = meanings.iter();
+        let vectors = vectors.filter_map(|it| Some((it.form, it.vector.clone()?)));
+        self.add_to_leaves(model, &vectors.collect::<Vec<_>>())
+            .await?;
+        Ok(meanings.len())
     }
 
     fn row(&self, model: &str, meaning: &Meaning) -> embedding::Model {
@@ -216,14 +209,7 @@ impl Resolution<'_> {
 
     /// A form that was split off means what the other does.
     pub(super) async fn copy_meanings(&self, from: Uuid, to: Uuid) -> Result<(), StoreError> {
-        use embedding::{Column, Entity};
-        let rows = Entity::find()
-            .filter(Column::OrganizationId.eq(self.organization.uuid()))
-            .filter(Column::OwnerType.eq(FORM))
-            .filter(Column::OwnerId.eq(from))
-            .all(self.tx)
-            .await?;
-        for row in rows {
+        for row in self.embeddings(&[from]).await? {
             let copy = embedding::ActiveModel {
                 id: Set(self.entropy.uuid_v7()),
                 owner_id: Set(to),
@@ -231,8 +217,39 @@ impl Resolution<'_> {
                 updated_at: Set(self.at),
                 ..row.into_active_model().reset_all()
             };
-            Entity::insert(copy).exec_without_returning(self.tx).await?;
+            embedding::Entity::insert(copy)
+                .exec_without_returning(self.tx)
+                .await?;
+        }
+        self.place_meanings(&[to]).await
+    }
+
+    /// Puts forms into the trees of every model that they have a vector of.
+    pub(super) async fn place_meanings(&self, forms: &[Uuid]) -> Result<(), StoreError> {
+        let mut vectors: BTreeMap<String, Vec<(FormId, Vector)>> = BTreeMap::new();
+        for row in self.embeddings(forms).await? {
+            if let Some(vector) = Vector::from_bytes(&row.model, &row.vector) {
+                let of_model = vectors.entry(row.model).or_default();
+                of_model.push((FormId::from_uuid(row.owner_id), vector));
+            }
+        }
+        for (model, vectors) in vectors {
+            self.add_to_leaves(&model, &vectors).await?;
         }
         Ok(())
+    }
+
+    /// What models say of forms.
+    async fn embeddings(&self, forms: &[Uuid]) -> Result<Vec<embedding::Model>, StoreError> {
+        use embedding::{Column, Entity};
+        let mut rows = Vec::with_capacity(forms.len());
+        for ids in key_lists(forms) {
+            let found = Entity::find()
+                .filter(Column::OrganizationId.eq(self.organization.uuid()))
+                .filter(Column::OwnerType.eq(FORM))
+                .filter(Column::OwnerId.is_in(ids));
+            rows.extend(found.all(self.tx).await?);
+        }
+        Ok(rows)
     }
 }

@@ -1,6 +1,6 @@
 //! Resolution of stored entities: what `knowledge-resolution` says, kept in rows.
 //!
-//! Owns forms, blocks, decisions, questions, clusters, members, sameAs links and merge history, and the links
+//! Owns forms, blocks, leaves, decisions, questions, clusters, members, sameAs links and merge history, and the links
 //! of entities and mentions to canonical entities. New entities are indexed ([`Resolution::index`]):
 //! their forms are made or added to, and marked dirty with whatever they may change. Dirty forms are
 //! settled ([`Resolution::settle`]): everything that is connected with them is clustered anew, and
@@ -16,6 +16,7 @@ mod decide;
 mod explore;
 mod forms;
 mod index;
+mod leaves;
 mod meaning;
 mod questions;
 mod renew;

@@ -1,11 +1,11 @@
 //! What persons are asked: pairs that resolution left apart, and that may be one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use knowledge_domain::ids::{FormId, QuestionId};
 use knowledge_resolution::{Doubt, Rule};
 use knowledge_tables::resolution_question::{ActiveModel, Column, Entity, Model};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
 use super::{Resolution, explore::Component};
@@ -65,6 +65,27 @@ impl Resolution<'_> {
             created_at: Set(self.at),
             updated_at: Set(self.at),
         }
+    }
+
+    /// Which of some forms are asked about with another one of them because of what they mean.
+    pub(super) async fn asked_by_meaning(&self, forms: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
+        let forms: BTreeSet<Uuid> = forms.iter().copied().collect();
+        let ids: Vec<Uuid> = forms.iter().copied().collect();
+        let mut asked = Vec::new();
+        for ids in key_lists(&ids) {
+            let pairs: Vec<(Uuid, Uuid)> = Entity::find()
+                .select_only()
+                .columns([Column::LeftFormId, Column::RightFormId])
+                .filter(Column::OrganizationId.eq(self.organization.uuid()))
+                .filter(Column::LeftFormId.is_in(ids))
+                .filter(Column::Reason.eq(Rule::SameMeaning.to_string()))
+                .into_tuple()
+                .all(self.tx)
+                .await?;
+            let among = pairs.into_iter().filter(|(_, right)| forms.contains(right));
+            asked.extend(among.flat_map(|(left, right)| [left, right]));
+        }
+        Ok(asked)
     }
 
     async fn replace(&self, gone: Vec<Uuid>, new: Vec<ActiveModel>) -> Result<(), StoreError> {

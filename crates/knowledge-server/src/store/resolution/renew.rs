@@ -14,7 +14,8 @@ use crate::store::StoreError;
 const FORMS: u64 = 500;
 
 impl Resolution<'_> {
-    /// Gives the next forms after one, by id, the blocks that they lack, and marks them dirty; none
+    /// Gives the next forms after one, by id, the blocks and leaves that they lack, and marks them
+    /// dirty; none
     /// when all of them are of this version, which is noted then.
     pub(in crate::store) async fn renew(&self, after: Uuid) -> Result<Vec<Uuid>, StoreError> {
         if self.version == VERSION {
@@ -40,6 +41,7 @@ impl Resolution<'_> {
             forms.insert(stored.form.key.clone(), (stored, keys));
         }
         self.add_to_blocks(&forms).await?;
+        self.place_meanings(&ids).await?;
         self.soil(&ids).await?;
         Ok(ids)
     }
