@@ -19,6 +19,7 @@ use knowledge_tests::{
     measured::{children_cpu, watch},
     provider::{Provider, Script},
 };
+use sea_orm::{ConnectionTrait, Database, Statement};
 use serde_json::json;
 
 /// Names of a document.
@@ -32,9 +33,18 @@ struct Arguments {
     /// The binary `knowledge`, as it is released
     #[arg(long)]
     binary: PathBuf,
-    /// Names of each measurement
-    #[arg(long, value_delimiter = ',', default_values_t = [2_000, 10_000])]
-    names: Vec<usize>,
+    /// Print the head of the table, and measure nothing
+    #[arg(long)]
+    head: bool,
+    /// The URL of an empty database
+    #[arg(long, required_unless_present = "head")]
+    database: Option<String>,
+    /// Compare meanings
+    #[arg(long)]
+    meanings: bool,
+    /// Names that are resolved
+    #[arg(long, default_value_t = 10_000)]
+    names: usize,
     /// Numbers of a vector
     #[arg(long, default_value_t = 1_536)]
     dimensions: u64,
@@ -58,40 +68,64 @@ impl fmt::Display for Figures {
     }
 }
 
-fn main() -> Result<()> {
+#[tokio::main]
+async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    println!(
-        "| names | meanings | calls | s | CPU s | MiB | {LAST} more: s | CPU s | MiB | database, MiB |"
-    );
-    println!("|---|---|---|---|---|---|---|---|---|---|");
-    for names in &arguments.names {
-        for meanings in [false, true] {
-            report(&arguments, *names, meanings)?;
-        }
-    }
+    let Some(database) = arguments.database.as_deref().filter(|_| !arguments.head) else {
+        println!(
+            "| database | names | meanings | calls | s | CPU s | MiB | {LAST} more: s | CPU s | MiB | database, MiB |"
+        );
+        println!("|---|---|---|---|---|---|---|---|---|---|---|");
+        return Ok(());
+    };
+    tokio::task::block_in_place(|| report(&arguments, database))?;
+    println!(" {} |", size(database).await? / (1 << 20));
     Ok(())
 }
 
-fn report(arguments: &Arguments, names: usize, meanings: bool) -> Result<()> {
+fn report(arguments: &Arguments, database: &str) -> Result<()> {
     let folder = tempfile::tempdir()?;
+    let names = arguments.names;
     let provider = Provider::start(Script {
         dimensions: Some(arguments.dimensions),
         ..Script::default()
     });
     let run = |begin, end| {
         let corpus = corpus(folder.path(), begin, end)?;
-        extract(arguments, &corpus, &provider, meanings)
+        extract(arguments, &corpus, database, &provider)
     };
     let first = run(0, names)?;
     let calls = provider.calls();
     let last = run(names, names + LAST)?;
-    let size = std::fs::metadata(folder.path().join("knowledge.db"))?.len();
-    println!(
-        "| {names} | {} | {calls} | {first} | {last} | {} |",
-        if meanings { "yes" } else { "no" },
-        size / (1 << 20),
+    print!(
+        "| {} | {names} | {} | {calls} | {first} | {last} |",
+        if is_sqlite(database) {
+            "SQLite"
+        } else {
+            "PostgreSQL"
+        },
+        if arguments.meanings { "yes" } else { "no" },
     );
     Ok(())
+}
+
+fn is_sqlite(database: &str) -> bool {
+    database.starts_with("sqlite:")
+}
+
+/// Bytes of a database.
+async fn size(database: &str) -> Result<i64> {
+    let connection = Database::connect(database).await?;
+    let size = if is_sqlite(database) {
+        "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+    } else {
+        "SELECT pg_database_size(current_database())"
+    };
+    let statement = Statement::from_string(connection.get_database_backend(), size);
+    let row = connection.query_one_raw(statement).await?;
+    let size = row.context("it has a size")?.try_get_by_index(0)?;
+    connection.close().await?;
+    Ok(size)
 }
 
 /// Documents with names from one number to another.
@@ -135,15 +169,13 @@ fn name(number: usize) -> String {
 fn extract(
     arguments: &Arguments,
     corpus: &Path,
+    database: &str,
     provider: &Provider,
-    meanings: bool,
 ) -> Result<Figures> {
     let before = children_cpu()?;
-    let folder = corpus.parent().context("it is in a folder")?;
-    let database = format!("sqlite://{}", folder.join("knowledge.db").display());
     let mut command = Command::new(&arguments.binary);
     command
-        .args(["extract", "--extractor", "offline", "--database", &database])
+        .args(["extract", "--extractor", "offline", "--database", database])
         .arg("--out")
         .arg(corpus.with_extension("json"))
         .arg(corpus)
@@ -151,7 +183,7 @@ fn extract(
         .env("KNOWLEDGE_LOG", "warn")
         .stderr(Stdio::null())
         .stdout(Stdio::null());
-    if meanings {
+    if arguments.meanings {
         command.env("KNOWLEDGE_EMBEDDING_MODEL", "scripted-vectors");
     }
     let begun = Instant::now();

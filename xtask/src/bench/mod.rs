@@ -6,6 +6,7 @@
 
 mod case;
 mod database;
+mod meanings;
 mod plan;
 mod program;
 mod progress;
@@ -44,7 +45,7 @@ enum Command {
     /// Measure extraction with a model, beside the time that the model takes
     Llm(Llm),
     /// Measure resolution that compares meanings, beside resolution that does not
-    Meanings(Meanings),
+    Meanings(meanings::Meanings),
 }
 
 /// What is measured of model calls, and how often.
@@ -79,17 +80,6 @@ impl Llm {
         }
         arguments
     }
-}
-
-/// How many names are compared.
-#[derive(Debug, clap::Args)]
-struct Meanings {
-    /// Names of each measurement
-    #[arg(long, value_delimiter = ',', default_values_t = [2_000, 10_000])]
-    names: Vec<usize>,
-    /// Numbers of a vector
-    #[arg(long, default_value_t = 1_536)]
-    dimensions: u64,
 }
 
 /// What is measured, and how often.
@@ -128,14 +118,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Command::Llm(llm) => {
             return measure_with("knowledge-llm-bench", &llm.arguments());
         }
-        Command::Meanings(meanings) => {
-            let names: Vec<String> = meanings.names.iter().map(ToString::to_string).collect();
-            let arguments = [
-                format!("--names={}", names.join(",")),
-                format!("--dimensions={}", meanings.dimensions),
-            ];
-            return measure_with("knowledge-meanings-bench", &arguments);
-        }
+        Command::Meanings(meanings) => return meanings::run(meanings),
         Command::Progress(progress) => return progress::run(progress),
         Command::Resolution(arguments) => return resolution::run(arguments),
     };
@@ -156,13 +139,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 /// Builds the binary as it is released and what measures it, and runs that.
 fn measure_with(bench: &str, arguments: &[String]) -> Result<()> {
+    run_program(measuring(bench)?.args(arguments))
+}
+
+/// Builds the binary as it is released and what measures it; how to run that.
+fn measuring(bench: &str) -> Result<std::process::Command> {
     let mut build = cargo();
     build.args(["build", "--quiet", "--release", "--bin", "knowledge"]);
     run_program(build.args(["--bin", bench]))?;
     let release = program::target()?.join("release");
     let mut measure = std::process::Command::new(release.join(bench));
-    let measure = measure.arg("--binary").arg(release.join("knowledge"));
-    run_program(measure.args(arguments))
+    measure.arg("--binary").arg(release.join("knowledge"));
+    Ok(measure)
 }
 
 impl Engine {
