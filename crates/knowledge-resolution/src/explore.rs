@@ -28,6 +28,8 @@ pub struct Exploration {
     /// Pairs that a person may decide about, whatever else they are linked with.
     asked: BTreeMap<(String, String), Asked>,
     compared: BTreeSet<(String, String)>,
+    /// Pairs whose meanings alone were compared.
+    meant: BTreeSet<(String, String)>,
 }
 
 /// What came of an exploration.
@@ -73,6 +75,7 @@ impl Exploration {
             edges: BTreeMap::new(),
             asked: BTreeMap::new(),
             compared: BTreeSet::new(),
+            meant: BTreeSet::new(),
         }
     }
 
@@ -135,10 +138,14 @@ impl Exploration {
     pub fn compare<'a>(&mut self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) {
         for (from, to) in pairs {
             let pair = Decisions::pair(from, to);
-            if let Some(compared) = self.compared(&pair) {
+            if from == to || self.compared.contains(&pair) {
+                continue;
+            }
+            if let Some(compared) = self.comparison(&pair) {
                 self.ask(&pair, &compared);
                 self.connect(&pair, to, &compared);
             }
+            self.compared.insert(pair);
         }
     }
 
@@ -147,24 +154,23 @@ impl Exploration {
     pub fn compare_meanings<'a>(&mut self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) {
         for (from, to) in pairs {
             let pair = Decisions::pair(from, to);
-            let compared = self.compared(&pair);
+            if from == to || self.meant.contains(&pair) {
+                continue;
+            }
+            let compared = self.comparison(&pair);
             if let Some(compared) = compared.filter(|it| it.rule == Some(Rule::SameMeaning)) {
                 self.ask(&pair, &compared);
             }
+            self.meant.insert(pair);
         }
     }
 
-    /// What comes of comparing a pair; nothing where that is known, or nothing comes of it.
-    fn compared(&mut self, pair: &(String, String)) -> Option<Comparison> {
-        if pair.0 == pair.1 || self.compared.contains(pair) {
-            return None;
-        }
+    /// What comes of comparing two known forms.
+    fn comparison(&self, pair: &(String, String)) -> Option<Comparison> {
         let known = |key: &String| self.reached.get(key).or_else(|| self.seen.get(key));
         let (left, right) = (known(&pair.0)?, known(&pair.1)?);
         let (left, right) = (Prepared::new(left), Prepared::new(right));
-        let compared = compare_related(&left, &right, &self.settings);
-        self.compared.insert(pair.clone());
-        compared
+        compare_related(&left, &right, &self.settings)
     }
 
     fn ask(&mut self, pair: &(String, String), compared: &Comparison) {

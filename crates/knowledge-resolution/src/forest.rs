@@ -6,6 +6,9 @@
 //! Bawa, Condie and Ganesan, 2005). Leaves are as small where there are many forms as where there
 //! are few, so what is read for a form does not grow with their number. Which leaves there are is a
 //! function of the forms that are in them, not of their order.
+//!
+//! Leaves are stored. Whoever changes how many trees, bits or members there are, or how vectors get
+//! their addresses, counts [`VERSION`](crate::VERSION) up, and has a migration remove the leaves.
 
 use std::collections::BTreeSet;
 
@@ -16,14 +19,14 @@ use uuid::Uuid;
 pub const TREES: usize = 16;
 
 /// Bits of an address.
-pub(crate) const BITS: u32 = 63;
+pub const BITS: u32 = 63;
 
 /// Bits in a hundred in which two forms of a leaf agree at least that are looked at. Vectors at a
 /// cosine of 0.8 agree in 80, others in 50.
 const MOST: u32 = 70;
 
 /// Bytes that say that a form is in a leaf: its address and its id.
-const MEMBER: usize = 24;
+pub const MEMBER: usize = 24;
 
 /// A subtree of a tree, with the forms in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +65,8 @@ impl Leaf {
         let mut members = leaf.members.iter();
         let sound = rest.is_empty()
             && depth <= BITS
-            && leaf.covers(start)
+            && start >> BITS == 0
+            && start.trailing_zeros() >= BITS - depth
             && leaf.members.is_sorted()
             && members.all(|(address, _)| leaf.covers(*address));
         sound.then_some(leaf)
@@ -146,41 +150,28 @@ impl Leaf {
         }
     }
 
-    /// Its members, each with the bits below it in which they agree with an address.
-    fn agreeing(&self, address: u64) -> impl Iterator<Item = (FormId, u32)> {
-        let below = self.bits_below();
+    /// The members that agree with an address in most bits below the leaf.
+    ///
+    /// Of members that stay together when the leaf splits, one bit more is shared and no longer
+    /// below: who does not agree never will.
+    fn agreeing(&self, address: u64) -> impl Iterator<Item = FormId> {
+        let below = BITS - self.depth;
         let mask = (1_u64 << below) - 1;
+        let agree = move |other: u64| below - ((address ^ other) & mask).count_ones();
         let members = self.members.iter();
-        members.map(move |(other, form)| {
-            let differ = (address ^ other) & mask;
-            (*form, below - differ.count_ones())
-        })
-    }
-
-    fn bits_below(&self) -> u32 {
-        BITS - self.depth
+        let agreeing = members.filter(move |(other, _)| 100 * agree(*other) >= MOST * below);
+        agreeing.map(|(_, form)| *form)
     }
 }
 
 /// The forms that are to be looked at together with one, whose leaves these are, each with its
-/// address in that tree; itself among them.
+/// address in that tree; itself among them. More forms in the forest take some of them away, and
+/// add none but themselves.
 pub(crate) fn alike<'a>(
     leaves: impl Iterator<Item = (u64, &'a Leaf)>,
     most: usize,
 ) -> BTreeSet<FormId> {
-    let mut met: Vec<(FormId, u32, u32)> = Vec::new();
-    for (address, leaf) in leaves.filter(|(_, leaf)| leaf.says(most)) {
-        let bits = leaf.bits_below();
-        let members = leaf.agreeing(address);
-        met.extend(members.map(|(form, agree)| (form, agree, bits)));
-    }
-    met.sort_unstable();
-    let trees = met.chunk_by(|one, other| one.0 == other.0);
-    let alike = trees.filter_map(|trees| {
-        let (form, ..) = trees.first()?;
-        let agree: u32 = trees.iter().map(|(_, agree, _)| agree).sum();
-        let bits: u32 = trees.iter().map(|(.., bits)| bits).sum();
-        (100 * agree >= MOST * bits).then_some(*form)
-    });
-    alike.collect()
+    let says = leaves.filter(|(_, leaf)| leaf.says(most));
+    says.flat_map(|(address, leaf)| leaf.agreeing(address))
+        .collect()
 }

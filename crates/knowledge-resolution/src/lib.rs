@@ -32,7 +32,7 @@ pub use canonical::{Face, FaceStrategy, select_face};
 pub use cluster::{Clustered, Decisions, Doubt, Edge, FormCluster, Question, cluster};
 pub use compare::{Comparison, Conflict, Feature, Rule, Settings, Side, Weights, compare};
 pub use explore::{Asked, Exploration, Explored};
-pub use forest::{Leaf, TREES};
+pub use forest::{BITS, Leaf, MEMBER, TREES};
 pub use form::{Candidate, Form};
 pub use kind::Kind;
 pub use name::normalise;
@@ -41,7 +41,7 @@ pub use sketch::Sketch;
 pub use table::{Link, Record, link_tables};
 pub use vector::{PROBES, Vector, centre};
 
-/// The version of block keys and rules. Whoever stores forms that another version has clustered
+/// The version of block keys, addresses of vectors and rules. Whoever stores forms that another version has clustered
 /// gives them their keys, and clusters them, anew.
 pub const VERSION: i32 = 5;
 

@@ -8,6 +8,13 @@ use crate::{
     rotation,
 };
 
+/// Vectors at a smaller cosine say nothing.
+const FLOOR: f64 = 0.8;
+
+/// Nor do vectors at a greater one: they are the same, as a model gives them to all names in
+/// letters that it cannot read.
+const SAME: f64 = 0.999;
+
 /// Names that have nothing to do with each other. Vectors of a model have much in common whatever
 /// they are of; the mean of these is what, and is taken away.
 pub const PROBES: [&str; 24] = [
@@ -129,6 +136,13 @@ impl Vector {
         let (one, other) = (&self.0, &other.0);
         let comparable = one.space == other.space && one.values.len() == other.values.len();
         comparable.then(|| f64::from(dot(&one.values, &other.values)).clamp(-1.0, 1.0))
+    }
+
+    /// Whether two may mean the same.
+    #[must_use]
+    pub fn is_near(&self, other: &Self) -> bool {
+        let cosine = self.cosine(other);
+        cosine.is_some_and(|cosine| (FLOOR..SAME).contains(&cosine))
     }
 
     /// Its address in each tree of a forest of its model's vectors.

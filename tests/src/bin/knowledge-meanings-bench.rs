@@ -45,6 +45,9 @@ struct Arguments {
     /// Names that are resolved
     #[arg(long, default_value_t = 10_000)]
     names: usize,
+    /// The cosine between names of one class; 0 when they have nothing in common
+    #[arg(long, default_value_t = 0.0)]
+    alike: f64,
     /// Numbers of a vector
     #[arg(long, default_value_t = 1_536)]
     dimensions: u64,
@@ -88,6 +91,7 @@ fn report(arguments: &Arguments, database: &str) -> Result<()> {
     let names = arguments.names;
     let provider = Provider::start(Script {
         dimensions: Some(arguments.dimensions),
+        of_a_class: Some(arguments.alike),
         ..Script::default()
     });
     let run = |begin, end| {

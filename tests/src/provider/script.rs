@@ -37,6 +37,9 @@ pub struct Script {
     pub meanings: Vec<Vec<&'static str>>,
     /// Requests for the vectors of more texts are refused.
     pub most_texts: Option<usize>,
+    /// The cosine between texts of one class, as in `elias brandt (person)`, that mean something else
+    /// each; 0 when absent.
+    pub of_a_class: Option<f64>,
     /// How many numbers a vector has; 96 when absent.
     pub dimensions: Option<u64>,
     /// Vectors are refused, as by an endpoint that has none.

@@ -355,9 +355,12 @@ fn vector(script: &Script, text: &str) -> Vec<f64> {
     let own = noise(text.as_bytes(), dimensions);
     let common = noise(b"what all texts have in common", dimensions);
     let meant = group.map(|group| noise(&[u8::try_from(group).unwrap_or(u8::MAX)], dimensions));
+    let class = text.rsplit('(').next().unwrap_or_default();
+    let class = noise(class.as_bytes(), dimensions);
+    let alike = script.of_a_class.unwrap_or_default();
     let at = |at: usize| match &meant {
         Some(meant) => common[at] + meant[at] + 0.1 * own[at],
-        None => common[at] + own[at],
+        None => common[at] + alike.sqrt() * class[at] + (1.0 - alike).sqrt() * own[at],
     };
     (0..own.len()).map(at).collect()
 }

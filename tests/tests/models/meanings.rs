@@ -258,14 +258,26 @@ each_database! {
         let provider = Provider::start(script());
         let environment = environment(&provider, &[]);
         let server = serve(&db, &environment);
-        batch(&server, &documents()[..2], json!({})).await;
+        batch(&server, &documents(), json!({})).await;
         assert!(server.terminate().success());
         let store = db.connect().await;
         resolution_leaf::Entity::delete_many().exec(&store).await.expect("they are deleted");
-        resolution_question::Entity::delete_many().exec(&store).await.expect("they are deleted");
         let older = organization::Entity::update_many()
             .col_expr(organization::Column::ResolutionVersion, Expr::value(0));
         older.exec(&store).await.expect("the organisation is there");
+        let named = async |name: &str| {
+            let row = entity::Entity::find().filter(entity::Column::Name.eq(name));
+            let row = row.one(&store).await.expect("the store answers");
+            EntityId::from_uuid(row.expect("it is there").id)
+        };
+        let pair = [named("Port Ellis").await, named("Steinach").await];
+        let server = serve(&db, &environment);
+        let apart = "mutation($ids: [ID!]!) { keepApart(ids: $ids) { __typename } }";
+        let done = server.client().graphql(apart, json!({ "ids": pair })).await;
+        assert_eq!(done["keepApart"]["__typename"], json!("EntitiesSuccess"));
+        assert_eq!(asked(&db).await, the_port(), "of others nothing was said");
+        assert!(server.terminate().success());
+        resolution_question::Entity::delete_many().exec(&store).await.expect("they are deleted");
         store.close().await.expect("it closes");
         let (known, before) = (vectors(&db).await, embeddings(&provider));
         let server = serve(&db, &environment);
@@ -289,7 +301,7 @@ each_database! {
         let split = "mutation($members: [ID!]!) { splitEntity(members: $members) { __typename } }";
         let member = EntityId::from_uuid(member.id);
         let done = server.client().graphql(split, json!({ "members": [member] })).await;
-        assert!(done["splitEntity"].is_object(), "{done}");
+        assert_eq!(done["splitEntity"]["__typename"], json!("EntitiesSuccess"));
         assert_eq!(asked(&db).await, the_port());
         let by_meaning = resolution_question::Column::Reason.eq("same_meaning");
         let questions = resolution_question::Entity::find().filter(by_meaning);

@@ -373,10 +373,18 @@ INSERT INTO embedding (id, organization_id, owner_type, owner_id, model, dimensi
 WHERE id = {one resolution_form};
 
 --! resolution/leaves
+UPDATE organization SET embedding_model = 'm' WHERE id = {default};
 INSERT INTO resolution_leaf (id, organization_id, model, tree, start, depth, members, created_at,
     updated_at) SELECT {nobody}, {default}, 'm', 0, 0, 0, '123456789012345678901234', created_at,
     updated_at FROM organization
 WHERE id = {default};
+
+--! resolution/leaves
+UPDATE organization SET embedding_model = 'm' WHERE id = {default};
+INSERT INTO embedding (id, organization_id, owner_type, owner_id, model, dimensions, vector,
+    content_hash, created_at, updated_at) SELECT {nobody}, {default}, 'form', id, 'm', 1, 'abcd',
+    '', created_at, updated_at FROM resolution_form
+WHERE id = {one resolution_form};
 
 --! resolution/workflow
 UPDATE workflow_execution SET status = 'running' WHERE workflow_type = 'batch_extraction';

@@ -13,6 +13,9 @@ pub(super) struct Meanings {
     /// Names of each measurement
     #[arg(long, value_delimiter = ',', default_values_t = [2_000, 10_000])]
     names: Vec<usize>,
+    /// The cosine between names of one class; 0 when they have nothing in common
+    #[arg(long, default_value_t = 0.0)]
+    alike: f64,
     /// Numbers of a vector
     #[arg(long, default_value_t = 1_536)]
     dimensions: u64,
@@ -33,6 +36,7 @@ pub(super) fn run(arguments: &Meanings) -> Result<()> {
                     measure
                         .args(["--database", url])
                         .arg(format!("--names={names}"))
+                        .arg(format!("--alike={}", arguments.alike))
                         .arg(format!("--dimensions={}", arguments.dimensions));
                     if meanings {
                         measure.arg("--meanings");

@@ -7,13 +7,6 @@
 use super::{Rule, names::Found};
 use crate::form::Prepared;
 
-/// Vectors at a smaller cosine say nothing.
-const FLOOR: f64 = 0.8;
-
-/// Nor do vectors at a greater one: they are the same, as a model gives them to all names in
-/// letters that it cannot read.
-const SAME: f64 = 0.999;
-
 /// What nearness says of a name: enough for a question, and with no other feature for a link.
 const VALUE: f64 = 0.75;
 
@@ -25,7 +18,9 @@ pub(super) fn cosine(left: &Prepared<'_>, right: &Prepared<'_>) -> Option<f64> {
 
 /// Whether two forms may mean the same by their vectors.
 pub(super) fn is_near(left: &Prepared<'_>, right: &Prepared<'_>) -> bool {
-    cosine(left, right).is_some_and(|cosine| (FLOOR..SAME).contains(&cosine))
+    let (left, right) = (left.form.vector.as_ref(), right.form.vector.as_ref());
+    left.zip(right)
+        .is_some_and(|(left, right)| left.is_near(right))
 }
 
 /// The rule, where two forms follow it. Of names that share words the other rules have said what

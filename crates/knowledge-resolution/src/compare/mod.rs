@@ -23,7 +23,8 @@ pub struct Settings {
     pub margin: f64,
     /// Names that a cluster has at most without review.
     pub max_forms: usize,
-    /// Forms that share a block at most; a larger block says nothing.
+    /// Forms that share a block at most; a larger block says nothing. A leaf of vectors splits that
+    /// has more.
     pub max_block: usize,
     /// What each feature weighs.
     pub weights: Weights,

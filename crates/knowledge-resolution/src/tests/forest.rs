@@ -169,9 +169,54 @@ proptest! {
     }
 
     #[test]
-    fn what_was_no_leaf_is_none(start: u64, depth: u32, members: Vec<u8>) {
-        if let Some(leaf) = Leaf::from_parts(start, depth, &members) {
-            prop_assert_eq!(leaf.members(), members);
+    fn who_is_not_alike_never_becomes_so(
+        other in agreeing(),
+        rest in prop::collection::vec(agreeing(), 0..60),
+    ) {
+        let mut trees = vec![BTreeMap::from([(0, Leaf::root())]); 3];
+        let own = [0_u64; 3];
+        let mut before = true;
+        let one = [own, other].into_iter().chain(rest).enumerate();
+        for (at, addresses) in one {
+            for (tree, address) in trees.iter_mut().zip(addresses) {
+                grow(tree, &[(address, id(at))], MOST);
+            }
+            let leaves = trees.iter().zip(own);
+            let leaves = leaves.filter_map(|(tree, address)| {
+                Some((address, tree.range(..=address).next_back()?.1))
+            });
+            let alike = crate::forest::alike(leaves, MOST).contains(&id(1));
+            prop_assert!(at < 2 || before || !alike, "after {at} others");
+            before = alike;
         }
     }
+
+    #[test]
+    fn what_was_no_leaf_is_none(
+        start in prop_oneof![Just(0), 0_u64..4, any::<u64>()],
+        depth in 0_u32..66,
+        mut members in members(),
+        more in 0_usize..3,
+    ) {
+        let bytes = |members: &[(u64, FormId)]| -> Vec<u8> {
+            let bytes = members.iter().flat_map(|(address, form)| {
+                address.to_be_bytes().into_iter().chain(form.uuid().into_bytes())
+            });
+            bytes.chain(vec![0; more]).collect()
+        };
+        let aligned = depth <= BITS && start >> BITS == 0 && start % (1 << (BITS - depth)) == 0;
+        let inside = |address: u64| address >> (BITS - depth) == start >> (BITS - depth);
+        let unsorted = Leaf::from_parts(start, depth, &bytes(&members));
+        prop_assert!(unsorted.is_none() || members.is_sorted());
+        members.sort_unstable();
+        let sound = more == 0 && aligned && members.iter().all(|(address, _)| inside(*address));
+        let leaf = Leaf::from_parts(start, depth, &bytes(&members));
+        prop_assert_eq!(leaf.is_some(), sound);
+    }
+}
+
+/// Addresses in three trees that agree with 0 in about 70 of 100 bits.
+fn agreeing() -> impl Strategy<Value = [u64; 3]> {
+    let address = || any::<[u64; 2]>().prop_map(|[one, other]| (one & other) >> 1);
+    [address(), address(), address()]
 }

@@ -3,7 +3,7 @@
 use knowledge_domain::{
     batch::BatchStage, document::DocumentStatus, workflow::WorkflowExecutionStatus,
 };
-use knowledge_resolution::VERSION;
+use knowledge_resolution::{BITS, MEMBER, Settings, TREES, VERSION};
 use knowledge_tables::{
     batch_document, batch_execution, cluster_member, embedding, entity, entity_cluster,
     organization, resolution_decision, resolution_form, resolution_leaf, resolution_question,
@@ -176,16 +176,18 @@ pub(super) const RULES: &[DatabaseRule] = &[
     },
     DatabaseRule {
         code: "resolution/leaves",
-        table: "resolution_leaf",
-        says: "its tree has not as many forms as there are vectors",
+        table: "organization",
+        says: "its trees have not as many forms as its model has vectors",
         broken: || {
-            use resolution_leaf::{Column, Entity};
-            let first = |column: Column| Expr::col((Entity, column));
+            use organization::{Column, Entity};
+            let column = |column: Column| Expr::col((Entity, column));
+            let placed = || Expr::expr(members_of_trees());
+            let wanted = || Expr::expr(vectors_of_model()).mul(number(TREES));
+            let lacking = placed().lt(wanted()).and(Expr::not_exists(a_full_leaf()));
             ids(Entity)
-                .and_where(first(Column::Start).eq(0))
-                .and_where(Expr::exists(resolved_by_these_rules()))
-                .and_where(Expr::not_exists(in_its_tree().and_where(is_full()).take()))
-                .and_where(Expr::expr(members_of_its_tree()).ne(Expr::expr(vectors_of_its_model())))
+                // What another release has resolved has its places when it is next resolved.
+                .and_where(column(Column::ResolutionVersion).eq(VERSION))
+                .and_where(placed().gt(wanted()).or(lacking))
                 .take()
         },
     },
@@ -220,61 +222,63 @@ pub(super) const RULES: &[DatabaseRule] = &[
     },
 ];
 
-/// What another release has resolved has its places in trees when it is next resolved.
-fn resolved_by_these_rules() -> SelectStatement {
-    use organization::{Column, Entity};
-    any(Entity)
-        .and_where(
-            Expr::col((Entity, Column::Id)).eq(leaf(resolution_leaf::Column::OrganizationId)),
-        )
-        .and_where(Expr::col((Entity, Column::ResolutionVersion)).eq(VERSION))
+/// The leaves of an organisation's model.
+fn leaves_of_model() -> SelectStatement {
+    use resolution_leaf::Column;
+    let of_organization =
+        leaf(Column::OrganizationId).eq(of_organization(organization::Column::Id));
+    let of_model =
+        leaf(Column::Model).eq(self::of_organization(organization::Column::EmbeddingModel));
+    Query::select()
+        .from(resolution_leaf::Entity)
+        .and_where(of_organization)
+        .and_where(of_model)
         .take()
 }
 
-/// The leaves of a leaf's tree.
-fn in_its_tree() -> SelectStatement {
-    use resolution_leaf::{Column, Entity};
-    let same = |column: Column| other_leaf(column).eq(leaf(column));
-    Query::select()
-        .expr(Expr::value(1))
-        .from_as(Entity, Alias::new("other"))
-        .and_where(same(Column::OrganizationId))
-        .and_where(same(Column::Model))
-        .and_where(same(Column::Tree))
+fn members_of_trees() -> SelectStatement {
+    let none = Expr::value(0);
+    leaves_of_model()
+        .expr(Func::coalesce([bytes_of_members().sum(), none]).div(number(MEMBER)))
         .take()
 }
 
 /// Of more forms of one address not all are kept.
-fn is_full() -> Expr {
-    other_leaf(resolution_leaf::Column::Depth).eq(63)
-}
-
-fn members_of_its_tree() -> SelectStatement {
-    let bytes = other_leaf(resolution_leaf::Column::Members);
-    let bytes = Expr::expr(Func::cust(Alias::new("length")).arg(bytes));
-    in_its_tree()
-        .clear_selects()
-        .expr(bytes.sum().div(24))
+fn a_full_leaf() -> SelectStatement {
+    let most = MEMBER * Settings::default().max_block;
+    leaves_of_model()
+        .expr(Expr::value(1))
+        .and_where(leaf(resolution_leaf::Column::Depth).eq(BITS.cast_signed()))
+        .and_where(bytes_of_members().gt(number(most)))
         .take()
 }
 
-fn vectors_of_its_model() -> SelectStatement {
+fn bytes_of_members() -> Expr {
+    let members = leaf(resolution_leaf::Column::Members);
+    Expr::expr(Func::cust(Alias::new("length")).arg(members))
+}
+
+fn vectors_of_model() -> SelectStatement {
     use embedding::{Column, Entity};
     let column = |column: Column| Expr::col((Entity, column));
     number_of(Entity)
-        .and_where(column(Column::OrganizationId).eq(leaf(resolution_leaf::Column::OrganizationId)))
-        .and_where(column(Column::Model).eq(leaf(resolution_leaf::Column::Model)))
+        .and_where(column(Column::OrganizationId).eq(of_organization(organization::Column::Id)))
+        .and_where(column(Column::Model).eq(of_organization(organization::Column::EmbeddingModel)))
         .and_where(column(Column::OwnerType).eq("form"))
         .and_where(column(Column::Dimensions).gt(0))
         .take()
 }
 
-fn leaf(column: resolution_leaf::Column) -> Expr {
-    Expr::col((resolution_leaf::Entity, column))
+fn number(number: usize) -> Expr {
+    Expr::value(number as u64)
 }
 
-fn other_leaf(column: resolution_leaf::Column) -> Expr {
-    Expr::col((Alias::new("other"), column))
+fn of_organization(column: organization::Column) -> Expr {
+    Expr::col((organization::Entity, column))
+}
+
+fn leaf(column: resolution_leaf::Column) -> Expr {
+    Expr::col((resolution_leaf::Entity, column))
 }
 
 /// Whether two forms are in one cluster.

@@ -23,12 +23,12 @@ pub(super) type Blocks = HashMap<u64, Vec<Uuid>>;
 
 impl Resolution<'_> {
     /// Adds forms to blocks, each with the keys that are new to it; where it is in one already, it
-    /// stays. What is in a block that becomes
-    /// too large by it may be linked no more, and is dirty from now on.
+    /// stays. What is in a block that becomes too large by it may be linked no more: it is dirty
+    /// from now on, and given back.
     pub(super) async fn add_to_blocks(
         &self,
         forms: &BTreeMap<String, (Stored, Vec<u64>)>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Uuid>, StoreError> {
         let mut keys: Vec<u64> = forms.values().flat_map(|(_, keys)| keys).copied().collect();
         keys.sort_unstable();
         keys.dedup();
@@ -61,7 +61,9 @@ impl Resolution<'_> {
                 .await?;
         }
         let soiled = grown.iter().filter_map(|key| before.get(key)).flatten();
-        self.soil(&soiled.copied().collect::<Vec<_>>()).await
+        let soiled: Vec<Uuid> = soiled.copied().collect();
+        self.soil(&soiled).await?;
+        Ok(soiled)
     }
 
     fn block_row(&self, key: u64, form: Uuid) -> ActiveModel {

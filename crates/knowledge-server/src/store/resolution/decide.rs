@@ -151,6 +151,7 @@ impl Resolution<'_> {
         for pair in forms.windows(2) {
             self.record(TOGETHER, pair[0], pair[1]).await?;
         }
+        self.decided_about(&all);
         self.carry_out(all, ids).await
     }
 
@@ -169,12 +170,14 @@ impl Resolution<'_> {
         }
         let forms: Vec<Uuid> = leaving.keys().copied().collect();
         let cluster = self.clusters_of(&forms).await?;
-        let (mut left, mut stay) = (Vec::new(), BTreeSet::new());
+        let (mut left, mut stay, mut soiled) = (Vec::new(), BTreeSet::new(), Vec::new());
         for (id, stored) in &cluster {
             match leaving.get(id) {
                 Some(entities) if entities.len() < count(stored) => {
-                    left.push(self.own_form(stored, entities).await?);
+                    let (own, others) = self.own_form(stored, entities).await?;
+                    left.push(own);
                     stay.insert(*id);
+                    soiled.extend(others);
                 }
                 Some(_) => left.push(*id),
                 None => {
@@ -202,7 +205,8 @@ impl Resolution<'_> {
             .find(|stored| stay.contains(&stored.row.id));
         let rest = rest.map(|stored| EntityId::from_uuid(stored.row.face_id));
         let shown: Vec<EntityId> = rest.into_iter().chain(ids.first().copied()).collect();
-        self.carry_out([left, stay].concat(), &shown).await
+        self.decided_about(&[left.clone(), stay.clone()].concat());
+        self.carry_out([left, stay, soiled].concat(), &shown).await
     }
 
     /// Every form of the one is apart from every form of the other.
@@ -229,7 +233,9 @@ impl Resolution<'_> {
                 }
             }
         }
-        self.carry_out(clusters.concat(), ids).await
+        let all = clusters.concat();
+        self.decided_about(&all);
+        self.carry_out(all, ids).await
     }
 
     /// What was merged by its name: the entities of the form, or the one where the form faces.
@@ -290,8 +296,13 @@ impl Resolution<'_> {
         self.forms_of_clusters(clusters.into_iter().collect()).await
     }
 
-    /// A form for some entities of another one; the same entities always get the same one.
-    async fn own_form(&self, stored: &Stored, entities: &[Uuid]) -> Result<Uuid, StoreError> {
+    /// A form for some entities of another one; the same entities always get the same one. With it
+    /// come the forms that are dirty because of it.
+    async fn own_form(
+        &self,
+        stored: &Stored,
+        entities: &[Uuid],
+    ) -> Result<(Uuid, Vec<Uuid>), StoreError> {
         let first = entities.iter().min().copied().unwrap_or_default();
         let form = Form {
             key: format!("{}#split={}", stored.form.key, first.simple()),
@@ -309,11 +320,11 @@ impl Resolution<'_> {
         let pairs: Vec<(Uuid, Uuid)> = entities.iter().map(|id| (*id, own.row.id)).collect();
         self.move_to(&pairs).await?;
         let id = own.row.id;
-        self.copy_meanings(stored.row.id, id).await?;
+        let mut soiled = self.copy_meanings(stored.row.id, id).await?;
         let keys = own.form.block_keys();
-        self.add_to_blocks(&BTreeMap::from([(own.form.key.clone(), (own, keys))]))
-            .await?;
-        Ok(id)
+        let own = BTreeMap::from([(own.form.key.clone(), (own, keys))]);
+        soiled.extend(self.add_to_blocks(&own).await?);
+        Ok((id, soiled))
     }
 
     /// The entity that faces a form without some of its entities.
@@ -328,15 +339,19 @@ impl Resolution<'_> {
         Ok(face.map_or(stored.row.face_id, |face| face.entity.uuid()))
     }
 
-    /// Settles what was decided about; the canonical entities of `shown`.
+    /// Notes which forms a person decides about.
+    fn decided_about(&mut self, forms: &[Uuid]) {
+        if let Author::Person { decided, .. } = &mut self.author {
+            decided.extend(forms);
+        }
+    }
+
+    /// Settles forms; the canonical entities of `shown`.
     async fn carry_out(
-        &mut self,
+        &self,
         forms: Vec<Uuid>,
         shown: &[EntityId],
     ) -> Result<Vec<EntityId>, DecisionError> {
-        if let Author::Person { decided, .. } = &mut self.author {
-            decided.extend(&forms);
-        }
         self.settle(forms).await?;
         let ids: Vec<Uuid> = shown.iter().map(|id| id.uuid()).collect();
         let rows = self.entities(&ids).await?;

@@ -3,17 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use knowledge_domain::ids::FormId;
-use knowledge_resolution::{Decisions, Exploration, Explored, Form};
+use knowledge_resolution::{Decisions, Exploration, Explored, Form, Vector};
 use knowledge_tables::resolution_decision::{Column, Entity, Model};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
-use super::{Resolution, blocks::Blocks, forms::Stored, leaves::Leaves};
+use super::{Resolution, blocks::Blocks, forms::Stored, meaning::vectors};
 use crate::store::{StoreError, portions::key_lists, scope::on_either_side};
 
 /// Decisions, as `resolution_decision.kind` has them.
 pub(super) const TOGETHER: &str = "together";
 pub(super) const APART: &str = "apart";
+
+/// Vectors that are read at a time to see which of them are near.
+const VECTORS_A_PORTION: usize = 512;
 
 /// Forms, clustered, with the rows of all that were reached.
 pub(super) struct Component {
@@ -21,6 +24,8 @@ pub(super) struct Component {
     pub(super) rows: BTreeMap<String, Stored>,
     /// Who decided that forms are one, by their ids, the smaller first.
     pub(super) deciders: BTreeMap<(Uuid, Uuid), String>,
+    /// Forms that a person took apart, as above.
+    pub(super) apart: BTreeSet<(Uuid, Uuid)>,
 }
 
 /// What an exploration has read.
@@ -58,15 +63,19 @@ impl Resolution<'_> {
             .collect();
         let reached: BTreeSet<&String> = explored.forms.iter().map(|form| &form.key).collect();
         rows.retain(|key, _| reached.contains(key));
-        let deciders = known.decisions.values();
-        let deciders = deciders.filter(|row| row.kind == TOGETHER).map(|row| {
-            let pair = (row.left_form_id, row.right_form_id);
-            (pair, row.decided_by.clone())
-        });
+        let (together, apart): (Vec<&Model>, Vec<&Model>) = known
+            .decisions
+            .values()
+            .partition(|row| row.kind == TOGETHER);
+        let pair = |row: &Model| (row.left_form_id, row.right_form_id);
+        let deciders = together.into_iter();
         Ok(Component {
             explored,
             rows,
-            deciders: deciders.collect(),
+            deciders: deciders
+                .map(|row| (pair(row), row.decided_by.clone()))
+                .collect(),
+            apart: apart.into_iter().map(pair).collect(),
         })
     }
 
@@ -83,26 +92,13 @@ impl Resolution<'_> {
         let mut blocks: Blocks = self.blocks(&keys).await?;
         blocks.retain(|_, forms| forms.len() <= self.settings.max_block);
         let block = |key| blocks.get(&key).map_or(&[][..], Vec::as_slice);
-        let leaves = match &self.model {
-            Some(model) => {
-                let vectors = wanted.iter();
-                let vectors = vectors.filter_map(|(from, _)| exploration.vector(from));
-                self.leaves(model, vectors).await?
-            }
-            None => Leaves::default(),
-        };
-        let near = wanted.iter().map(|(from, keys)| {
-            let named: BTreeSet<Uuid> = keys.iter().flat_map(|key| block(*key)).copied().collect();
-            let alike = exploration.alike(from, |tree, address| leaves.leaf(tree, address));
-            let meant = alike.into_iter().map(FormId::uuid);
-            let meant: Vec<Uuid> = meant.filter(|form| !named.contains(form)).collect();
-            (named, meant)
+        let near = wanted.iter().map(|(_, keys)| {
+            let near = keys.iter().flat_map(|key| block(*key));
+            near.copied().collect::<BTreeSet<Uuid>>()
         });
-        let near: Vec<(BTreeSet<Uuid>, Vec<Uuid>)> = near.collect();
-        let ids = near
-            .iter()
-            .flat_map(|(named, meant)| named.iter().chain(meant));
-        let ids: BTreeSet<Uuid> = ids.copied().collect();
+        let named: Vec<BTreeSet<Uuid>> = near.collect();
+        let meant = self.near_meanings(exploration, wanted, &named).await?;
+        let ids: BTreeSet<Uuid> = named.iter().chain(&meant).flatten().copied().collect();
         let missing = ids.iter().filter(|id| !known.forms.contains_key(id));
         let missing = missing.copied().collect();
         known.forms.extend(self.forms(missing).await?);
@@ -114,13 +110,55 @@ impl Resolution<'_> {
             .collect();
         exploration.see(unseen);
         let key = |id: &Uuid| Some(known.forms.get(id)?.form.key.as_str());
-        for ((from, _), (named, meant)) in wanted.iter().zip(&near) {
+        for ((from, _), (named, meant)) in wanted.iter().zip(named.iter().zip(&meant)) {
             let named = named.iter().filter_map(key);
             exploration.compare(named.map(|to| (from.as_str(), to)));
             let meant = meant.iter().filter_map(key);
             exploration.compare_meanings(meant.map(|to| (from.as_str(), to)));
         }
         Ok(())
+    }
+
+    /// For each form the others that may mean the same, by vectors that lie near its own, and that
+    /// are not near it by their names. The vectors are read a portion at a time: where many names
+    /// have something in common, most of them are not near, and there are more than fit in memory.
+    async fn near_meanings(
+        &self,
+        exploration: &Exploration,
+        wanted: &[(String, Vec<u64>)],
+        named: &[BTreeSet<Uuid>],
+    ) -> Result<Vec<BTreeSet<Uuid>>, StoreError> {
+        let mut near = vec![BTreeSet::new(); wanted.len()];
+        let Some(model) = &self.model else {
+            return Ok(near);
+        };
+        let own = wanted
+            .iter()
+            .map(|(from, _)| exploration.vector(from).cloned());
+        let own: Vec<Option<Vector>> = own.collect();
+        let known: Vec<Vector> = own.iter().flatten().cloned().collect();
+        let leaves = self.leaves(model, &known).await?;
+        let mut candidates: BTreeMap<Uuid, Vec<usize>> = BTreeMap::new();
+        for (at, (from, _)) in wanted.iter().enumerate() {
+            let alike = exploration.alike(from, |tree, address| leaves.leaf(tree, address));
+            let alike = alike.into_iter().map(FormId::uuid);
+            for form in alike.filter(|form| !named[at].contains(form)) {
+                candidates.entry(form).or_default().push(at);
+            }
+        }
+        let ids: Vec<Uuid> = candidates.keys().copied().collect();
+        for ids in ids.chunks(VECTORS_A_PORTION) {
+            for (form, vector) in vectors(self.tx, self.organization, model, ids).await? {
+                let of = candidates.get(&form).into_iter().flatten();
+                for at in of {
+                    let pair = vector.as_ref().zip(own[*at].as_ref());
+                    if pair.is_some_and(|(other, own)| own.is_near(other)) {
+                        near[*at].insert(form);
+                    }
+                }
+            }
+        }
+        Ok(near)
     }
 
     /// Adds the forms that are in one cluster with what was reached: they may not stay in it.

@@ -11,6 +11,7 @@ use sea_orm::{
     ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Select,
     sea_query::{Alias, Expr, ExprTrait, OnConflict, Order, Query, SelectStatement},
 };
+use uuid::Uuid;
 
 use super::Resolution;
 use crate::store::{
@@ -22,7 +23,6 @@ use crate::store::{
 type Place = (usize, u64);
 
 /// Leaves by where they start.
-#[derive(Default)]
 pub(super) struct Leaves(BTreeMap<Place, Stored>);
 
 /// A leaf with its row, without the members there.
@@ -44,9 +44,9 @@ impl Resolution<'_> {
     pub(super) async fn leaves(
         &self,
         model: &str,
-        vectors: impl Iterator<Item = &Vector>,
+        vectors: &[Vector],
     ) -> Result<Leaves, StoreError> {
-        let places: BTreeSet<Place> = vectors.flat_map(places).collect();
+        let places: BTreeSet<Place> = vectors.iter().flat_map(places).collect();
         let places: Vec<Place> = places.into_iter().collect();
         let mut leaves = BTreeMap::new();
         for places in key_lists(&places) {
@@ -60,20 +60,26 @@ impl Resolution<'_> {
     }
 
     /// Puts forms into the trees of a model, each where its vector lies; those that are there stay.
-    /// Forms that a leaf that splits has brought together may be asked about no more, and are dirty
-    /// from now on.
+    /// Forms that a leaf that splits has brought together may be asked about no more: they are dirty
+    /// from now on, and given back.
     pub(super) async fn add_to_leaves(
         &self,
         model: &str,
         forms: &[(FormId, Vector)],
-    ) -> Result<(), StoreError> {
-        let leaves = self.leaves(model, forms.iter().map(|(_, vector)| vector));
-        let Leaves(mut leaves) = leaves.await?;
+    ) -> Result<Vec<Uuid>, StoreError> {
+        let vectors: Vec<Vector> = forms.iter().map(|(_, vector)| vector.clone()).collect();
+        let Leaves(mut leaves) = self.leaves(model, &vectors).await?;
         let mut new: BTreeMap<Place, Vec<(u64, FormId)>> = BTreeMap::new();
         for (form, vector) in forms {
             for (tree, address) in places(vector) {
                 let before = leaves.range((tree, 0)..=(tree, address)).next_back();
-                let start = before.map_or(0, |((_, start), _)| *start);
+                let start = match before {
+                    Some((_, stored)) if !stored.leaf.covers(address) => {
+                        return Err(StoreError::corrupt("resolution_leaf: a leaf is missing"));
+                    }
+                    Some(((_, start), _)) => *start,
+                    None => 0,
+                };
                 new.entry((tree, start)).or_default().push((address, *form));
             }
         }
@@ -100,7 +106,8 @@ impl Resolution<'_> {
         }
         self.save_leaves(&rows).await?;
         let asked = self.asked_by_meaning(&parted).await?;
-        self.soil(&asked).await
+        self.soil(&asked).await?;
+        Ok(asked)
     }
 
     fn leaf_row(
@@ -190,7 +197,8 @@ fn ids_covering(organization: OrganizationId, model: &str, places: &[Place]) -> 
 #[cfg(test)]
 mod tests {
     use knowledge_domain::batch::BatchStage;
-    use knowledge_tables::{entity, resolution_leaf, resolution_question};
+    use knowledge_resolution::VERSION;
+    use knowledge_tables::{entity, resolution_form, resolution_leaf, resolution_question};
     use sea_orm::QueryTrait;
     use uuid::Uuid;
 
@@ -210,7 +218,7 @@ mod tests {
         let name = format!("{}{}{}", syllable(0), syllable(1), syllable(2));
         let own = FormId::derive(OrganizationId::DEFAULT, &name).uuid();
         let bits = (0..64).map(|at| own.as_u128() >> at & 1);
-        let values = bits.map(|bit| 1.0 + 0.8 * (bit as f32 - 0.5)).collect();
+        let values = bits.map(|bit| 1.0 + 0.95 * (bit as f32 - 0.5)).collect();
         let vector = Vector::new(MODEL, values, &[0.0; 64]).expect("it has a direction");
         (name, vector)
     }
@@ -231,6 +239,7 @@ mod tests {
                 Resolution::begin(&tx, fixture.organization, &entropy, at(), author)
                     .await
                     .unwrap();
+            resolution.version = VERSION;
             resolution.settings.max_block = 2;
             resolution.compare_meanings(MODEL).await.unwrap();
             let new = entity::Entity::find().filter(entity::Column::FormId.is_null());
@@ -259,14 +268,16 @@ mod tests {
     }
 
     /// What is asked, and which leaves there are.
-    async fn kept(fixture: &Fixture) -> (BTreeSet<[Uuid; 2]>, BTreeSet<(i32, i64, Vec<u8>)>) {
+    async fn kept(fixture: &Fixture) -> (BTreeSet<[Uuid; 2]>, BTreeSet<(i32, i64, i32, Vec<u8>)>) {
         let questions = resolution_question::Entity::find();
         let questions = questions.all(fixture.store.read()).await.unwrap();
         let asked = questions.iter().filter(|it| it.reason == "same_meaning");
         let asked = asked.map(|it| [it.left_form_id, it.right_form_id]);
         let leaves = resolution_leaf::Entity::find();
         let leaves = leaves.all(fixture.store.read()).await.unwrap();
-        let leaves = leaves.into_iter().map(|it| (it.tree, it.start, it.members));
+        let leaves = leaves
+            .into_iter()
+            .map(|it| (it.tree, it.start, it.depth, it.members));
         (asked.collect(), leaves.collect())
     }
 
@@ -279,10 +290,39 @@ mod tests {
             first.0.difference(&at_once.0).count() > 0,
             "some that share a leaf share none when there are more"
         );
-        let mut turned: Vec<Vec<usize>> = all.chunks(8).map(<[usize]>::to_vec).collect();
-        assert_eq!(kept(&resolved(&turned).await).await, at_once);
-        turned.reverse();
-        assert_eq!(kept(&resolved(&turned).await).await, at_once);
+        let in_parts: Vec<Vec<usize>> = all.chunks(8).map(<[usize]>::to_vec).collect();
+        let turned = in_parts.iter().rev().cloned().collect();
+        for order in [in_parts, turned] {
+            let other = kept(&resolved(&order).await).await;
+            let differ: Vec<_> = at_once.0.symmetric_difference(&other.0).collect();
+            assert!(differ.is_empty(), "{order:?}: {differ:?}");
+            assert!(at_once.1 == other.1, "{order:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_is_told_something_else_later_finds_forms_where_they_are() {
+        let fixture = resolved(&[(0..6).collect()]).await;
+        let before = kept(&fixture).await;
+        let tx = fixture.store.begin().await.unwrap();
+        let author = Author::Person {
+            name: String::new(),
+            decided: BTreeSet::new(),
+        };
+        let mut resolution =
+            Resolution::begin(&tx, fixture.organization, &SystemEntropy, at(), author)
+                .await
+                .unwrap();
+        let forms = resolution_form::Entity::find().all(&tx).await.unwrap();
+        let meanings = forms.iter().map(|form| Meaning {
+            form: FormId::from_uuid(form.id),
+            text: form.name.clone(),
+            vector: Some(place(99).1),
+        });
+        let meanings: Vec<Meaning> = meanings.collect();
+        resolution.keep_meanings(MODEL, &meanings).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(kept(&fixture).await, before);
     }
 
     #[tokio::test]

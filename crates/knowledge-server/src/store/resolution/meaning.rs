@@ -184,10 +184,9 @@ impl Resolution<'_> {
         }
         self.answered(meanings.iter().map(|meaning| meaning.form))
             .await?;
-        let vectors = meanings.iter();
-        let vectors = vectors.filter_map(|it| Some((it.form, it.vector.clone()?)));
-        self.add_to_leaves(model, &vectors.collect::<Vec<_>>())
-            .await?;
+        // Those that are stored: another batch may have been told first.
+        let forms: Vec<Uuid> = meanings.iter().map(|it| it.form.uuid()).collect();
+        self.place_meanings(&forms).await?;
         Ok(meanings.len())
     }
 
@@ -207,8 +206,12 @@ impl Resolution<'_> {
         }
     }
 
-    /// A form that was split off means what the other does.
-    pub(super) async fn copy_meanings(&self, from: Uuid, to: Uuid) -> Result<(), StoreError> {
+    /// A form that was split off means what the other does; which forms are dirty because of it.
+    pub(super) async fn copy_meanings(
+        &self,
+        from: Uuid,
+        to: Uuid,
+    ) -> Result<Vec<Uuid>, StoreError> {
         for row in self.embeddings(&[from]).await? {
             let copy = embedding::ActiveModel {
                 id: Set(self.entropy.uuid_v7()),
@@ -224,8 +227,9 @@ impl Resolution<'_> {
         self.place_meanings(&[to]).await
     }
 
-    /// Puts forms into the trees of every model that they have a vector of.
-    pub(super) async fn place_meanings(&self, forms: &[Uuid]) -> Result<(), StoreError> {
+    /// Puts forms into the trees of every model that they have a vector of; which are dirty because
+    /// of it.
+    pub(super) async fn place_meanings(&self, forms: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
         let mut vectors: BTreeMap<String, Vec<(FormId, Vector)>> = BTreeMap::new();
         for row in self.embeddings(forms).await? {
             if let Some(vector) = Vector::from_bytes(&row.model, &row.vector) {
@@ -233,10 +237,11 @@ impl Resolution<'_> {
                 of_model.push((FormId::from_uuid(row.owner_id), vector));
             }
         }
+        let mut soiled = Vec::new();
         for (model, vectors) in vectors {
-            self.add_to_leaves(&model, &vectors).await?;
+            soiled.extend(self.add_to_leaves(&model, &vectors).await?);
         }
-        Ok(())
+        Ok(soiled)
     }
 
     /// What models say of forms.

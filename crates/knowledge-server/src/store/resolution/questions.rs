@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use knowledge_domain::ids::{FormId, QuestionId};
-use knowledge_resolution::{Doubt, Rule};
+use knowledge_resolution::{Doubt, Rule, VERSION};
 use knowledge_tables::resolution_question::{ActiveModel, Column, Entity, Model};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use uuid::Uuid;
@@ -41,10 +41,18 @@ impl Resolution<'_> {
                 Some(row) if same(&known, row) => {
                     asked.remove(&known.id);
                 }
+                None if self.is_open(component, &known) => {}
                 _ => settled.push(known.id),
             }
         }
         self.replace(settled, asked.into_values().collect()).await
+    }
+
+    /// Whether a question that was not found again stands: forms that another version of the rules
+    /// has resolved have their vectors in no trees until they are renewed.
+    fn is_open(&self, component: &Component, known: &Model) -> bool {
+        let by_meaning = known.reason == Rule::SameMeaning.to_string();
+        by_meaning && self.version != VERSION && !component.answers(known)
     }
 
     fn question(
@@ -118,6 +126,22 @@ impl Resolution<'_> {
             }
         }
         Ok(rows.into_values().collect())
+    }
+}
+
+impl Component {
+    /// Whether a question's two forms are one now, or were taken apart by a person.
+    fn answers(&self, question: &Model) -> bool {
+        let (left, right) = (question.left_form_id, question.right_form_id);
+        let id = |at: &usize| {
+            let form = self.explored.forms.get(*at)?;
+            Some(self.rows.get(&form.key)?.row.id)
+        };
+        let one = self.explored.clusters.iter().any(|cluster| {
+            let forms: BTreeSet<Uuid> = cluster.forms.iter().filter_map(id).collect();
+            forms.contains(&left) && forms.contains(&right)
+        });
+        one || self.apart.contains(&(left, right))
     }
 }
 
