@@ -4,17 +4,21 @@
 #[path = "verify/corruptions.rs"]
 mod corruptions;
 
-use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, process::Output};
+use std::{
+    collections::BTreeSet, fs, os::unix::fs::PermissionsExt, process::Output, time::Duration,
+};
 
 use corruptions::{Victim, corruptions};
 use knowledge_server::{store::Store, verify};
 use knowledge_tests::{
-    Backend, TestDatabase,
+    Backend, Client, TestDatabase, TestServer,
     batches::{every_kind_of_batch, real_batch},
-    each_database, server,
+    documents, each_database,
+    provider::{Provider, Script},
+    server,
 };
 use sea_orm::ConnectionTrait;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// An invariant that no corruption violates could be checked by nothing.
 #[test]
@@ -49,15 +53,21 @@ each_database! {
     }
 
     async fn a_batch_that_runs_breaks_nothing(db: TestDatabase) {
-        let store = db.open().await;
+        let provider = Provider::start(Script::default());
+        let environment = provider.environment();
+        let environment: Vec<_> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let server = TestServer::start_with(db.url(), &environment);
         let (mut batches, mut halfway) = (0, 0);
         while halfway < 2 {
+            // Until a batch outlasts being looked at.
+            let latency = Duration::from_millis(50) * 2_u32.pow(batches);
+            assert!(batches < 9, "no batch was seen while it ran, with calls of {latency:?}");
+            provider.follow(Script { latency, ..Script::default() });
+            halfway += looks_while_a_batch_runs(&db, server.client(), batches).await;
             batches += 1;
-            assert!(batches <= 50, "no batch was seen while it ran");
-            halfway += looks_while_a_batch_runs(&db, &store, 24).await;
         }
-        assert_eq!(knowledge_tests::verify(&db).await.documents, batches * 24);
-        store.close().await.unwrap();
+        assert!(server.terminate().success());
+        assert_eq!(knowledge_tests::verify(&db).await.documents, u64::from(batches) * DOCUMENTS);
     }
 
     async fn the_command_says_what_is_wrong(db: TestDatabase) {
@@ -120,17 +130,27 @@ each_database! {
     }
 }
 
-/// How often `verify` found a batch in progress, while one of so many documents ran.
-async fn looks_while_a_batch_runs(db: &TestDatabase, store: &Store, documents: usize) -> u32 {
+/// Documents of a batch that is looked at.
+const DOCUMENTS: u64 = 24;
+
+/// How often `verify` found a batch in progress. No two batches have a document in common.
+async fn looks_while_a_batch_runs(db: &TestDatabase, client: &Client, number: u32) -> u32 {
     let before = knowledge_tests::verify(db).await.events;
-    let (orchestrator, batch) = real_batch(store, documents, 12).await;
-    let ended = tokio::spawn(async move { orchestrator.wait(batch).await });
+    let own = (0..DOCUMENTS).map(|at| usize::try_from(u64::from(number) * DOCUMENTS + at).unwrap());
+    let documents: Vec<Value> = own
+        .map(|at| json!({ "name": format!("{at}.txt"), "text": documents::text(at, 2) }))
+        .collect();
+    let id = client
+        .start(&documents, json!({ "extractor": "LLM" }))
+        .await;
+    let client = client.clone();
+    let ended = tokio::spawn(async move { client.ended(&id).await });
     let mut halfway = 0;
     while !ended.is_finished() {
         let report = knowledge_tests::verify(db).await;
         halfway += u32::from(report.events > before + 1 && !ended.is_finished());
     }
-    ended.await.unwrap();
+    assert_eq!(ended.await.unwrap()["stage"], json!("COMPLETED"));
     halfway
 }
 
