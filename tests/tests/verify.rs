@@ -60,8 +60,8 @@ each_database! {
         let (mut batches, mut halfway) = (0, 0);
         while halfway < 2 {
             // Until a batch outlasts being looked at.
-            let latency = Duration::from_millis(50) * 2_u32.pow(batches);
-            assert!(batches < 9, "no batch was seen while it ran, with calls of {latency:?}");
+            let latency = Duration::from_millis(400) * 3_u32.pow(batches);
+            assert!(batches < 4, "no batch was seen while it ran, with calls of {latency:?}");
             provider.follow(Script { latency, ..Script::default() });
             halfway += looks_while_a_batch_runs(&db, server.client(), batches).await;
             batches += 1;

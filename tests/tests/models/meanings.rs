@@ -15,7 +15,8 @@ use knowledge_tests::{
     provider::{Provider, Reply, Script},
 };
 use sea_orm::{
-    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, prelude::Uuid, sea_query::Expr,
+    ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, prelude::Uuid,
+    sea_query::Expr,
 };
 use serde_json::{Value, json};
 
@@ -277,7 +278,22 @@ each_database! {
         assert_eq!(done["keepApart"]["__typename"], json!("EntitiesSuccess"));
         assert_eq!(asked(&db).await, the_port(), "of others nothing was said");
         assert!(server.terminate().success());
+        // What is asked rightly is asked again, and what is not is asked no more.
+        let found = resolution_question::Entity::find().one(&store).await.expect("the store answers");
         resolution_question::Entity::delete_many().exec(&store).await.expect("they are deleted");
+        let form = async |name: &str| {
+            let row = resolution_form::Entity::find().filter(resolution_form::Column::Name.eq(name));
+            row.one(&store).await.expect("the store answers").expect("it is there").id
+        };
+        let (one, other) = (form("steinach").await, form("brennhaven").await);
+        let false_one = resolution_question::Model {
+            id: Uuid::from_u128(1),
+            left_form_id: one.min(other),
+            right_form_id: one.max(other),
+            ..found.expect("somebody is asked")
+        };
+        let false_one = resolution_question::Entity::insert(false_one.into_active_model());
+        false_one.exec_without_returning(&store).await.expect("it is written");
         store.close().await.expect("it closes");
         let (known, before) = (vectors(&db).await, embeddings(&provider));
         let server = serve(&db, &environment);

@@ -202,8 +202,8 @@ async fn step(change: &mut BatchChange, resolving: &Resolving) -> Result<Step, L
     }
     let (new, search) = unindexed(change, search).await?;
     if !new.is_empty() {
-        let forms = resolution.index(&new).await?;
-        let done = serde_json::json!({ "entities": new.len(), "forms": forms });
+        let indexed = resolution.index(&new).await?;
+        let done = serde_json::json!({ "entities": new.len(), "forms": indexed.new });
         let ids: Vec<Uuid> = new.iter().map(|row| row.id).collect();
         batch_workflow::checkpoint(change, execution, Activity::Index, &ids, &done).await?;
         return Ok(Step::More(search));

@@ -136,6 +136,9 @@ pub struct Decider<'a> {
     pub entropy: &'a dyn Entropy,
 }
 
+/// Forms that are settled at a time.
+const OTHERS_A_PORTION: usize = 400;
+
 impl Resolution<'_> {
     async fn merge_by_hand(&mut self, ids: &[EntityId]) -> Result<Vec<EntityId>, DecisionError> {
         let rows = self.resolved(ids).await?;
@@ -152,7 +155,7 @@ impl Resolution<'_> {
             self.record(TOGETHER, pair[0], pair[1]).await?;
         }
         self.decided_about(&all);
-        self.carry_out(all, ids).await
+        self.carry_out(all, &[], ids).await
     }
 
     async fn split(&mut self, ids: &[EntityId]) -> Result<Vec<EntityId>, DecisionError> {
@@ -206,7 +209,7 @@ impl Resolution<'_> {
         let rest = rest.map(|stored| EntityId::from_uuid(stored.row.face_id));
         let shown: Vec<EntityId> = rest.into_iter().chain(ids.first().copied()).collect();
         self.decided_about(&[left.clone(), stay.clone()].concat());
-        self.carry_out([left, stay, soiled].concat(), &shown).await
+        self.carry_out([left, stay].concat(), &soiled, &shown).await
     }
 
     /// Every form of the one is apart from every form of the other.
@@ -235,7 +238,7 @@ impl Resolution<'_> {
         }
         let all = clusters.concat();
         self.decided_about(&all);
-        self.carry_out(all, ids).await
+        self.carry_out(all, &[], ids).await
     }
 
     /// What was merged by its name: the entities of the form, or the one where the form faces.
@@ -279,10 +282,11 @@ impl Resolution<'_> {
         if unseen.is_empty() {
             return Ok(rows);
         }
-        self.index(&unseen).await?;
+        let indexed = self.index(&unseen).await?;
         let rows = self.entities(&uuids).await?;
         let forms = rows.iter().filter_map(|row| row.form_id).collect();
         self.settle(forms).await?;
+        self.settle_others(&indexed.soiled).await?;
         Ok(self.entities(&uuids).await?)
     }
 
@@ -346,13 +350,25 @@ impl Resolution<'_> {
         }
     }
 
-    /// Settles forms; the canonical entities of `shown`.
+    /// Settles what is dirty besides what is decided about, a portion at a time.
+    async fn settle_others(&self, forms: &[Uuid]) -> Result<(), StoreError> {
+        let forms: BTreeSet<Uuid> = forms.iter().copied().collect();
+        let forms: Vec<Uuid> = forms.into_iter().collect();
+        for forms in forms.chunks(OTHERS_A_PORTION) {
+            self.settle(forms.to_vec()).await?;
+        }
+        Ok(())
+    }
+
+    /// Settles forms, then others that are dirty because of them; the canonical entities of `shown`.
     async fn carry_out(
         &self,
         forms: Vec<Uuid>,
+        others: &[Uuid],
         shown: &[EntityId],
     ) -> Result<Vec<EntityId>, DecisionError> {
         self.settle(forms).await?;
+        self.settle_others(others).await?;
         let ids: Vec<Uuid> = shown.iter().map(|id| id.uuid()).collect();
         let rows = self.entities(&ids).await?;
         let canonical = ids.iter().filter_map(|id| {

@@ -27,12 +27,20 @@ struct Group {
     face: Face,
 }
 
+/// What came of indexing.
+pub(in crate::store) struct Indexed {
+    /// Forms that are new.
+    pub(in crate::store) new: usize,
+    /// Forms of others that are dirty because of it.
+    pub(super) soiled: Vec<Uuid>,
+}
+
 impl Resolution<'_> {
-    /// Gives new entities their forms, and marks dirty what that may change; how many forms are new.
+    /// Gives new entities their forms, and marks dirty what that may change.
     pub(in crate::store) async fn index(
         &self,
         entities: &[entity::Model],
-    ) -> Result<usize, StoreError> {
+    ) -> Result<Indexed, StoreError> {
         let groups = grouped(self.candidates(entities).await?);
         let known = self.forms_by_key(groups.keys()).await?;
         let faces = self
@@ -64,9 +72,9 @@ impl Resolution<'_> {
             .partition(was_dirty);
         self.save_dirty(&dirty).await?;
         self.save_forms(&others).await?;
-        self.add_to_blocks(&forms).await?;
+        let soiled = self.add_to_blocks(&forms).await?;
         self.set_forms(&form_of).await?;
-        Ok(new)
+        Ok(Indexed { new, soiled })
     }
 
     /// Entities as resolution sees them: with what their documents relate them to.

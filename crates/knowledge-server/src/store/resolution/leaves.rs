@@ -70,19 +70,22 @@ impl Resolution<'_> {
         let vectors: Vec<Vector> = forms.iter().map(|(_, vector)| vector.clone()).collect();
         let Leaves(mut leaves) = self.leaves(model, &vectors).await?;
         let mut new: BTreeMap<Place, Vec<(u64, FormId)>> = BTreeMap::new();
+        let mut empty: BTreeSet<i32> = BTreeSet::new();
         for (form, vector) in forms {
             for (tree, address) in places(vector) {
                 let before = leaves.range((tree, 0)..=(tree, address)).next_back();
                 let start = match before {
-                    Some((_, stored)) if !stored.leaf.covers(address) => {
-                        return Err(StoreError::corrupt("resolution_leaf: a leaf is missing"));
-                    }
+                    Some((_, stored)) if !stored.leaf.covers(address) => return Err(missing()),
                     Some(((_, start), _)) => *start,
-                    None => 0,
+                    None => {
+                        empty.insert(convert::count(tree));
+                        0
+                    }
                 };
                 new.entry((tree, start)).or_default().push((address, *form));
             }
         }
+        self.check_empty(model, empty).await?;
         let (mut rows, mut parted) = (Vec::new(), Vec::new());
         for ((tree, start), members) in new {
             let stored = leaves.remove(&(tree, start));
@@ -108,6 +111,20 @@ impl Resolution<'_> {
         let asked = self.asked_by_meaning(&parted).await?;
         self.soil(&asked).await?;
         Ok(asked)
+    }
+
+    /// Fails where one of some trees has leaves.
+    async fn check_empty(&self, model: &str, trees: BTreeSet<i32>) -> Result<(), StoreError> {
+        if trees.is_empty() {
+            return Ok(());
+        }
+        let any = Entity::find()
+            .filter(Column::OrganizationId.eq(self.organization.uuid()))
+            .filter(Column::Model.eq(model))
+            .filter(Column::Tree.is_in(trees))
+            .one(self.tx)
+            .await?;
+        any.map_or(Ok(()), |_| Err(missing()))
     }
 
     fn leaf_row(
@@ -160,6 +177,10 @@ impl Stored {
         };
         Ok(((tree, leaf.start()), Self { row, leaf }))
     }
+}
+
+fn missing() -> StoreError {
+    StoreError::corrupt("resolution_leaf: a leaf of a tree is missing")
 }
 
 fn places(vector: &Vector) -> impl Iterator<Item = Place> {

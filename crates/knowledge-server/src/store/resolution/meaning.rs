@@ -239,7 +239,10 @@ impl Resolution<'_> {
         }
         let mut soiled = Vec::new();
         for (model, vectors) in vectors {
-            soiled.extend(self.add_to_leaves(&model, &vectors).await?);
+            let of_model = self.add_to_leaves(&model, &vectors).await?;
+            if self.compares_by(&model) {
+                soiled.extend(of_model);
+            }
         }
         Ok(soiled)
     }

@@ -17,7 +17,7 @@ impl Resolution<'_> {
     /// Gives the next forms after one, by id, the blocks and leaves that they lack, and marks them
     /// dirty; none
     /// when all of them are of this version, which is noted then.
-    pub(in crate::store) async fn renew(&self, after: Uuid) -> Result<Vec<Uuid>, StoreError> {
+    pub(in crate::store) async fn renew(&mut self, after: Uuid) -> Result<Vec<Uuid>, StoreError> {
         if self.version == VERSION {
             return Ok(Vec::new());
         }
@@ -46,7 +46,7 @@ impl Resolution<'_> {
         Ok(ids)
     }
 
-    async fn renewed(&self) -> Result<(), StoreError> {
+    async fn renewed(&mut self) -> Result<(), StoreError> {
         use organization::{Column, Entity};
         Entity::update_many()
             .col_expr(Column::ResolutionVersion, Expr::value(VERSION))
@@ -54,6 +54,7 @@ impl Resolution<'_> {
             .filter(Column::Id.eq(self.organization.uuid()))
             .exec(self.tx)
             .await?;
+        self.version = VERSION;
         Ok(())
     }
 }

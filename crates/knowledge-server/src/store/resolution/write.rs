@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures::TryStreamExt;
 use knowledge_domain::ids::{BatchId, ClusterId};
-use knowledge_resolution::{Face, FaceStrategy, FormCluster, Rule, select_face};
+use knowledge_resolution::{Face, FaceStrategy, FormCluster, Rule, VERSION, select_face};
 use knowledge_tables::{
     cluster_member, entity, entity_cluster, mention_record, merge_history, resolution_form,
     same_as_link,
@@ -154,8 +154,8 @@ impl Resolution<'_> {
                 row.link_confidence,
                 row.link_reason,
             ) = place;
-            // It is settled again when it has its vector.
-            row.dirty = self.vectors_wanted && !stored.embedded;
+            // It is settled again when it has its vector, and when all are of this version.
+            row.dirty = self.version != VERSION || (self.vectors_wanted && !stored.embedded);
         }
         plan.forms.extend(members.into_values());
         Ok(())
