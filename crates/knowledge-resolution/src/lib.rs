@@ -20,6 +20,7 @@ mod hash;
 mod kind;
 mod lexicon;
 mod name;
+mod outline;
 mod pairs;
 mod resolve;
 mod rotation;

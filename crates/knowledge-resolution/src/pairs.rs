@@ -41,13 +41,19 @@ impl Blocks {
         }
     }
 
-    /// The forms after one that share a block with it, sorted, into `others`.
-    pub(crate) fn after(&self, form: usize, others: &mut Vec<u32>) {
+    /// The forms after one that share a block with it and may be one with it, sorted, into `others`.
+    pub(crate) fn after(
+        &self,
+        form: usize,
+        may_be_one: impl Fn(usize) -> bool,
+        others: &mut Vec<u32>,
+    ) {
         others.clear();
         for block in slice(&self.of, &self.of_starts, form) {
             let members = slice(&self.forms, &self.starts, *block as usize);
             let later = members.partition_point(|other| *other as usize <= form);
-            others.extend_from_slice(&members[later..]);
+            let later = members[later..].iter();
+            others.extend(later.filter(|other| may_be_one(**other as usize)));
         }
         others.sort_unstable();
         others.dedup();

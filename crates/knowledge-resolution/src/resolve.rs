@@ -4,7 +4,8 @@ use knowledge_domain::ids::EntityId;
 
 use crate::{
     Candidate, Decisions, Edge, Face, FaceStrategy, Form, FormCluster, Rule, Settings,
-    cluster::cluster_prepared, explore::edge, form::Prepared, pairs::Blocks, select_face,
+    cluster::cluster_prepared, explore::edge, form::Prepared, outline::Outline, pairs::Blocks,
+    select_face,
 };
 
 /// A cluster after resolution.
@@ -43,7 +44,10 @@ pub fn resolve(
     let groups = Groups::new(candidates);
     let mut clusters = Vec::new();
     each_cluster(&groups.forms, decisions, settings, |places, cluster| {
-        clusters.extend(groups.described(places, cluster));
+        clusters.extend(match cluster {
+            Some(cluster) => groups.described(places, cluster),
+            None => groups.alone(places[0]),
+        });
     });
     clusters.sort_by(|one, other| one.key.cmp(&other.key));
     clusters
@@ -66,7 +70,7 @@ pub fn workload(candidates: &[Candidate], settings: &Settings) -> Workload {
     let blocks = Blocks::new(&prepared, settings.max_block);
     let mut others = Vec::new();
     let pairs = (0..forms.len()).map(|form| {
-        blocks.after(form, &mut others);
+        blocks.after(form, |_| true, &mut others);
         others.len()
     });
     Workload {
@@ -80,14 +84,15 @@ struct Groups<'a> {
     /// The forms, sorted by key.
     forms: Vec<Form>,
     /// All entities, form by form.
-    members: Vec<&'a Candidate>,
+    members: Vec<(EntityId, &'a Candidate)>,
     /// Where each form's entities begin in `members`, and where the last one's end.
     starts: Vec<usize>,
 }
 
 impl<'a> Groups<'a> {
     fn new(candidates: &'a [Candidate]) -> Self {
-        let mut forms: Vec<Option<Form>> = candidates.iter().map(Form::of).map(Some).collect();
+        let form = |candidate: &Candidate| Some((candidate.id, Form::of(candidate)));
+        let mut forms: Vec<Option<(EntityId, Form)>> = candidates.iter().map(form).collect();
         let order = by_key(&forms);
         let mut groups = Self {
             forms: Vec::new(),
@@ -95,7 +100,7 @@ impl<'a> Groups<'a> {
             starts: Vec::new(),
         };
         for at in order {
-            let (Some(form), candidate) = (forms[at].take(), &candidates[at]) else {
+            let Some((id, form)) = forms[at].take() else {
                 continue;
             };
             let last = groups.forms.last_mut();
@@ -105,14 +110,33 @@ impl<'a> Groups<'a> {
                 groups.starts.push(groups.members.len());
                 groups.forms.push(form);
             }
-            groups.members.push(candidate);
+            groups.members.push((id, &candidates[at]));
         }
         groups.starts.push(groups.members.len());
         groups
     }
 
-    fn members(&self, form: usize) -> &[&'a Candidate] {
+    fn members(&self, form: usize) -> &[(EntityId, &'a Candidate)] {
         &self.members[self.starts[form]..self.starts[form + 1]]
+    }
+
+    /// The cluster of a form that is linked with no other. Most are of one entity, which lies
+    /// anywhere in memory and is not looked at.
+    fn alone(&self, form: usize) -> Option<Cluster> {
+        let [(only, _)] = self.members(form) else {
+            return self.described(&[form], &FormCluster::alone());
+        };
+        Some(Cluster {
+            key: self.forms[form].key.clone(),
+            canonical: *only,
+            members: vec![Member {
+                id: *only,
+                confidence: 1.0,
+                reason: Rule::ExactName,
+            }],
+            shared_types: self.forms[form].types.clone(),
+            cohesion: 1.0,
+        })
     }
 
     /// A cluster of forms as one of their entities; `places` are those of its component's forms.
@@ -120,7 +144,7 @@ impl<'a> Groups<'a> {
         let strategy = FaceStrategy::default();
         let best = |form: usize| {
             let members = self.members(places[form]).iter();
-            let faces: Vec<Face> = members.map(|member| Face::of(member)).collect();
+            let faces: Vec<Face> = members.map(|(_, member)| Face::of(member)).collect();
             select_face(&faces, strategy).cloned()
         };
         let faces: Vec<(usize, Face)> = cluster
@@ -134,8 +158,8 @@ impl<'a> Groups<'a> {
         for form in &cluster.forms {
             let link = cluster.weakest(*face_form, *form);
             let members = self.members(places[*form]).iter();
-            listed.extend(members.map(|candidate| Member {
-                id: candidate.id,
+            listed.extend(members.map(|(id, _)| Member {
+                id: *id,
                 confidence: link.map_or(1.0, |link| link.score),
                 reason: link.map_or(Rule::ExactName, |link| link.rule),
             }));
@@ -159,8 +183,8 @@ impl<'a> Groups<'a> {
 ///
 /// Sorts by what a key begins with, which lies beside the place, and only looks at the key itself
 /// where that is the same: keys lie all over the memory.
-fn by_key(forms: &[Option<Form>]) -> impl Iterator<Item = usize> + use<> {
-    let key = |at: usize| forms[at].as_ref().map_or("", |form| &form.key);
+fn by_key(forms: &[Option<(EntityId, Form)>]) -> impl Iterator<Item = usize> + use<> {
+    let key = |at: usize| forms[at].as_ref().map_or("", |(_, form)| &form.key);
     let mut order: Vec<([u8; 24], usize)> = (0..forms.len())
         .map(|at| (beginning(key(at)), at))
         .collect();
@@ -180,12 +204,13 @@ fn beginning(key: &str) -> [u8; 24] {
     beginning
 }
 
-/// Clusters forms that are sorted by key; each with the places of its component's forms.
+/// Clusters forms that are sorted by key; each with the places of its component's forms, and without
+/// a cluster where that is one form.
 fn each_cluster(
     forms: &[Form],
     decisions: &Decisions,
     settings: &Settings,
-    mut found: impl FnMut(&[usize], &FormCluster),
+    mut found: impl FnMut(&[usize], Option<&FormCluster>),
 ) {
     let prepared: Vec<Prepared<'_>> = forms.iter().map(Prepared::new).collect();
     let mut edges = edges(&prepared, settings);
@@ -215,11 +240,11 @@ fn each_cluster(
             let of: Vec<&Prepared<'_>> = places.iter().map(|place| &prepared[*place]).collect();
             let edges = local(edges, &places);
             for cluster in &cluster_prepared(of, &edges, decisions, settings).clusters {
-                found(&places, cluster);
+                found(&places, Some(cluster));
             }
             continue;
         };
-        found(&[*alone], &FormCluster::alone());
+        found(&[*alone], None);
     }
 }
 
@@ -237,10 +262,15 @@ fn local(edges: &[Edge], places: &[usize]) -> Vec<Edge> {
 /// The linked pairs of all forms, by their places.
 fn edges(prepared: &[Prepared<'_>], settings: &Settings) -> Vec<Edge> {
     let blocks = Blocks::new(prepared, settings.max_block);
+    let outlines: Vec<Option<Outline>> = prepared.iter().map(outline).collect();
     let mut edges = Vec::new();
     let mut others: Vec<u32> = Vec::new();
     for (left, form) in prepared.iter().enumerate() {
-        blocks.after(left, &mut others);
+        let may_be_one = |right: usize| {
+            let outlines = outlines[left].zip(outlines[right]);
+            outlines.is_none_or(|(one, other)| !one.is_unlike(&other))
+        };
+        blocks.after(left, may_be_one, &mut others);
         let linked = others.iter().filter_map(|right| {
             let right = *right as usize;
             edge(left, form, right, &prepared[right], settings)
@@ -248,6 +278,11 @@ fn edges(prepared: &[Prepared<'_>], settings: &Settings) -> Vec<Edge> {
         edges.extend(linked);
     }
     edges
+}
+
+/// What can be told at a glance of a form, beside others; nothing where names are not all there is.
+fn outline(form: &Prepared<'_>) -> Option<Outline> {
+    form.outline.filter(|_| form.form.vector.is_none())
 }
 
 /// Disjoint sets whose root is the smallest member.
