@@ -108,6 +108,8 @@ fn peak_memory_mb() -> u64 {
 
 /// What the thread has cost the processor so far; 0 where the system does not say.
 fn processor_seconds() -> f64 {
+    // The system counts what a thread has used when it gives way, or some milliseconds later.
+    std::thread::yield_now();
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     let first = text.split_whitespace().next();
     let nanoseconds = first.and_then(|it| it.parse::<f64>().ok());

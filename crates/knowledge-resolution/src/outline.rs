@@ -91,10 +91,9 @@ fn letters_of(word: &str) -> u16 {
 
 #[cfg(test)]
 mod tests {
-    use crate::{
-        Settings, compare,
-        form::{Prepared, form_of},
-    };
+    use proptest::prelude::*;
+
+    use crate::{Settings, compare, form::Prepared, tests::form_of};
 
     fn are_unlike(one: (&str, &str), other: (&str, &str)) -> bool {
         let (one, other) = (form_of(one.0, one.1), form_of(other.0, other.1));
@@ -145,6 +144,32 @@ mod tests {
             ),
         ] {
             assert!(are_unlike((one, class), (other, class)), "{one}, {other}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+        #[test]
+        fn what_is_unlike_follows_no_rule(
+            left in "([adeopx]\\.|dr|the|of|and|ltd|[aboc][nr][adlno]{3,5})( ([aep]\\.|of|and|ltd|co|[abop][hnr][adlno]{3,5}|株式会社[an]{3,4})){0,5}",
+            slip in prop::collection::vec((0_usize..30, "[adfiklnr ]|ei|ck|ph|ue|oe"), 0..5),
+            turned in any::<bool>(),
+            classes in prop::sample::subsequence(vec!["Person", "Organization", "Work", "Thing", "Place"], 2),
+        ) {
+            let mut right: Vec<char> = left.chars().collect();
+            for (at, letters) in slip {
+                let at = at % right.len();
+                right.splice(at..=at, letters.chars());
+            }
+            let mut right: String = right.into_iter().collect();
+            if turned {
+                right = right.rsplit(' ').collect::<Vec<_>>().join(" ");
+            }
+            let (left, right) = (form_of(&left, classes[0]), form_of(&right, classes[1]));
+            let (one, other) = (Prepared::new(&left), Prepared::new(&right));
+            if one.is_unlike(&other) {
+                prop_assert_eq!(compare(&left, &right, &Settings::default()).rule, None);
+            }
         }
     }
 }

@@ -30,6 +30,11 @@ fn candidate(at: usize, name: &str, class: &str) -> Candidate {
     }
 }
 
+/// A form of which nothing but the name and the class is known.
+pub(crate) fn form_of(name: &str, class: &str) -> Form {
+    Form::of(&candidate(1, name, class))
+}
+
 fn with(mut candidate: Candidate, attribute: &str, value: &str) -> Candidate {
     candidate
         .attributes

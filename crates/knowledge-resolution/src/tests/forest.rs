@@ -68,7 +68,7 @@ fn noise(seed: u64) -> Vec<f32> {
 }
 
 fn with_vector(values: Vec<f32>) -> Form {
-    let mut form = crate::form::form_of("x", "Thing");
+    let mut form = form_of("x", "Thing");
     form.vector = Vector::new("m", values, &[0.0; 256]);
     form
 }
