@@ -44,7 +44,7 @@ pub use vector::{PROBES, Vector, centre};
 
 /// The version of block keys, addresses of vectors and rules. Whoever stores forms that another version has clustered
 /// gives them their keys, and clusters them, anew.
-pub const VERSION: i32 = 5;
+pub const VERSION: i32 = 6;
 
 #[cfg(test)]
 mod tests;
