@@ -2,16 +2,19 @@
 
 use crate::{block, form::Prepared};
 
-/// Forms by block and blocks by form, as two lists of places each.
+/// So many pairs are handed out before others are looked for, so that memory does not hold all of
+/// them where many share a block. Tests see them come several times.
+const AT_ONCE: usize = if cfg!(test) { 16 } else { 1 << 20 };
+
+/// Two forms by their places, the first one first.
+pub(crate) type Pair = (usize, usize);
+
+/// The forms of all blocks that say something.
 pub(crate) struct Blocks {
-    /// The forms of all blocks that say something, block by block.
+    /// The forms, block by block, those of a block by their places.
     forms: Vec<u32>,
     /// Where each block begins in `forms`, and where the last one ends.
     starts: Vec<u32>,
-    /// The blocks of all forms, form by form.
-    of: Vec<u32>,
-    /// Where each form's blocks begin in `of`, and where the last one's end.
-    of_starts: Vec<u32>,
 }
 
 impl Blocks {
@@ -24,65 +27,58 @@ impl Blocks {
             keyed.extend(block::keys(form).into_iter().map(|key| (key, place)));
         }
         keyed.sort_unstable();
-        let (mut members, mut starts) = (Vec::new(), vec![0]);
+        let (mut forms, mut starts) = (Vec::new(), vec![0]);
         for block in keyed.chunk_by(|one, other| one.0 == other.0) {
             if (2..=max_block).contains(&block.len()) {
-                members.extend(block.iter().map(|(_, form)| *form));
-                starts.push(small(members.len()));
+                forms.extend(block.iter().map(|(_, form)| *form));
+                starts.push(small(forms.len()));
             }
         }
-        drop(keyed);
-        let (of, of_starts) = inverted(forms.len(), &members, &starts);
-        Self {
-            forms: members,
-            starts,
-            of,
-            of_starts,
-        }
+        Self { forms, starts }
     }
 
-    /// The forms after one that share a block with it and may be one with it, sorted, into `others`.
-    pub(crate) fn after(
+    /// Hands out the pairs that share a block and may be one, sorted and each once at a time: one
+    /// that shares several blocks may come again another time.
+    ///
+    /// `glance` is what is looked at of a form; it is fetched once for all pairs of a block.
+    pub(crate) fn pairs<T>(
         &self,
-        form: usize,
-        may_be_one: impl Fn(usize) -> bool,
-        others: &mut Vec<u32>,
+        glance: impl Fn(usize) -> T,
+        may_be_one: impl Fn(&T, &T) -> bool,
+        mut found: impl FnMut(&mut dyn Iterator<Item = Pair>),
     ) {
-        others.clear();
-        for block in slice(&self.of, &self.of_starts, form) {
-            let members = slice(&self.forms, &self.starts, *block as usize);
-            let later = members.partition_point(|other| *other as usize <= form);
-            let later = members[later..].iter();
-            others.extend(later.filter(|other| may_be_one(**other as usize)));
+        let mut pairs: Vec<u64> = Vec::new();
+        let mut hand_out = |pairs: &mut Vec<u64>| {
+            pairs.sort_unstable();
+            pairs.dedup();
+            found(&mut pairs.drain(..).map(unpacked));
+        };
+        let mut seen: Vec<T> = Vec::new();
+        for bounds in self.starts.windows(2) {
+            let block = &self.forms[bounds[0] as usize..bounds[1] as usize];
+            seen.clear();
+            seen.extend(block.iter().map(|form| glance(*form as usize)));
+            for (at, (left, one)) in block.iter().zip(&seen).enumerate() {
+                let others = block.iter().zip(&seen).skip(at + 1);
+                let others = others.filter(|(_, other)| may_be_one(one, other));
+                pairs.extend(others.map(|(right, _)| packed(*left, *right)));
+            }
+            if pairs.len() >= AT_ONCE {
+                hand_out(&mut pairs);
+            }
         }
-        others.sort_unstable();
-        others.dedup();
+        hand_out(&mut pairs);
     }
 }
 
-/// The blocks of each form, from the forms of each block.
-fn inverted(forms: usize, members: &[u32], starts: &[u32]) -> (Vec<u32>, Vec<u32>) {
-    let mut ends = vec![0_u32; forms + 1];
-    for form in members {
-        ends[*form as usize + 1] += 1;
-    }
-    for form in 0..forms {
-        ends[form + 1] += ends[form];
-    }
-    let mut next = ends.clone();
-    let mut of = vec![0; members.len()];
-    for (block, bounds) in (0_u32..).zip(starts.windows(2)) {
-        for form in &members[bounds[0] as usize..bounds[1] as usize] {
-            let at = &mut next[*form as usize];
-            of[*at as usize] = block;
-            *at += 1;
-        }
-    }
-    (of, ends)
+/// A pair as a number; numbers are in the order of their pairs.
+fn packed(left: u32, right: u32) -> u64 {
+    u64::from(left) << u32::BITS | u64::from(right)
 }
 
-fn slice<'a>(list: &'a [u32], starts: &[u32], at: usize) -> &'a [u32] {
-    &list[starts[at] as usize..starts[at + 1] as usize]
+fn unpacked(pair: u64) -> Pair {
+    let place = |half: u64| usize::try_from(half).unwrap_or(usize::MAX);
+    (place(pair >> u32::BITS), place(pair & u64::from(u32::MAX)))
 }
 
 /// Places are kept in four bytes: what has more does not fit into memory.

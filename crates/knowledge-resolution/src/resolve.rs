@@ -68,14 +68,13 @@ pub fn workload(candidates: &[Candidate], settings: &Settings) -> Workload {
     let forms = Groups::new(candidates).forms;
     let prepared: Vec<Prepared<'_>> = forms.iter().map(Prepared::new).collect();
     let blocks = Blocks::new(&prepared, settings.max_block);
-    let mut others = Vec::new();
-    let pairs = (0..forms.len()).map(|form| {
-        blocks.after(form, |_| true, &mut others);
-        others.len()
-    });
+    let mut pairs = Vec::new();
+    blocks.pairs(|_| (), |(), ()| true, |found| pairs.extend(found));
+    pairs.sort_unstable();
+    pairs.dedup();
     Workload {
         forms: forms.len(),
-        pairs: pairs.sum(),
+        pairs: pairs.len(),
     }
 }
 
@@ -264,20 +263,22 @@ fn local(edges: &[Edge], places: &[usize]) -> Vec<Edge> {
 fn edges(prepared: &[Prepared<'_>], settings: &Settings) -> Vec<Edge> {
     let blocks = Blocks::new(prepared, settings.max_block);
     let outlines: Vec<Option<Outline>> = prepared.iter().map(outline).collect();
+    let may_be_one = |one: &Option<Outline>, other: &Option<Outline>| {
+        let outlines = one.as_ref().zip(other.as_ref());
+        outlines.is_none_or(|(one, other)| !one.is_unlike(other))
+    };
     let mut edges = Vec::new();
-    let mut others: Vec<u32> = Vec::new();
-    for (left, form) in prepared.iter().enumerate() {
-        let may_be_one = |right: usize| {
-            let outlines = outlines[left].zip(outlines[right]);
-            outlines.is_none_or(|(one, other)| !one.is_unlike(&other))
-        };
-        blocks.after(left, may_be_one, &mut others);
-        let linked = others.iter().filter_map(|right| {
-            let right = *right as usize;
-            edge(left, form, right, &prepared[right], settings)
-        });
-        edges.extend(linked);
-    }
+    blocks.pairs(
+        |form| outlines[form],
+        may_be_one,
+        |pairs| {
+            edges.extend(pairs.filter_map(|(left, right)| {
+                edge(left, &prepared[left], right, &prepared[right], settings)
+            }));
+        },
+    );
+    edges.sort_by_key(|edge| (edge.left, edge.right));
+    edges.dedup_by_key(|edge| (edge.left, edge.right));
     edges
 }
 
