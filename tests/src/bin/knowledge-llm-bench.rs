@@ -40,6 +40,20 @@ struct Arguments {
     /// Take the `.txt` and `.md` files of this folder, again and again, instead of our own
     #[arg(long, conflicts_with = "dense")]
     corpus: Option<PathBuf>,
+    /// Only one way of asking: `single` or `staged`
+    #[arg(long)]
+    strategy: Option<String>,
+    /// Only the provider that takes so many milliseconds: 50 or 1000
+    #[arg(long)]
+    latency: Option<u64>,
+}
+
+impl Arguments {
+    fn wants(&self, case: Case) -> bool {
+        let strategy = self.strategy.as_deref();
+        strategy.is_none_or(|only| only == case.strategy)
+            && self.latency.is_none_or(|only| only == case.latency_ms)
+    }
 }
 
 /// One way of asking one provider.
@@ -85,7 +99,9 @@ fn main() -> Result<()> {
                 latency_ms,
                 concurrency,
             };
-            report(&arguments, case, &corpus)?;
+            if arguments.wants(case) {
+                report(&arguments, case, &corpus)?;
+            }
         }
     }
     Ok(())

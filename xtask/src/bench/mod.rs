@@ -63,6 +63,12 @@ struct Llm {
     /// Take the `.txt` and `.md` files of this folder, again and again, instead of our own
     #[arg(long, conflicts_with = "dense")]
     corpus: Option<std::path::PathBuf>,
+    /// Only one way of asking: `single` or `staged`
+    #[arg(long)]
+    strategy: Option<String>,
+    /// Only the provider that takes so many milliseconds: 50 or 1000
+    #[arg(long)]
+    latency: Option<u64>,
 }
 
 impl Llm {
@@ -77,6 +83,12 @@ impl Llm {
         }
         if let Some(corpus) = &self.corpus {
             arguments.push(format!("--corpus={}", corpus.display()));
+        }
+        if let Some(strategy) = &self.strategy {
+            arguments.push(format!("--strategy={strategy}"));
+        }
+        if let Some(latency) = self.latency {
+            arguments.push(format!("--latency={latency}"));
         }
         arguments
     }
