@@ -18,7 +18,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Store, StoreError, convert, portions::portions, scope::owned};
+use super::{Store, StoreError, convert, portions::portions, scope::owned, together::Together};
 use crate::faults::{FailurePoint, hit};
 
 /// What a stored graph is of, and what found it.
@@ -148,12 +148,17 @@ pub(super) async fn write_graph(
     if insert(tx, vec![rows.extraction()]).await? == 0 {
         return Ok(stored(tx, &found.origin).await?.unwrap_or(extraction));
     }
-    insert(tx, rows.chunks().collect()).await?;
-    insert(tx, rows.entities()?).await?;
+    let mut together = Together::of_graph();
+    let once = || Some(OnConflict::new().do_nothing().to_owned());
+    together.insert(rows.chunks().collect(), once())?;
+    together.insert(rows.entities()?, once())?;
+    together.write(tx).await?;
     hit(FailurePoint::GraphHalfWritten);
-    insert(tx, rows.mentions().collect()).await?;
-    insert(tx, rows.relations().collect()).await?;
-    insert(tx, rows.evidence().collect()).await?;
+    let mut together = Together::of_graph();
+    together.insert(rows.mentions().collect(), once())?;
+    together.insert(rows.relations().collect(), once())?;
+    together.insert(rows.evidence().collect(), once())?;
+    together.write(tx).await?;
     hit(FailurePoint::GraphWritten);
     Ok(extraction)
 }

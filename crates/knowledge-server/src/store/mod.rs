@@ -21,6 +21,7 @@ pub mod read;
 mod resolution;
 mod scope;
 mod statistics;
+mod thread;
 mod together;
 mod url;
 

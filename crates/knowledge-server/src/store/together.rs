@@ -4,7 +4,8 @@
 //! nothing where the update has found no row. A round trip to it takes as long as some ten rows;
 //! what has many rows, and what may refer to these, comes after in statements of its own.
 //! SQLite's connection is a thread, and it and whoever asks wake each other for every question: the
-//! update is one, and the inserts of all tables that have few rows are one.
+//! update is one, and the inserts of all tables that have few rows are one. So are those of a graph,
+//! whose tables have more.
 
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityName,
@@ -30,10 +31,23 @@ const GUARD: &str = "guard";
 /// What statements call the rows that they insert.
 const GIVEN: &str = "given";
 
+/// Rows of a graph's table that SQLite is given together with those of its other tables at most.
+const MOST_ROWS_OF_A_GRAPH: usize = 64;
+
 /// Rows to insert, table by table.
-#[derive(Default)]
 pub(super) struct Together {
     tables: Vec<Table>,
+    /// Rows of a table that SQLite is given together with those of others at most.
+    most_rows: usize,
+}
+
+impl Default for Together {
+    fn default() -> Self {
+        Self {
+            tables: Vec::new(),
+            most_rows: MOST_ROWS_SQLITE,
+        }
+    }
 }
 
 /// Rows of one table, with a value for each column.
@@ -45,6 +59,14 @@ struct Table {
 }
 
 impl Together {
+    /// For the rows of a graph.
+    pub(super) fn of_graph() -> Self {
+        Self {
+            most_rows: MOST_ROWS_OF_A_GRAPH,
+            ..Self::default()
+        }
+    }
+
     /// Adds rows, of a table whose first column is never null.
     ///
     /// # Errors
@@ -121,7 +143,7 @@ impl Together {
         let joins = tx.get_database_backend() == DbBackend::Sqlite;
         let mut joined = Joined::default();
         for table in self.tables {
-            if joins && table.rows.len() <= MOST_ROWS_SQLITE {
+            if joins && table.rows.len() <= self.most_rows {
                 joined.add(&table.padded(None)?);
                 continue;
             }
@@ -326,7 +348,14 @@ mod tests {
 
     #[tokio::test]
     async fn rows_may_refer_to_rows_of_tables_before() {
-        for (parents, children) in [(3, 3), (MOST_ROWS + 1, 1), (1, MOST_ROWS + 1)] {
+        for (parents, children, of_graph) in [
+            (3, 3, false),
+            (MOST_ROWS + 1, 1, false),
+            (1, MOST_ROWS + 1, false),
+            (MOST_ROWS_OF_A_GRAPH, 1, true),
+            (MOST_ROWS_OF_A_GRAPH + 1, MOST_ROWS_OF_A_GRAPH, true),
+            (1, MOST_ROWS_OF_A_GRAPH + 1, true),
+        ] {
             let fixture = Fixture::new().await;
             let child = |number: usize| ontology::Model {
                 id: Uuid::from_u128(5_000 + number as u128),
@@ -347,8 +376,13 @@ mod tests {
             let mut rows = together(rows(parents, "parent"));
             rows.insert(children.clone(), None).unwrap();
             let tx = fixture.store.begin().await.unwrap();
-            let guard = guard(fixture.organization.uuid());
-            assert!(rows.write_guarded(&tx, guard, None).await.unwrap());
+            if of_graph {
+                rows.most_rows = Together::of_graph().most_rows;
+                rows.write(&tx).await.unwrap();
+            } else {
+                let guard = guard(fixture.organization.uuid());
+                assert!(rows.write_guarded(&tx, guard, None).await.unwrap());
+            }
             tx.commit().await.unwrap();
             let stored = ontology::Entity::find().all(fixture.store.read()).await;
             assert_eq!(stored.unwrap().len(), children.len());

@@ -54,7 +54,8 @@ impl Writer {
     pub(super) fn start(env: Arc<Environment>) -> Self {
         // At most as many wait as there are calls on their way.
         let (queue, operations) = mpsc::unbounded_channel();
-        tokio::spawn(write(env, operations));
+        let store = env.store.clone();
+        store.spawn_writer(write(env, operations));
         Self { queue }
     }
 

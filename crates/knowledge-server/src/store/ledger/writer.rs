@@ -150,7 +150,8 @@ impl Writer {
     /// Starts the writer's task on the current runtime.
     pub(super) fn start(env: Arc<Environment>) -> Self {
         let (queue, requests) = mpsc::channel(QUEUE);
-        tokio::spawn(async move {
+        let store = env.store.clone();
+        store.spawn_writer(async move {
             let written = AssertUnwindSafe(write_groups(env, requests)).catch_unwind();
             if written.await.is_err() {
                 // Without a writer every batch would stall in silence; a restart resumes them all.
