@@ -247,7 +247,7 @@ impl<'a> Prepared<'a> {
             fullness: name.fullness(),
             ordered,
             sorted,
-            outline: Outline::of(&name, kind, sorted).filter(|_| known_by_one_name),
+            outline: Outline::of(&form.name, &name, kind, sorted).filter(|_| known_by_one_name),
             name,
         }
     }

@@ -40,19 +40,19 @@ struct Arguments {
     /// Take the `.txt` and `.md` files of this folder, again and again, instead of our own
     #[arg(long, conflicts_with = "dense")]
     corpus: Option<PathBuf>,
-    /// Only one way of asking: `single` or `staged`
-    #[arg(long)]
+    /// Only one way of asking
+    #[arg(long, value_parser = ["single", "staged"])]
     strategy: Option<String>,
-    /// Only the provider that takes so many milliseconds: 50 or 1000
-    #[arg(long)]
-    latency: Option<u64>,
+    /// Only the provider that takes so many milliseconds
+    #[arg(long, value_parser = ["50", "1000"])]
+    latency: Option<String>,
 }
 
 impl Arguments {
     fn wants(&self, case: Case) -> bool {
-        let strategy = self.strategy.as_deref();
+        let (strategy, latency) = (self.strategy.as_deref(), self.latency.as_deref());
         strategy.is_none_or(|only| only == case.strategy)
-            && self.latency.is_none_or(|only| only == case.latency_ms)
+            && latency.is_none_or(|only| only == case.latency_ms.to_string())
     }
 }
 

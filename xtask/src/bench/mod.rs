@@ -63,12 +63,12 @@ struct Llm {
     /// Take the `.txt` and `.md` files of this folder, again and again, instead of our own
     #[arg(long, conflicts_with = "dense")]
     corpus: Option<std::path::PathBuf>,
-    /// Only one way of asking: `single` or `staged`
-    #[arg(long)]
+    /// Only one way of asking
+    #[arg(long, value_parser = ["single", "staged"])]
     strategy: Option<String>,
-    /// Only the provider that takes so many milliseconds: 50 or 1000
-    #[arg(long)]
-    latency: Option<u64>,
+    /// Only the provider that takes so many milliseconds
+    #[arg(long, value_parser = ["50", "1000"])]
+    latency: Option<String>,
 }
 
 impl Llm {
@@ -87,7 +87,7 @@ impl Llm {
         if let Some(strategy) = &self.strategy {
             arguments.push(format!("--strategy={strategy}"));
         }
-        if let Some(latency) = self.latency {
+        if let Some(latency) = &self.latency {
             arguments.push(format!("--latency={latency}"));
         }
         arguments

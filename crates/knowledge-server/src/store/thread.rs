@@ -5,15 +5,19 @@
 //! work, and both go to sleep again. A writer on a thread of its own is woken alone. It needs no
 //! sockets there, so that its runtime has only a clock.
 
-use std::future::pending;
+use std::{future::pending, time::Duration};
 
 use tokio::{
-    runtime::{Builder, Runtime},
+    runtime::{Builder, Handle, Runtime},
     sync::oneshot,
     task::spawn_blocking,
+    time::{Instant, sleep},
 };
 
 use super::{DbBackend, Store};
+
+/// How long a connection may take to come back to its pool.
+const RETURN: Duration = Duration::from_secs(1);
 
 impl Store {
     /// Runs what writes until it ends, or the current runtime does: on SQLite on a thread of its own,
@@ -49,12 +53,21 @@ fn run_on(own: Runtime, writing: impl Future<Output = ()> + Send + 'static) {
     spawn_blocking(move || {
         own.block_on(async {
             tokio::select! {
-                () = writing => {}
+                () = writing => returned().await,
                 _ = ended => {}
             }
         });
         witness.abort();
     });
+}
+
+/// Waits until the driver has taken back the connection of the last transaction, which it does in a
+/// task of this runtime.
+async fn returned() {
+    let until = Instant::now() + RETURN;
+    while Handle::current().metrics().num_alive_tasks() > 0 && Instant::now() < until {
+        sleep(Duration::from_millis(1)).await;
+    }
 }
 
 #[cfg(test)]

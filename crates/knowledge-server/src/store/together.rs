@@ -34,11 +34,16 @@ const GIVEN: &str = "given";
 /// Rows of a graph's table that SQLite is given together with those of its other tables at most.
 const MOST_ROWS_OF_A_GRAPH: usize = 64;
 
+/// A statement for each combination of sizes of three tables is kept, so that sizes are few.
+const LEAST_ROWS_OF_A_GRAPH: usize = 16;
+
 /// Rows to insert, table by table.
 pub(super) struct Together {
     tables: Vec<Table>,
     /// Rows of a table that SQLite is given together with those of others at most.
     most_rows: usize,
+    /// To so many rows those of a table are filled up at least.
+    least_rows: usize,
 }
 
 impl Default for Together {
@@ -46,6 +51,7 @@ impl Default for Together {
         Self {
             tables: Vec::new(),
             most_rows: MOST_ROWS_SQLITE,
+            least_rows: 1,
         }
     }
 }
@@ -63,6 +69,7 @@ impl Together {
     pub(super) fn of_graph() -> Self {
         Self {
             most_rows: MOST_ROWS_OF_A_GRAPH,
+            least_rows: LEAST_ROWS_OF_A_GRAPH,
             ..Self::default()
         }
     }
@@ -121,7 +128,7 @@ impl Together {
             if table.rows.len() > MOST_ROWS || !rest.tables.is_empty() {
                 rest.tables.push(table);
             } else {
-                let insert = table.padded(Some(is_found()))?;
+                let insert = table.padded(1, Some(is_found()))?;
                 parts.cte(part(&format!("table_{number}"), insert));
             }
         }
@@ -144,7 +151,7 @@ impl Together {
         let mut joined = Joined::default();
         for table in self.tables {
             if joins && table.rows.len() <= self.most_rows {
-                joined.add(&table.padded(None)?);
+                joined.add(&table.padded(self.least_rows, None)?);
                 continue;
             }
             // A table may refer to the rows of one before it.
@@ -223,10 +230,10 @@ impl Table {
     /// The insert of all rows, where `wanted` if that is asked; filled up with nulls that are left
     /// out: so there are few sizes of each table, and some dozens of statements for all of them
     /// together.
-    fn padded(self, wanted: Option<Expr>) -> Result<InsertStatement, DbErr> {
+    fn padded(self, least: usize, wanted: Option<Expr>) -> Result<InsertStatement, DbErr> {
         let mut insert = self.empty_insert();
         let nulls: Vec<Value> = self.rows[0].iter().map(Value::as_null).collect();
-        let size = self.rows.len().next_power_of_two();
+        let size = self.rows.len().next_power_of_two().max(least);
         let mut given: Vec<ValueTuple> = self.rows.into_iter().map(ValueTuple::Many).collect();
         given.resize(size, ValueTuple::Many(nulls));
         let column = |number| Expr::col((GIVEN, Alias::new(format!("column{number}"))));
@@ -377,7 +384,11 @@ mod tests {
             rows.insert(children.clone(), None).unwrap();
             let tx = fixture.store.begin().await.unwrap();
             if of_graph {
-                rows.most_rows = Together::of_graph().most_rows;
+                let tables = rows.tables;
+                let rows = Together {
+                    tables,
+                    ..Together::of_graph()
+                };
                 rows.write(&tx).await.unwrap();
             } else {
                 let guard = guard(fixture.organization.uuid());
@@ -394,7 +405,7 @@ mod tests {
         let text = |count: usize| {
             let table = together(rows(count, "any")).tables.pop().unwrap();
             table
-                .padded(Some(is_found()))
+                .padded(1, Some(is_found()))
                 .unwrap()
                 .build(PostgresQueryBuilder)
                 .0

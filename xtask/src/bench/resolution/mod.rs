@@ -70,24 +70,19 @@ struct Figures {
 
 /// Each size in a process of its own.
 pub(super) fn run(arguments: &Resolution) -> Result<()> {
-    let mut all = Vec::new();
     let folder = tempfile::tempdir()?;
-    let table = folder.path().join("entities.tsv");
-    let sizes = || arguments.entities.iter().copied().filter(|it| *it > 0);
+    let table = |entities: usize| folder.path().join(format!("{entities}.tsv"));
+    let sizes = arguments.entities.iter().copied().filter(|it| *it > 0);
+    let sizes: Vec<usize> = sizes.collect();
     let fits = |entities: usize| entities <= arguments.splink_up_to;
-    let splink = sizes().any(fits).then(Splink::provide).flatten();
-    for entities in sizes() {
-        let mut figures = measure(entities, &table)?;
-        for _ in 1..arguments.rounds {
-            let again = measure(entities, &table)?;
-            if again.processor_seconds < figures.processor_seconds {
-                figures = again;
-            }
-        }
-        eprintln!("{entities} entities: {:.3} s", figures.processor_seconds);
-        let beside = splink.as_ref().filter(|_| fits(entities));
-        figures.splink = beside.and_then(|splink| splink.measure(&table));
-        all.push(figures);
+    let splink = sizes.iter().any(|entities| fits(*entities));
+    let splink = splink.then(Splink::provide).flatten();
+    let mut all = least(arguments.rounds, &sizes, |entities| {
+        measure(entities, &table(entities))
+    })?;
+    for figures in &mut all {
+        let beside = splink.as_ref().filter(|_| fits(figures.entities));
+        figures.splink = beside.and_then(|splink| splink.measure(&table(figures.entities)));
     }
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&all)?);
@@ -100,6 +95,29 @@ pub(super) fn run(arguments: &Resolution) -> Result<()> {
         arguments.into.as_deref(),
         arguments.json,
     )
+}
+
+/// The least that each size takes of several rounds. Sizes take turns, so that a machine that is
+/// slower for a while is so for all of them.
+fn least(
+    rounds: usize,
+    sizes: &[usize],
+    measure: impl Fn(usize) -> Result<Figures>,
+) -> Result<Vec<Figures>> {
+    let mut all: Vec<Figures> = Vec::new();
+    for round in 0..rounds.max(1) {
+        for (at, entities) in sizes.iter().enumerate() {
+            let figures = measure(*entities)?;
+            let seconds = figures.processor_seconds;
+            eprintln!("round {}: {entities} entities: {seconds:.3} s", round + 1);
+            match all.get_mut(at) {
+                None => all.push(figures),
+                Some(least) if seconds < least.processor_seconds => *least = figures,
+                Some(_) => {}
+            }
+        }
+    }
+    Ok(all)
 }
 
 /// Resolves so many entities, and leaves them in a table.

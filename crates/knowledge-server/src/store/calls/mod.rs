@@ -92,8 +92,8 @@ pub struct CallLog {
 }
 
 impl CallLog {
-    /// A record in `store`, of calls that take at most `patience`. Its writer is a task of the
-    /// current runtime.
+    /// A record in `store`, of calls that take at most `patience`. Its writer ends with the current
+    /// runtime.
     ///
     /// # Panics
     /// Outside a tokio runtime.

@@ -147,7 +147,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the writer's task on the current runtime.
+    /// Starts the writer, which ends with the current runtime.
     pub(super) fn start(env: Arc<Environment>) -> Self {
         let (queue, requests) = mpsc::channel(QUEUE);
         let store = env.store.clone();
