@@ -13,12 +13,12 @@ use knowledge_domain::{
 use knowledge_extraction::sha256_hex;
 use knowledge_tables::{chunk, entity, extraction, mention_record, relation, relation_evidence};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction,
-    EntityTrait, QueryFilter, QuerySelect, sea_query::OnConflict,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    QuerySelect, sea_query::OnConflict,
 };
 use uuid::Uuid;
 
-use super::{Store, StoreError, convert, portions::portions, scope::owned, together::Together};
+use super::{Store, StoreError, convert, scope::owned, together::Together};
 use crate::faults::{FailurePoint, hit};
 
 /// What a stored graph is of, and what found it.
@@ -145,37 +145,26 @@ pub(super) async fn write_graph(
         at,
     };
     hit(FailurePoint::GraphBeforeWrite);
-    if insert(tx, vec![rows.extraction()]).await? == 0 {
+    let once = || OnConflict::new().do_nothing().to_owned();
+    let inserted = extraction::Entity::insert_many([rows.extraction()])
+        .on_conflict(once())
+        .exec_without_returning(tx)
+        .await?;
+    if inserted == 0 {
         return Ok(stored(tx, &found.origin).await?.unwrap_or(extraction));
     }
     let mut together = Together::of_graph();
-    let once = || Some(OnConflict::new().do_nothing().to_owned());
-    together.insert(rows.chunks().collect(), once())?;
-    together.insert(rows.entities()?, once())?;
+    together.insert(rows.chunks().collect(), Some(once()))?;
+    together.insert(rows.entities()?, Some(once()))?;
     together.write(tx).await?;
     hit(FailurePoint::GraphHalfWritten);
     let mut together = Together::of_graph();
-    together.insert(rows.mentions().collect(), once())?;
-    together.insert(rows.relations().collect(), once())?;
-    together.insert(rows.evidence().collect(), once())?;
+    together.insert(rows.mentions().collect(), Some(once()))?;
+    together.insert(rows.relations().collect(), Some(once()))?;
+    together.insert(rows.evidence().collect(), Some(once()))?;
     together.write(tx).await?;
     hit(FailurePoint::GraphWritten);
     Ok(extraction)
-}
-
-/// How many of the rows were not there.
-async fn insert<A>(tx: &DatabaseTransaction, rows: Vec<A>) -> Result<u64, StoreError>
-where
-    A: ActiveModelTrait + Send + Sync,
-{
-    let mut inserted = 0;
-    for rows in portions(&rows) {
-        inserted += <A::Entity as EntityTrait>::insert_many(rows.to_vec())
-            .on_conflict(OnConflict::new().do_nothing().to_owned())
-            .exec_without_returning(tx)
-            .await?;
-    }
-    Ok(inserted)
 }
 
 struct GraphRows<'a> {

@@ -36,7 +36,7 @@ impl Store {
         match Builder::new_current_thread().enable_time().build() {
             Ok(own) => run_on(own, writing),
             Err(error) => {
-                tracing::debug!("a writer has no thread of its own: {error}");
+                tracing::warn!("a writer has no thread of its own, and is slower: {error}");
                 tokio::spawn(writing);
             }
         }

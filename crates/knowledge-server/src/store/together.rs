@@ -228,8 +228,8 @@ impl Table {
     }
 
     /// The insert of all rows, where `wanted` if that is asked; filled up with nulls that are left
-    /// out: so there are few sizes of each table, and some dozens of statements for all of them
-    /// together.
+    /// out, to `least` rows and more: so there are few sizes of each table, and some dozens of
+    /// statements for all of them together.
     fn padded(self, least: usize, wanted: Option<Expr>) -> Result<InsertStatement, DbErr> {
         let mut insert = self.empty_insert();
         let nulls: Vec<Value> = self.rows[0].iter().map(Value::as_null).collect();

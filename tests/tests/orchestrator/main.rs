@@ -1,6 +1,8 @@
 //! The orchestrator and the built-in engine over every database, with scripted activities.
 #![expect(clippy::unwrap_used, reason = "a test ends where something fails")]
 
+mod crashes;
+
 use std::{sync::Arc, time::Duration};
 
 use futures::StreamExt;
@@ -14,13 +16,11 @@ use knowledge_server::{
     progress::batch_events,
     store::Store,
 };
-use knowledge_tables::{
-    batch_document, batch_execution, extraction, workflow_activity, workflow_execution,
-};
+use knowledge_tables::{batch_document, batch_execution, extraction, workflow_execution};
 use knowledge_tests::{
-    TestDatabase, each_database,
+    each_database,
     events::{assert_event_log, kind},
-    scripted::{Act, Script, ScriptedApp, batch_of, unit_names},
+    scripted::{Act, Script, ScriptedApp, batch_of},
 };
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
@@ -459,13 +459,6 @@ each_database! {
         knowledge_tests::verify(&db).await;
     }
 
-    async fn a_crash_in_any_activity_costs_that_activity_alone(db: TestDatabase) {
-        let undisturbed = undisturbed_events(&db).await;
-        for unit in unit_names() {
-            crash_at(&db, &unit, &undisturbed).await;
-        }
-    }
-
     async fn whole_batches_of_one_organisation_share_entities(db: TestDatabase) {
         let app = ScriptedApp::new(db.open().await, &Arc::new(Script::new()));
         let (first, second) = (start(&app, batch_of(&["a", "b"])).await, start(&app, batch_of(&["b", "c"])).await);
@@ -490,117 +483,4 @@ async fn dropped(app: &ScriptedApp, batch: BatchId) {
     let patience = WorkflowStage::Mentions.policy().hard_timeout / 2;
     let ended = tokio::time::timeout(patience, app.orchestrator.wait(batch));
     ended.await.expect("what runs is dropped");
-}
-
-/// The events of the batch of [`crash_at`] without a crash, but for what differs by run.
-async fn undisturbed_events(db: &TestDatabase) -> Vec<Value> {
-    let database = db.another();
-    let app = ScriptedApp::new(database.open().await, &Arc::new(Script::new()));
-    let batch = start(&app, crash_batch()).await;
-    shapes(&events_to_end(&app, batch).await)
-}
-
-/// What two runs of one batch must agree on. How far a stage is in between depends on which of its
-/// units are recorded together.
-fn shapes(events: &[Value]) -> Vec<Value> {
-    let between = |event: &&Value| event["status"] == "in_progress";
-    let told = events.iter().filter(|event| !between(event));
-    told.map(shape).collect()
-}
-
-fn crash_batch() -> StartBatch {
-    with_policy(batch_of(&["a", "b"]), FailurePolicy::ContinueOnFailure)
-}
-
-/// An event without what differs by run.
-fn shape(event: &Value) -> Value {
-    let mut event = event.clone();
-    for field in [
-        "batchId",
-        "documentId",
-        "workflowExecutionId",
-        "timestamp",
-        // Without gaps in a run, with as many as there are events in between.
-        "sequence",
-        // How fast it went, and what shared a transaction.
-        "documentsPerMinute",
-        "remainingSeconds",
-        "documentsByStage",
-    ] {
-        event.as_object_mut().unwrap().remove(field);
-    }
-    event
-}
-
-/// Ends a process while `unit` of document `b` runs, starts another, and checks that nothing but
-/// that unit ran again and that the log is that of an undisturbed run.
-async fn crash_at(db: &TestDatabase, unit: &str, undisturbed: &[Value]) {
-    let database = db.another();
-    let store = database.open().await;
-    let script = Arc::new(Script::new().with("b", unit, &[Act::Hang]));
-    let batch = die_while_hanging(database.database_url(), &script).await;
-    let completed_before = completed(&store).await;
-
-    let app = ScriptedApp::new(store.clone(), &script);
-    app.orchestrator.recover(true).await.unwrap();
-    let events = shapes(&events_to_end(&app, batch).await);
-    assert_eq!(events, undisturbed, "crashed in {unit}");
-    for (row, runs) in script.runs() {
-        let crashed = row.0 == "b" && row.1 == unit;
-        let siblings = row.0 == "b" && row.1.split('/').next() == unit.split('/').next();
-        // The next document begins while the graph of this one is being written.
-        let in_flight = row.0 == "a" && row.1 == "assemble/0";
-        assert!(
-            runs == 1 || crashed || siblings || in_flight,
-            "{row:?} ran {runs} times, crashed in {unit}"
-        );
-    }
-    let completed_after = completed(&store).await;
-    assert!(
-        completed_before
-            .iter()
-            .all(|row| completed_after.contains(row)),
-        "a completed activity changed, crashed in {unit}"
-    );
-    assert_counters(&store, batch).await;
-    app.orchestrator.drain(PATIENCE).await;
-    knowledge_tests::verify(&database).await;
-}
-
-/// A process of its own as far as the store can tell: its runtime ends in the middle of its work.
-async fn die_while_hanging(
-    url: knowledge_server::store::DatabaseUrl,
-    script: &Arc<Script>,
-) -> BatchId {
-    let script = Arc::clone(script);
-    tokio::task::spawn_blocking(move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .unwrap();
-        let batch = runtime.block_on(async {
-            let app = ScriptedApp::new(Store::open(&url).await.unwrap(), &script);
-            let batch = start(&app, crash_batch()).await;
-            tokio::time::timeout(PATIENCE, script.hanging.notified())
-                .await
-                .expect("the unit begins");
-            batch
-        });
-        runtime.shutdown_timeout(Duration::from_secs(10));
-        batch
-    })
-    .await
-    .unwrap()
-}
-
-/// The completed activities with all that must never change.
-async fn completed(store: &Store) -> Vec<workflow_activity::Model> {
-    let rows = workflow_activity::Entity::find()
-        .all(store.read())
-        .await
-        .unwrap();
-    rows.into_iter()
-        .filter(|row| row.status == "completed")
-        .collect()
 }
