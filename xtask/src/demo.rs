@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use crate::{
-    process::{cargo, root, run as run_to_end, signalled},
+    process::{beside, cargo, root, run as run_to_end, signalled},
     web,
 };
 use api::Api;
@@ -56,8 +56,7 @@ async fn demonstrate(arguments: &Arguments) -> Result<()> {
         signalled().await?;
     }
     server.stop()?;
-    print_ways_on(&database);
-    Ok(())
+    print_ways_on(&database)
 }
 
 /// Runs the batch and shows what it found.
@@ -108,9 +107,12 @@ fn fresh_database() -> Result<String> {
     ))
 }
 
-fn print_ways_on(database: &str) {
+fn print_ways_on(database: &str) -> Result<()> {
+    let binary = beside("knowledge")?;
+    let binary = binary.strip_prefix(root()).unwrap_or(&binary).display();
     println!("\nWhere to look next, in the folder of the repository:");
-    println!("  target/debug/knowledge serve --database {database}");
-    println!("  target/debug/knowledge export --out graph.json --database {database}");
+    println!("  {binary} serve --database {database}");
+    println!("  {binary} export --out graph.json --database {database}");
     println!("  cargo xtask demo --keep    leaves the server running, with its pages and GraphiQL");
+    Ok(())
 }

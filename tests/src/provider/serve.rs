@@ -49,14 +49,19 @@ pub(super) fn run(listener: TcpListener, state: States, stopped: oneshot::Receiv
 #[derive(Clone)]
 struct Reported(u64);
 
+/// What the runtime's timer may be late by, and more.
+const TIMER: Duration = Duration::from_millis(3);
+
 /// A request between its arrival and its answer; a client that goes away drops it.
 struct InFlight {
     state: States,
     number: usize,
+    begun: Instant,
 }
 
 impl InFlight {
     fn begin(state: &States, path: &'static str, headers: &HeaderMap, body: &Value) -> Self {
+        let begun = Instant::now();
         let mut locked = lock(state);
         let header = headers
             .get("authorization")
@@ -74,7 +79,7 @@ impl InFlight {
             model: body["model"].as_str().unwrap_or_default().to_owned(),
             authorization: header.map(str::to_owned),
             format: body["response_format"]["type"].as_str().map(str::to_owned),
-            at: Instant::now(),
+            at: begun,
             answered: None,
             tokens: 0,
             status: None,
@@ -84,6 +89,21 @@ impl InFlight {
         Self {
             state: Arc::clone(state),
             number: locked.seen.len(),
+            begun,
+        }
+    }
+
+    /// Waits until it has lasted so long: the end of it on a thread, because the runtime's timer
+    /// would add up to a millisecond.
+    async fn last(&self, latency: Duration) {
+        let due = self.begun + latency;
+        if let Some(most) = latency.checked_sub(TIMER) {
+            tokio::time::sleep_until((self.begun + most).into()).await;
+        }
+        let rest = move || std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        if !latency.is_zero() {
+            let rested = tokio::task::spawn_blocking(rest).await;
+            rested.expect("a thread that sleeps does not panic");
         }
     }
 
@@ -121,7 +141,10 @@ async fn chat(
     if let Some(refused) = refused(&script, &headers, &body) {
         return flight.end(refused);
     }
-    tokio::time::sleep(script.latency).await;
+    // A model thinks while it is waited for.
+    let said =
+        matches!(reply, Reply::Answer | Reply::Hold).then(|| said(&script, flight.number, &body));
+    flight.last(script.latency).await;
     held(&state, reply).await;
     let answer = match reply {
         Reply::Hang => std::future::pending().await,
@@ -137,11 +160,11 @@ async fn chat(
                 &format!("Invalid token passed. Received = {key}"),
             )
         }
-        Reply::Empty => completion(&state, &body, "{}", "stop"),
+        Reply::Empty => respond(&state, &Said::text(&body, "{}")),
         Reply::Answer | Reply::Hold if hits(script.rate_limited, flight.number) => {
             limited(script.retry_after)
         }
-        Reply::Answer | Reply::Hold => answered(&state, &script, flight.number, &body),
+        Reply::Answer | Reply::Hold => respond(&state, &said.expect("it was thought of")),
     };
     flight.end(answer)
 }
@@ -184,7 +207,27 @@ fn refused(script: &Script, headers: &HeaderMap, body: &Value) -> Option<Respons
     None
 }
 
-fn answered(state: &States, script: &Script, number: usize, body: &Value) -> Response {
+/// What a model says.
+struct Said {
+    message: Value,
+    /// Bytes of the question.
+    question: usize,
+    /// Bytes of the answer.
+    answer: usize,
+}
+
+impl Said {
+    fn text(body: &Value, text: &str) -> Self {
+        Self {
+            message: json!({ "role": "assistant", "content": text }),
+            question: body["messages"].to_string().len(),
+            answer: text.len(),
+        }
+    }
+}
+
+/// What the model says to a request.
+fn said(script: &Script, number: usize, body: &Value) -> Said {
     let message = |index: usize| {
         body["messages"][index]["content"]
             .as_str()
@@ -196,13 +239,16 @@ fn answered(state: &States, script: &Script, number: usize, body: &Value) -> Res
         .as_ref()
         .is_some_and(|words| user.contains(words.as_str()))
     {
-        let message =
-            json!({ "role": "assistant", "content": null, "refusal": "I cannot help with that." });
-        return respond(state, user.len(), 10, &message, "stop");
+        let refusal = "I cannot help with that.";
+        return Said {
+            message: json!({ "role": "assistant", "content": null, "refusal": refusal }),
+            question: user.len(),
+            answer: 10,
+        };
     }
     // Each kind has its own requests.
     if hits(script.invalid, number + 2) {
-        return completion(state, body, "I am sorry, here is no JSON.", "stop");
+        return Said::text(body, "I am sorry, here is no JSON.");
     }
     let wrong = Wrong {
         offsets: hits(script.wrong_offsets, number + 4),
@@ -216,29 +262,16 @@ fn answered(state: &States, script: &Script, number: usize, body: &Value) -> Res
         text.truncate(half.unwrap_or_default());
     }
     match script.dressed {
-        Some(dress) => {
-            let question = body["messages"].to_string().len();
-            respond(state, question, text.len(), &dress(&text), "stop")
-        }
-        None => completion(state, body, &text, "stop"),
+        Some(dress) => Said {
+            message: dress(&text),
+            ..Said::text(body, &text)
+        },
+        None => Said::text(body, &text),
     }
 }
 
-fn completion(state: &States, body: &Value, text: &str, finish: &str) -> Response {
-    let question = body["messages"].to_string().len();
-    let tokens = text.len();
-    let message = json!({ "role": "assistant", "content": text });
-    respond(state, question, tokens, &message, finish)
-}
-
-fn respond(
-    state: &States,
-    question: usize,
-    answer: usize,
-    message: &Value,
-    finish: &str,
-) -> Response {
-    let (prompt, completion) = (question as u64 / 4, answer as u64 / 4);
+fn respond(state: &States, said: &Said) -> Response {
+    let (prompt, completion) = (said.question as u64 / 4, said.answer as u64 / 4);
     let usage = {
         let mut state = lock(state);
         state.tokens += prompt + completion;
@@ -247,7 +280,7 @@ fn respond(
     let mut body = json!({
         "id": "chatcmpl-scripted",
         "object": "chat.completion",
-        "choices": [{ "index": 0, "message": message, "finish_reason": finish }],
+        "choices": [{ "index": 0, "message": said.message, "finish_reason": "stop" }],
     });
     if let Some(usage) = usage {
         body["usage"] = usage;
@@ -319,7 +352,7 @@ async fn embed(
     if script.most_texts.is_some_and(|most| texts > most) {
         return flight.end(error(422, "batch_size", "batch size exceeds the maximum"));
     }
-    tokio::time::sleep(script.latency).await;
+    flight.last(script.latency).await;
     held(&state, reply).await;
     match reply {
         Reply::Hang => std::future::pending().await,
