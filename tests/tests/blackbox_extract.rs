@@ -96,6 +96,41 @@ async fn most_attempts(db: &TestDatabase) -> i32 {
 }
 
 each_database! {
+    async fn a_graph_is_written_in_every_format(db: TestDatabase) {
+        let (folder, turtle) = (corpus(&db), db.folder().join("extracted.ttl"));
+        assert_eq!(extract(&db, &folder, &turtle).status.code(), Some(0));
+        let extracted = fs::read_to_string(turtle).unwrap();
+        assert!(extracted.starts_with("@prefix "), "{extracted}");
+        for (format, ending, begin) in [
+            ("json", "json", r#"{"entities":["#),
+            ("jsonld", "jsonld", r#"{"@context":{"#),
+            ("turtle", "ttl", "@prefix "),
+            ("ntriples", "nt", "<urn:uuid:"),
+            ("graphml", "graphml", "<?xml "),
+            ("cypher", "cypher", "CREATE CONSTRAINT "),
+            ("csv", "csv", "kind,id,name,"),
+        ] {
+            let named = server::run(&["export", "--format", format, "--database", db.url()]);
+            let graph = String::from_utf8(named.stdout).unwrap();
+            assert!(graph.starts_with(begin), "{format}: {graph}");
+            assert!(graph.contains("Zoë Ångström"), "{format}: {graph}");
+            let out = db.folder().join(format!("graph.{ending}"));
+            let written = [
+                "export",
+                "--out",
+                &out.to_string_lossy(),
+                "--database",
+                db.url(),
+            ];
+            assert_eq!(server::run(&written).status.code(), Some(0));
+            assert_eq!(fs::read_to_string(out).unwrap(), graph, "{format}");
+        }
+        let refused = extract(&db, &folder, &db.folder().join("graph.txt"));
+        assert_eq!(refused.status.code(), Some(1));
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert!(said.contains("graph.txt has an ending that names no format; use .json"), "{said}");
+    }
+
     async fn every_kind_of_file_is_read_and_every_span_is_true(db: TestDatabase) {
         let out = db.folder().join("a.json");
         assert_exit(&extract(&db, &corpus(&db), &out), 0);

@@ -60,7 +60,7 @@ where
 
 async fn kept(store: &Store) -> Kept {
     let mut export = Vec::new();
-    export::write_json(store, ORG, None, &mut export)
+    export::write(store, ORG, None, export::Format::Json, &mut export)
         .await
         .unwrap();
     let mut activities =

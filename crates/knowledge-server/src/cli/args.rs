@@ -9,7 +9,7 @@ use knowledge_domain::{
 };
 
 use super::options::{ExtractorArg, Options};
-use crate::config::Overrides;
+use crate::{config::Overrides, export::Format};
 
 /// Turns batches of documents into a typed, deduplicated, evidence-backed knowledge graph.
 #[derive(Debug, Parser)]
@@ -66,7 +66,7 @@ pub(super) struct Extract {
     /// Where the graph goes; standard output without it, or with `-`.
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
-    /// The graph's format; without it by the ending of --out.
+    /// The graph's format; without it by the ending of --out, or json on standard output.
     #[arg(long, value_enum)]
     pub(super) format: Option<Format>,
     /// `sqlite://PATH` or `postgres://USER:PASSWORD@HOST:PORT/NAME`.
@@ -221,9 +221,9 @@ impl From<StageArg> for BatchStage {
 pub(super) struct Export {
     /// The batch; everything without it.
     pub(super) batch: Option<BatchId>,
-    /// The format.
-    #[arg(long, value_enum, default_value = "json")]
-    pub(super) format: Format,
+    /// The graph's format; without it by the ending of --out, or json.
+    #[arg(long, value_enum)]
+    pub(super) format: Option<Format>,
     /// Where the graph goes; standard output without it, or with `-`.
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
@@ -272,13 +272,6 @@ pub(super) struct Prune {
     /// Print the counts as JSON.
     #[arg(long)]
     pub(super) json: bool,
-}
-
-/// A format that graphs are written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
-    /// One JSON object, an entity and a relation a line.
-    Json,
 }
 
 impl Serve {

@@ -1,18 +1,13 @@
 //! `knowledge export`, and writing a graph where it is wanted.
 
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 
 use knowledge_domain::ids::{BatchId, OrganizationId};
 
-use super::{
-    Ended,
-    args::{Export, Format},
-    destination::Destination,
-    existing_database,
-};
+use super::{Ended, args::Export, destination::Destination, existing_database};
 use crate::{
     config::Config,
-    export::{self, ExportError},
+    export::{self, ExportError, Format},
     store::Store,
 };
 
@@ -20,7 +15,9 @@ pub(super) async fn run(command: Export, config: Config) -> anyhow::Result<Ended
     let url = existing_database(&config)?;
     let out = Destination::of(command.out.as_deref())?;
     let store = Store::read_only(&url).await?;
-    write(&store, command.batch, command.format, &out).await?;
+    let named = || Format::by_ending(command.out.as_deref()?.extension()?.to_str()?);
+    let format = command.format.or_else(named).unwrap_or(Format::Json);
+    write(&store, command.batch, format, &out).await?;
     Ok(Ended::Done)
 }
 
@@ -31,7 +28,9 @@ pub(super) async fn write(
     format: Format,
     out: &Destination,
 ) -> anyhow::Result<()> {
-    let written = out.write(async |out| Ok(write_to(store, batch, format, out).await?));
+    let organization = OrganizationId::DEFAULT;
+    let written =
+        out.write(async |out| Ok(export::write(store, organization, batch, format, out).await?));
     match written.await {
         Err(error) if *out != Destination::Standard || !has_reader_gone(&error) => Err(error),
         _ => Ok(()),
@@ -45,15 +44,4 @@ fn has_reader_gone(error: &anyhow::Error) -> bool {
         None => error.downcast_ref(),
     };
     of_write.is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
-}
-
-async fn write_to(
-    store: &Store,
-    batch: Option<BatchId>,
-    format: Format,
-    mut out: &mut (dyn Write + Send),
-) -> Result<(), ExportError> {
-    match format {
-        Format::Json => export::write_json(store, OrganizationId::DEFAULT, batch, &mut out).await,
-    }
 }

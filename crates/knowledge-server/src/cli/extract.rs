@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Ended,
-    args::{Extract, Format},
+    args::Extract,
     destination::Destination,
     dry_run, export, inputs,
     serve::{self, Signals},
@@ -20,6 +20,7 @@ use super::{
 use crate::{
     app::App,
     config::Config,
+    export::Format,
     orchestrator::{NewDocument, StartBatch, StartBatchError, SteerError},
     store::{ledger::Raised, read::BatchView},
     text::{chain, hex},
@@ -136,13 +137,14 @@ fn check(command: &Extract) -> anyhow::Result<Format> {
 }
 
 fn by_ending(path: &Path) -> anyhow::Result<Format> {
-    match path.extension().and_then(|ending| ending.to_str()) {
-        Some("json") => Ok(Format::Json),
-        _ => bail!(
-            "{} has an ending that names no format; use .json or --format",
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    ending.and_then(Format::by_ending).with_context(|| {
+        format!(
+            "{} has an ending that names no format; use .json, .jsonld, .ttl, .nt, .graphml, \
+             .cypher, .csv or --format",
             path.display()
-        ),
-    }
+        )
+    })
 }
 
 /// The same arguments give the same request, so that running again resumes. Another model is
