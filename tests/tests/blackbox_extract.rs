@@ -103,7 +103,7 @@ each_database! {
         assert!(extracted.starts_with("@prefix "), "{extracted}");
         for (format, ending, begin) in [
             ("json", "json", r#"{"entities":["#),
-            ("jsonld", "jsonld", r#"{"@context":{"#),
+            ("jsonld", "jsonld", r#"[{"@id":"#),
             ("turtle", "ttl", "@prefix "),
             ("ntriples", "nt", "<urn:uuid:"),
             ("graphml", "graphml", "<?xml "),

@@ -1,7 +1,8 @@
 //! `knowledge export`, and writing a graph where it is wanted.
 
-use std::io::ErrorKind;
+use std::{io::ErrorKind, path::Path};
 
+use anyhow::Context;
 use knowledge_domain::ids::{BatchId, OrganizationId};
 
 use super::{Ended, args::Export, destination::Destination, existing_database};
@@ -14,11 +15,31 @@ use crate::{
 pub(super) async fn run(command: Export, config: Config) -> anyhow::Result<Ended> {
     let url = existing_database(&config)?;
     let out = Destination::of(command.out.as_deref())?;
+    let format = format_of(command.format, command.out.as_deref(), &out)?;
     let store = Store::read_only(&url).await?;
-    let named = || Format::by_ending(command.out.as_deref()?.extension()?.to_str()?);
-    let format = command.format.or_else(named).unwrap_or(Format::Json);
     write(&store, command.batch, format, &out).await?;
     Ok(Ended::Done)
+}
+
+/// The format that is named, or that of the file's ending.
+pub(super) fn format_of(
+    named: Option<Format>,
+    path: Option<&Path>,
+    out: &Destination,
+) -> anyhow::Result<Format> {
+    let path = match (named, path, out) {
+        (Some(format), ..) => return Ok(format),
+        (None, Some(path), Destination::File(_)) => path,
+        (None, ..) => return Ok(Format::Json),
+    };
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    ending.and_then(Format::by_ending).with_context(|| {
+        format!(
+            "{} has an ending that names no format; use .json, .jsonld, .ttl, .nt, .graphml, \
+             .cypher, .csv or --format",
+            path.display()
+        )
+    })
 }
 
 /// Writes a graph. Whoever reads it from a pipe may have had enough.

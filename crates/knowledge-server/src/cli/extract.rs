@@ -1,6 +1,6 @@
 //! `knowledge extract`: one batch from files and folders, in this process.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use knowledge_domain::{
@@ -33,8 +33,9 @@ const DRAIN_PATIENCE: Duration = Duration::from_secs(2);
 const LEASE_RECHECK: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(command: Extract, config: Config) -> anyhow::Result<Ended> {
-    let format = check(&command)?;
+    check(&command)?;
     let out = Destination::of(command.out.as_deref())?;
+    let format = export::format_of(command.format, command.out.as_deref(), &out)?;
     let documents = inputs::read(&command.paths)?;
     let start = request(&command, documents, &config);
     let signals = serve::Signals::catch()?;
@@ -121,30 +122,14 @@ async fn begin(app: &App, start: StartBatch) -> anyhow::Result<BatchId> {
     Ok(batch)
 }
 
-fn check(command: &Extract) -> anyhow::Result<Format> {
+fn check(command: &Extract) -> anyhow::Result<()> {
     if let Some(path) = &command.ontology {
         bail!(
             "--ontology {} is not available in this release; without it the core types are used",
             path.display()
         );
     }
-    match (command.format, command.out.as_deref()) {
-        (Some(format), _) => Ok(format),
-        (None, None) => Ok(Format::Json),
-        (None, Some(path)) if path == Path::new("-") => Ok(Format::Json),
-        (None, Some(path)) => by_ending(path),
-    }
-}
-
-fn by_ending(path: &Path) -> anyhow::Result<Format> {
-    let ending = path.extension().and_then(|ending| ending.to_str());
-    ending.and_then(Format::by_ending).with_context(|| {
-        format!(
-            "{} has an ending that names no format; use .json, .jsonld, .ttl, .nt, .graphml, \
-             .cypher, .csv or --format",
-            path.display()
-        )
-    })
+    Ok(())
 }
 
 /// The same arguments give the same request, so that running again resumes. Another model is

@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use csv::{Writer, WriterBuilder};
+use csv::{ErrorKind, Writer, WriterBuilder};
 use knowledge_domain::{
     document::DocumentStatus,
     ids::{DocumentId, EntityId},
@@ -63,15 +63,23 @@ pub(super) struct Csv<W: Write> {
     rows: Writer<W>,
 }
 
+/// As the file says it: whoever has had enough of a pipe is told apart from a full disk.
+fn not_written(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        ErrorKind::Io(error) => error,
+        kind => io::Error::other(format!("{kind:?}")),
+    }
+}
+
 impl<W: Write> Csv<W> {
     pub(super) fn new(out: W) -> io::Result<Self> {
         let mut rows = WriterBuilder::new().has_headers(false).from_writer(out);
-        rows.write_record(COLUMNS)?;
+        rows.write_record(COLUMNS).map_err(not_written)?;
         Ok(Self { rows })
     }
 
     fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
-        Ok(self.rows.serialize(row)?)
+        self.rows.serialize(row).map_err(not_written)
     }
 
     fn evidence(&mut self, of: &str, evidence: &[EvidenceView]) -> io::Result<()> {
@@ -91,6 +99,8 @@ impl<W: Write> Csv<W> {
 }
 
 impl<W: Write> Sink for Csv<W> {
+    const CONTENTS_ONCE: bool = false;
+
     fn entity(&mut self, entity: &EntityView, evidence: &[EvidenceView]) -> io::Result<()> {
         let id = entity.id.to_string();
         self.row(&Row {

@@ -1,5 +1,5 @@
-//! The graph as Cypher, for Neo4j, Memgraph and others: a statement a line, each of which may run
-//! again and changes nothing then.
+//! The graph as Cypher, for Neo4j from 4.4 on: a statement a line. A file that is run again changes
+//! nothing.
 
 use std::{
     fmt::Write as _,
@@ -43,11 +43,16 @@ impl<W: Write> Sink for Cypher<W> {
         }
         write!(
             self.out,
-            "n.name = {}, n.aliases = {}, n.confidence = {:?}",
+            "n.name = {}, n.types = {}, n.aliases = {}, n.confidence = {:?}",
             quoted(&entity.name),
+            list(entity.types.iter().map(|class| quoted(class))),
             list(entity.aliases.iter().map(|alias| quoted(alias))),
             entity.confidence.value()
         )?;
+        if !entity.attributes.is_empty() {
+            let attributes = serde_json::to_string(&entity.attributes)?;
+            write!(self.out, ", n.attributes = {}", quoted(&attributes))?;
+        }
         for (attribute, value) in &entity.attributes {
             let attribute = name(&format!("attribute_{attribute}"));
             write!(self.out, ", n.{attribute} = {}", quoted(value))?;
@@ -93,9 +98,10 @@ impl<W: Write> Sink for Cypher<W> {
         let ends = evidence.iter().map(|place| place.end_char.to_string());
         writeln!(
             self.out,
-            "MERGE (s)-[r:{} {{id: {id}}}]->(o) SET r.confidence = {:?}, r.documents = {}, \
-             r.startChars = {}, r.endChars = {}, r.texts = {};",
+            "MERGE (s)-[r:{} {{id: {id}}}]->(o) SET r.predicate = {}, r.confidence = {:?}, \
+             r.documents = {}, r.startChars = {}, r.endChars = {}, r.texts = {};",
             name(&relation.predicate),
+            quoted(&relation.predicate),
             relation.confidence.value(),
             list(documents),
             list(starts),
@@ -158,7 +164,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// A label, a type or a property. Versions of Cypher differ in what a backslash means between
-/// backticks, so there is none.
+/// backticks, so there is none; what it is called is a property besides.
 fn name(name: &str) -> String {
     let plain: String = name
         .chars()

@@ -1,6 +1,6 @@
 //! What an export consists of, in its order, read a portion at a time.
 //!
-//! In memory are the ids of all entities, and a portion of what they are. All portions are of one
+//! In memory are the ids of all entities, the documents, and a portion of what entities are. All portions are of one
 //! state of the database.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -102,12 +102,14 @@ impl Graph {
         Ok(links)
     }
 
-    /// A batch's documents in their order; an organisation's by name and id, each content once.
-    pub(super) async fn documents(&self) -> Result<Vec<DocumentView>, StoreError> {
+    /// A batch's documents in their order. An organisation's, and a batch's if each content is
+    /// wanted once, by name and id.
+    pub(super) async fn documents(&self, once: bool) -> Result<Vec<DocumentView>, StoreError> {
         let documents = self.reads.all_documents(self.batch).await?;
-        Ok(match self.batch {
-            Some(_) => documents,
-            None => once_each(documents),
+        Ok(if once || self.batch.is_none() {
+            once_each(documents)
+        } else {
+            documents
         })
     }
 

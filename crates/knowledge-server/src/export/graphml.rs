@@ -8,6 +8,7 @@ use std::{
 
 use quick_xml::{
     Writer,
+    escape::escape,
     events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event},
 };
 use serde_json::{Value, json};
@@ -88,8 +89,9 @@ impl<W: Write> GraphMl<W> {
         self.open(name, attributes)?;
         for (of, value) in data {
             self.open("data", &[("key", &key(name, of))])?;
-            let text = printable(value);
-            self.xml.write_event(Event::Text(BytesText::new(&text)))?;
+            let text = written(value);
+            self.xml
+                .write_event(Event::Text(BytesText::from_escaped(text)))?;
             self.close("data")?;
         }
         self.close(name)
@@ -202,12 +204,10 @@ fn places(evidence: &[EvidenceView]) -> String {
     Value::Array(places.collect()).to_string()
 }
 
-/// XML has no way to write most control characters: they are replaced.
-fn printable(text: &str) -> Cow<'_, str> {
+/// A text, escaped. XML has no way to write most control characters: they are replaced; and whoever
+/// reads it takes a carriage return for the end of a line.
+fn written(text: &str) -> String {
     let forbidden = |char: char| matches!(char, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}');
-    if text.contains(forbidden) {
-        text.replace(forbidden, "\u{fffd}").into()
-    } else {
-        text.into()
-    }
+    let text = text.replace(forbidden, "\u{fffd}");
+    escape(text).replace('\r', "&#13;")
 }

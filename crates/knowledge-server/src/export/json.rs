@@ -86,6 +86,8 @@ impl<W: Write> Json<W> {
 }
 
 impl<W: Write> Sink for Json<W> {
+    const CONTENTS_ONCE: bool = false;
+
     fn begin(&mut self, part: Part) -> io::Result<()> {
         self.first = true;
         self.out.write_all(match part {

@@ -35,7 +35,7 @@ pub enum Format {
     NTriples,
     /// GraphML, for Gephi, yEd, NetworkX and others.
     GraphMl,
-    /// Statements for Neo4j and others, which may run again.
+    /// Statements for Neo4j, which may run again.
     Cypher,
     /// One table, whose first column says what a row is.
     Csv,
@@ -45,7 +45,7 @@ impl Format {
     /// The format that the ending of a file's name stands for.
     #[must_use]
     pub fn by_ending(ending: &str) -> Option<Self> {
-        match ending {
+        match ending.to_ascii_lowercase().as_str() {
             "json" => Some(Self::Json),
             "jsonld" => Some(Self::JsonLd),
             "ttl" => Some(Self::Turtle),
@@ -77,7 +77,7 @@ pub enum ExportError {
 /// The graph of a batch has the evidence and the members of its documents only. Ids of runs and
 /// times are left out, so that the same documents give the same bytes. What is written is one state
 /// of the database, whatever is resolved meanwhile; it is read in portions, so memory holds ids of
-/// all entities and the rest of few.
+/// all entities, the documents without their texts, and the rest of few.
 ///
 /// # Errors
 /// [`ExportError`] says whether reading or writing failed; what was written is then incomplete.
@@ -103,7 +103,7 @@ async fn write_graph(
 ) -> Result<(), ExportError> {
     match format {
         Format::Json => walk(graph, Json::new(out)).await,
-        Format::JsonLd => walk(graph, Rdf::json_ld(out)?).await,
+        Format::JsonLd => walk(graph, Rdf::json_ld(out)).await,
         Format::Turtle => walk(graph, Rdf::turtle(out)?).await,
         Format::NTriples => walk(graph, Rdf::n_triples(out)).await,
         Format::GraphMl => walk(graph, GraphMl::new(out)?).await,

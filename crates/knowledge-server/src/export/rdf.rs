@@ -99,15 +99,11 @@ impl<W: Write> Rdf<WriterTurtleSerializer<W>> {
 }
 
 impl<W: Write> Rdf<WriterJsonLdSerializer<W>> {
-    pub(super) fn json_ld(out: W) -> io::Result<Self> {
-        let mut serializer = JsonLdSerializer::new();
-        for (prefix, iri) in PREFIXES {
-            serializer = serializer
-                .with_prefix(prefix, iri)
-                .map_err(io::Error::other)?;
-        }
-        let triples = serializer.for_writer(out);
-        Ok(Self { triples })
+    /// Without prefixes: the serializer shortens nothing by them, and a reader would lengthen an IRI
+    /// that begins like one.
+    pub(super) fn json_ld(out: W) -> Self {
+        let triples = JsonLdSerializer::new().for_writer(out);
+        Self { triples }
     }
 }
 
@@ -124,9 +120,8 @@ impl<T: Triples> Rdf<T> {
 
     /// That something has been found in documents; what is said of its evidence follows it.
     fn derived(&mut self, subject: &NamedNode, evidence: &[EvidenceView]) -> io::Result<()> {
-        let places: Vec<NamedNode> = (1..=evidence.len())
-            .map(|number| iri(format!("{}#evidence-{number}", subject.as_str())))
-            .collect::<io::Result<_>>()?;
+        let place = |evidence: &EvidenceView| place(subject, evidence);
+        let places: Vec<NamedNode> = evidence.iter().map(place).collect::<io::Result<_>>()?;
         for place in &places {
             self.say(subject, DERIVED_FROM, place.as_ref())?;
         }
@@ -276,10 +271,17 @@ fn iri(iri: String) -> io::Result<NamedNode> {
     NamedNode::new(iri).map_err(io::Error::other)
 }
 
-/// What a class, a predicate or an attribute is called: its name if that is an IRI with a host, else
+/// What evidence is called: by its place, so that it is the same in every file.
+fn place(subject: &NamedNode, evidence: &EvidenceView) -> io::Result<NamedNode> {
+    let (subject, document) = (subject.as_str(), evidence.document_id.uuid());
+    let (start, end) = (evidence.start_char, evidence.end_char);
+    iri(format!("{subject}#{document}-{start}-{end}"))
+}
+
+/// What a class, a predicate or an attribute is called: its name if that is an IRI of the web, else
 /// a name of ours.
 fn named(namespace: &str, name: &str) -> io::Result<NamedNode> {
-    if name.contains("://")
+    if (name.starts_with("https://") || name.starts_with("http://"))
         && let Ok(named) = NamedNode::new(name)
     {
         return Ok(named);

@@ -2,10 +2,13 @@ use std::collections::BTreeSet;
 
 use clap::ValueEnum;
 use knowledge_domain::{batch::BatchStage, ids::BatchId};
+use knowledge_tables::{batch_document, entity};
 use oxjsonld::JsonLdParser;
 use oxrdf::{Quad, Triple};
 use oxttl::{NTriplesParser, TurtleParser};
-use quick_xml::{Reader, events::Event};
+use quick_xml::{Reader, escape::resolve_predefined_entity, events::Event};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::*;
@@ -69,13 +72,14 @@ async fn a_batch_is_exported_with_its_own_evidence_under_the_canonical_names() {
 #[tokio::test]
 async fn the_same_graph_gives_the_same_bytes() {
     let fixture = Fixture::new().await;
-    let (first, _) = two_batches(&fixture).await;
+    let (_, second) = two_batches(&fixture).await;
     let third = fixture.batch(3, BatchStage::Completed).await;
     // The same documents in a later batch of the same organisation.
-    fixture.document(third, 0, "IBM was founded.").await;
+    fixture.document(third, 0, "I.B.M. is in Armonk.").await;
+    fixture.document(third, 1, "IBM sits in Armonk.").await;
     for format in Format::value_variants() {
-        let once = exported_as(&fixture, Some(first), *format).await;
-        assert_eq!(once, exported_as(&fixture, Some(first), *format).await);
+        let once = exported_as(&fixture, Some(second), *format).await;
+        assert_eq!(once, exported_as(&fixture, Some(second), *format).await);
         assert_eq!(once, exported_as(&fixture, Some(third), *format).await);
     }
 }
@@ -130,12 +134,16 @@ async fn what_is_resolved_meanwhile_is_not_seen() {
     assert_ne!(before, exported(&fixture, None).await);
 }
 
-/// A graph whose every text is written for some format to stumble over.
-async fn hostile(fixture: &Fixture) -> String {
-    let text = "\"quoted\" 'too' \\n <b>&amp; ]]> `tick` {id: 1} ; // \n\r\t\u{b}\u{2028} =1+1, 北京 \u{fffe}";
+/// What some format stumbles over.
+const HOSTILE: &str = "\"quoted\" 'too' \\n <b>&amp; ]]> `tick` {id: 1} ; // \n\r\t\u{b}\u{2028} =1+1, \
+     北京 \u{fffe}";
+
+/// A graph whose every text is hostile, of a batch that has one content twice, which failed once.
+async fn hostile(fixture: &Fixture) -> BatchId {
     let batch = fixture.batch(1, BatchStage::Completed).await;
-    let place = fixture.document(batch, 0, text).await;
-    let subject = fixture.entity(place, 0, text, text).await;
+    let place = fixture.document(batch, 0, HOSTILE).await;
+    let twin = fixture.document(batch, 1, HOSTILE).await;
+    let subject = fixture.entity(place, 0, HOSTILE, HOSTILE).await;
     let object = fixture
         .entity(place, 1, "北京", "https://schema.org/City")
         .await;
@@ -144,10 +152,37 @@ async fn hostile(fixture: &Fixture) -> String {
         .relation(place, 0, (subject, known), Ok(object))
         .await;
     fixture
-        .relation(place, 1, (subject, text), Ok(object))
+        .relation(place, 1, (subject, HOSTILE), Ok(object))
         .await;
-    fixture.relation(place, 2, (subject, ""), Err(text)).await;
-    text.to_owned()
+    fixture
+        .relation(place, 2, (subject, ""), Err(HOSTILE))
+        .await;
+    let tx = fixture.store.begin().await.unwrap();
+    let entity = entity::ActiveModel {
+        id: Set(subject.uuid()),
+        aliases: Set(json!([format!("{HOSTILE}!")])),
+        attributes: Set(json!({ HOSTILE: HOSTILE, "a\\b": "1", "a/b": "2" })),
+        ..Default::default()
+    };
+    entity.update(&tx).await.unwrap();
+    for (place, source) in [(place, HOSTILE), (twin, "prov:urn")] {
+        let row = batch_document::ActiveModel {
+            id: Set(place.document.uuid()),
+            name: Set(HOSTILE.to_owned()),
+            source_uri: Set(Some(source.to_owned())),
+            ..Default::default()
+        };
+        row.update(&tx).await.unwrap();
+    }
+    let failed = batch_document::ActiveModel {
+        id: Set(twin.document.uuid()),
+        status: Set("failed".to_owned()),
+        error: Set(Some(HOSTILE.to_owned())),
+        ..Default::default()
+    };
+    failed.update(&tx).await.unwrap();
+    tx.commit().await.unwrap();
+    batch
 }
 
 fn triples(quads: impl Iterator<Item = Quad>) -> BTreeSet<String> {
@@ -155,18 +190,18 @@ fn triples(quads: impl Iterator<Item = Quad>) -> BTreeSet<String> {
 }
 
 /// The triples of a graph, which its three formats agree on.
-async fn agreed_triples(fixture: &Fixture) -> BTreeSet<String> {
-    let n_triples = exported_as(fixture, None, Format::NTriples).await;
+async fn agreed_triples(fixture: &Fixture, batch: Option<BatchId>) -> BTreeSet<String> {
+    let n_triples = exported_as(fixture, batch, Format::NTriples).await;
     let parsed = NTriplesParser::new().for_slice(&n_triples);
     let parsed: BTreeSet<String> = parsed.map(|triple| triple.unwrap().to_string()).collect();
     assert_eq!(parsed.len(), n_triples.lines().count(), "each once");
 
-    let turtle = exported_as(fixture, None, Format::Turtle).await;
+    let turtle = exported_as(fixture, batch, Format::Turtle).await;
     let turtle = TurtleParser::new().for_slice(&turtle);
     let turtle: BTreeSet<String> = turtle.map(|triple| triple.unwrap().to_string()).collect();
     assert_eq!(turtle, parsed);
 
-    let json_ld = exported_as(fixture, None, Format::JsonLd).await;
+    let json_ld = exported_as(fixture, batch, Format::JsonLd).await;
     let json_ld = JsonLdParser::new().for_slice(&json_ld);
     assert_eq!(triples(json_ld.map(Result::unwrap)), parsed);
     parsed
@@ -185,17 +220,15 @@ async fn every_format_has_the_same_graph() {
     ] {
         insta::assert_snapshot!(name, exported_as(&fixture, Some(second), format).await);
     }
-    agreed_triples(&fixture).await;
+    agreed_triples(&fixture, None).await;
 }
 
 #[tokio::test]
 async fn an_empty_graph_is_a_file_of_every_format() {
     let fixture = Fixture::new().await;
-    assert!(agreed_triples(&fixture).await.is_empty());
-    assert_eq!(
-        read_xml(&exported_as(&fixture, None, Format::GraphMl).await),
-        ["\n"; 0]
-    );
+    assert!(agreed_triples(&fixture, None).await.is_empty());
+    let graph_ml = exported_as(&fixture, None, Format::GraphMl).await;
+    assert_eq!(read_xml(&graph_ml).len(), 0);
     assert_eq!(
         read_csv(&exported_as(&fixture, None, Format::Csv).await).len(),
         0
@@ -205,25 +238,49 @@ async fn an_empty_graph_is_a_file_of_every_format() {
 #[tokio::test]
 async fn no_text_breaks_out_of_triples() {
     let fixture = Fixture::new().await;
-    let text = hostile(&fixture).await;
-    let triples = agreed_triples(&fixture).await;
-    let object = oxrdf::Literal::from(text.as_str()).to_string();
+    let batch = hostile(&fixture).await;
+    let triples = agreed_triples(&fixture, Some(batch)).await;
+    let object = oxrdf::Literal::from(HOSTILE).to_string();
     let said = triples.iter().filter(|triple| triple.ends_with(&object));
-    // The name, the quoted evidence, and the literal twice: as the relation and of it.
-    assert_eq!(said.count(), 4, "{triples:#?}");
+    // Name, attribute, evidence, the literal twice, as the relation and of it, and the name
+    // and the source of the document, which is there once although the batch has it twice.
+    assert_eq!(said.count(), 7, "{triples:#?}");
+    let alias = oxrdf::Literal::from(format!("{HOSTILE}!")).to_string();
+    assert!(
+        triples.iter().any(|triple| triple.ends_with(&alias)),
+        "{triples:#?}"
+    );
     let known = |triple: &&String| triple.contains("<https://schema.org/location>");
     assert_eq!(triples.iter().filter(known).count(), 2, "{triples:#?}");
+    let status = |triple: &&String| triple.contains("<urn:knowledge:status>");
+    let status: Vec<&String> = triples.iter().filter(status).collect();
+    assert!(
+        matches!(&status[..], [one] if one.ends_with("\"completed\"")),
+        "{status:?}"
+    );
 }
 
 /// The texts of the data of a GraphML file, in their order.
 fn read_xml(file: &str) -> Vec<String> {
     let mut reader = Reader::from_str(file);
-    let (mut texts, mut within) = (Vec::new(), false);
+    let (mut texts, mut text) = (Vec::new(), None);
     loop {
         match reader.read_event().unwrap() {
-            Event::Start(tag) => within = tag.name().as_ref() == b"data",
-            Event::End(_) => within = false,
-            Event::Text(text) if within => texts.push(text.decode().unwrap().into_owned()),
+            Event::Start(tag) if tag.name().as_ref() == b"data" => text = Some(String::new()),
+            Event::End(_) => texts.extend(text.take()),
+            Event::Text(part) => {
+                let part = part.xml10_content().unwrap();
+                if let Some(text) = &mut text {
+                    text.push_str(&part);
+                }
+            }
+            Event::GeneralRef(named) => {
+                let char = named.resolve_char_ref().unwrap();
+                let known = resolve_predefined_entity(&named.decode().unwrap());
+                let text = text.as_mut().unwrap();
+                text.extend(char);
+                text.push_str(known.unwrap_or_default());
+            }
             Event::Eof => return texts,
             _ => {}
         }
@@ -240,45 +297,52 @@ fn read_csv(file: &str) -> Vec<Vec<String>> {
 #[tokio::test]
 async fn no_text_breaks_out_of_a_table() {
     let fixture = Fixture::new().await;
-    let text = hostile(&fixture).await;
-    let file = exported_as(&fixture, None, Format::Csv).await;
+    let batch = hostile(&fixture).await;
+    let file = exported_as(&fixture, Some(batch), Format::Csv).await;
     let rows = read_csv(&file);
-    let named = rows.iter().find(|row| row[0] == "entity" && row[2] == text);
-    assert_eq!(named.unwrap()[3], serde_json::to_string(&[&text]).unwrap());
-    assert!(
-        rows.iter()
-            .any(|row| row[0] == "relation" && row[10] == text)
-    );
-    assert!(
-        rows.iter()
-            .any(|row| row[0] == "relation" && row[8] == text)
+    let of = |kind: &'static str| rows.iter().filter(move |row| row[0] == kind);
+    let named = of("entity").find(|row| row[2] == HOSTILE).unwrap();
+    assert_eq!(named[3], json!([HOSTILE]).to_string());
+    assert_eq!(named[4], json!([format!("{HOSTILE}!")]).to_string());
+    let attributes: serde_json::Value = serde_json::from_str(&named[5]).unwrap();
+    assert_eq!(attributes[HOSTILE], HOSTILE);
+    assert!(of("relation").any(|row| row[10] == HOSTILE));
+    assert!(of("relation").any(|row| row[8] == HOSTILE));
+    let documents: Vec<_> = of("document")
+        .map(|row| [&row[15], &row[16], &row[17]])
+        .collect();
+    assert_eq!(
+        documents,
+        [[HOSTILE, "completed", ""], ["prov:urn", "failed", HOSTILE]]
     );
 }
 
 #[tokio::test]
 async fn no_text_breaks_out_of_an_element() {
     let fixture = Fixture::new().await;
-    hostile(&fixture).await;
-    let file = exported_as(&fixture, None, Format::GraphMl).await;
-    assert!(
-        !file.contains(['\u{b}', '\u{fffe}']),
-        "XML has no such characters"
+    let batch = hostile(&fixture).await;
+    let file = exported_as(&fixture, Some(batch), Format::GraphMl).await;
+    let readable = HOSTILE.replace(['\u{b}', '\u{fffe}'], "\u{fffd}");
+    let texts = read_xml(&file);
+    // Name, type, predicate, literal, and the document's name and source; the rest is within JSON.
+    assert_eq!(
+        texts.iter().filter(|text| **text == readable).count(),
+        6,
+        "{texts:#?}"
     );
-    assert!(file.contains("&lt;b&gt;&amp;amp; ]]&gt;"), "{file}");
     assert_eq!(
         file.matches("<node ").count(),
         4,
         "two entities, a value and a document"
     );
     assert_eq!(file.matches("<edge ").count(), 3);
-    read_xml(&file);
 }
 
 #[tokio::test]
 async fn no_text_breaks_out_of_a_statement() {
     let fixture = Fixture::new().await;
-    hostile(&fixture).await;
-    let file = exported_as(&fixture, None, Format::Cypher).await;
+    let batch = hostile(&fixture).await;
+    let file = exported_as(&fixture, Some(batch), Format::Cypher).await;
     // Constraints, entities, mentions, relations and the document.
     assert_eq!(file.lines().count(), 4 + 2 + 2 + 3 + 1, "{file}");
     assert!(!file.contains(['\u{2028}', '\u{b}', '\r', '\t']));
@@ -327,4 +391,37 @@ fn every_format_has_an_ending() {
             "json", "jsonld", "turtle", "ntriples", "graphml", "cypher", "csv"
         ]
     );
+}
+
+/// A pipe whose reader has had enough.
+struct Closed;
+
+impl Write for Closed {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn every_format_says_that_its_reader_is_gone() {
+    let fixture = Fixture::new().await;
+    two_batches(&fixture).await;
+    for format in Format::value_variants() {
+        let mut out = Closed;
+        let written = write(
+            &fixture.store,
+            fixture.organization,
+            None,
+            *format,
+            &mut out,
+        );
+        let Err(ExportError::Write(error)) = written.await else {
+            panic!("{format:?} was written")
+        };
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe, "{format:?}");
+    }
 }

@@ -21,6 +21,9 @@ pub(super) enum Part {
 
 /// What a format makes of a graph's parts: all of one kind, then all of the next.
 pub(super) trait Sink {
+    /// Whether a content that a batch has twice is one thing, and not two lines of a list.
+    const CONTENTS_ONCE: bool = true;
+
     /// From here on it is parts of this kind, if there are any.
     fn begin(&mut self, _part: Part) -> io::Result<()> {
         Ok(())
@@ -39,7 +42,7 @@ pub(super) trait Sink {
 }
 
 /// Hands a graph to a format.
-pub(super) async fn walk(graph: &Graph, mut sink: impl Sink) -> Result<(), ExportError> {
+pub(super) async fn walk<S: Sink>(graph: &Graph, mut sink: S) -> Result<(), ExportError> {
     sink.begin(Part::Entities)?;
     let clustered = entities(graph, &mut sink).await?;
     sink.begin(Part::Relations)?;
@@ -51,7 +54,7 @@ pub(super) async fn walk(graph: &Graph, mut sink: impl Sink) -> Result<(), Expor
         }
     }
     sink.begin(Part::Documents)?;
-    for document in graph.documents().await? {
+    for document in graph.documents(S::CONTENTS_ONCE).await? {
         sink.document(&document)?;
     }
     Ok(sink.end()?)
