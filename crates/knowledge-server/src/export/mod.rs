@@ -2,7 +2,7 @@
 //!
 //! Owns the formats. What is exported comes from [`crate::store::read`]; nothing here asks the
 //! orchestrator or changes anything. `graph` reads a graph in portions, `walk` goes through it in its
-//! order, and each format is a [`walk::Sink`] that is handed one part after the other.
+//! order, and each format is a `Sink` of it that is handed one part after the other.
 
 mod csv;
 mod cypher;
