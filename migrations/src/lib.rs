@@ -24,6 +24,7 @@ mod m20261121_195435_add_embedding_turn;
 mod m20261121_234500_index_less_of_resolution;
 mod m20261122_144800_add_counted_tokens;
 mod m20261123_003000_add_resolution_leaves;
+mod m20261123_140000_add_classes_above;
 
 /// The migrations in their order.
 pub struct Migrator;
@@ -50,6 +51,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_234500_index_less_of_resolution::Migration),
             Box::new(m20261122_144800_add_counted_tokens::Migration),
             Box::new(m20261123_003000_add_resolution_leaves::Migration),
+            Box::new(m20261123_140000_add_classes_above::Migration),
         ]
     }
 }

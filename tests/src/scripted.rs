@@ -301,6 +301,7 @@ fn graph(document: &str) -> DocumentGraph {
     let entity = |name: &str, mention: u32| Entity {
         name: name.to_owned(),
         types: vec!["Thing".to_owned()],
+        above: Vec::new(),
         aliases: Vec::new(),
         attributes: BTreeMap::new(),
         confidence: Confidence::ONE,

@@ -147,6 +147,14 @@ impl OrganizationId {
     pub const DEFAULT: Self = Self(Uuid::from_u128(0x6f72_6700_0000_8000_8000_0000_0000_0001));
 }
 
+impl OntologyId {
+    /// The id of an ontology within an organisation; `content_hash` is its SHA-256 in hex.
+    #[must_use]
+    pub fn derive(organization: OrganizationId, content_hash: &str) -> Self {
+        Self(derive(organization.uuid(), &["ontology", content_hash]))
+    }
+}
+
 impl DocumentId {
     /// The id of a content within an organisation; `content_hash` is the text's SHA-256 in hex.
     #[must_use]

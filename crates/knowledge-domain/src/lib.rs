@@ -14,5 +14,5 @@ mod seam;
 pub mod workflow;
 
 pub use error::{ConfigError, ErrorKind};
-pub use ontology::{Class, Ontology, OntologyFormat, Property, core_type};
+pub use ontology::{Class, Ontology, OntologyFormat, Property, Takes, Term, core_type};
 pub use seam::{Clock, Entropy};

@@ -1,6 +1,8 @@
 //! The types and predicates that an extraction may use.
 
-use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct as _};
 
 /// Names of the built-in core types.
 pub mod core_type {
@@ -40,35 +42,99 @@ pub enum OntologyFormat {
 }
 
 /// A class: a type that entities may have.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Class {
-    /// The name, unique in its ontology.
+    /// The name, unique among the classes of its ontology.
     pub name: String,
-    /// The class that this one specialises.
-    pub parent: Option<String>,
+    /// The classes that this one specialises.
+    #[serde(rename = "parent", serialize_with = "none_one_or_many")]
+    pub parents: Vec<String>,
+    /// Where it comes from, and what it is called there; nothing for a core type.
+    #[serde(skip)]
+    pub term: Option<Term>,
 }
 
 /// A property: a predicate that relations may have.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Property {
-    /// The name, unique in its ontology.
+    /// The name, unique among the properties of its ontology.
     pub name: String,
-    /// The class that subjects must have; any when absent.
-    pub domain: Option<String>,
-    /// The class that objects must have; any class, or a literal, when absent.
-    pub range: Option<String>,
+    /// The classes of which subjects must have one; any when there is none.
+    #[serde(serialize_with = "none_one_or_many")]
+    pub domain: Vec<String>,
+    /// The classes of which objects must have one, and the datatypes of literals; any of either
+    /// when there is none. What is no class of the ontology is a datatype.
+    #[serde(serialize_with = "none_one_or_many")]
+    pub range: Vec<String>,
+    /// What objects may be.
+    #[serde(skip)]
+    pub takes: Takes,
+    /// Where it comes from, and what it is called there.
+    #[serde(skip)]
+    pub term: Option<Term>,
+}
+
+/// What the objects of a property may be, whatever its range says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Takes {
+    /// Entities and literals.
+    #[default]
+    Anything,
+    /// Entities only: an `owl:ObjectProperty`.
+    Entities,
+    /// Literals only: an `owl:DatatypeProperty`.
+    Literals,
+}
+
+/// A term of a registered ontology, as its author describes it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Term {
+    /// Its IRI.
+    pub iri: String,
+    /// What people call it, the preferred label first.
+    pub labels: Vec<String>,
+    /// What it means, in a sentence or some.
+    pub definition: Option<String>,
 }
 
 /// The classes and properties that an extraction may use.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+///
+/// As a part of a fingerprint it is written by its content, or by the hash of the document that it
+/// was read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ontology {
-    /// Classes in the order of their declaration.
-    pub classes: Vec<Class>,
-    /// Properties in the order of their declaration; empty means that any predicate is allowed.
-    pub properties: Vec<Property>,
+    classes: Vec<Class>,
+    properties: Vec<Property>,
+    source: Option<String>,
+    class_positions: HashMap<String, usize>,
+    property_positions: HashMap<String, usize>,
 }
 
 impl Ontology {
+    /// An ontology of these classes and properties. Without properties any predicate is allowed; of
+    /// two with one name the first counts.
+    #[must_use]
+    pub fn new(classes: Vec<Class>, properties: Vec<Property>) -> Self {
+        let class_positions = positions(classes.iter().map(|class| &class.name));
+        let property_positions = positions(properties.iter().map(|property| &property.name));
+        Self {
+            classes,
+            properties,
+            source: None,
+            class_positions,
+            property_positions,
+        }
+    }
+
+    /// The same, read from a document with this hash, which then stands for it in fingerprints.
+    #[must_use]
+    pub fn read_from(self, source: String) -> Self {
+        Self {
+            source: Some(source),
+            ..self
+        }
+    }
+
     /// The built-in core types, with any predicate allowed.
     #[must_use]
     pub fn core() -> Self {
@@ -82,45 +148,69 @@ impl Ontology {
             WORK,
             EVENT,
             THING,
-        ]
-        .into_iter()
-        .map(|name| Class {
+        ];
+        let classes = classes.into_iter().map(|name| Class {
             name: name.to_owned(),
-            parent: None,
-        })
-        .collect();
-        Self {
-            classes,
-            properties: Vec::new(),
-        }
+            ..Class::default()
+        });
+        Self::new(classes.collect(), Vec::new())
+    }
+
+    /// The classes in their order.
+    #[must_use]
+    pub fn classes(&self) -> &[Class] {
+        &self.classes
+    }
+
+    /// The properties in their order; none means that any predicate is allowed.
+    #[must_use]
+    pub fn properties(&self) -> &[Property] {
+        &self.properties
+    }
+
+    /// The class of this name.
+    #[must_use]
+    pub fn class(&self, name: &str) -> Option<&Class> {
+        self.class_positions.get(name).map(|at| &self.classes[*at])
     }
 
     /// Whether `name` is one of the classes.
     #[must_use]
     pub fn has_class(&self, name: &str) -> bool {
-        self.classes.iter().any(|class| class.name == name)
+        self.class_positions.contains_key(name)
     }
 
-    /// Whether `name` is `ancestor` or specialises it, directly or not. A cycle ends the walk.
+    /// Whether `name` is `ancestor` or specialises it, directly or not.
     #[must_use]
     pub fn is_a(&self, name: &str, ancestor: &str) -> bool {
-        let mut current = Some(name);
-        for _ in 0..=self.classes.len() {
-            match current {
-                Some(class) if class == ancestor => return true,
-                Some(class) => current = self.parent_of(class),
-                None => return false,
+        name == ancestor || self.above(name).iter().any(|class| class.name == ancestor)
+    }
+
+    /// The classes that this one specialises, directly or not, nearest first; without itself.
+    #[must_use]
+    pub fn above(&self, name: &str) -> Vec<&Class> {
+        let mut above: Vec<&Class> = Vec::new();
+        let mut parents: Vec<&Class> = self.parents(name).collect();
+        while !parents.is_empty() {
+            let mut next = Vec::new();
+            for class in parents {
+                // Classes may specialise each other in a circle, or by two ways the same.
+                let known = class.name == name || above.iter().any(|it| it.name == class.name);
+                if !known {
+                    above.push(class);
+                    next.extend(self.parents(&class.name));
+                }
             }
+            parents = next;
         }
-        false
+        above
     }
 
     /// The property of this name.
     #[must_use]
     pub fn property(&self, name: &str) -> Option<&Property> {
-        self.properties
-            .iter()
-            .find(|property| property.name == name)
+        let at = self.property_positions.get(name)?;
+        Some(&self.properties[*at])
     }
 
     /// Whether relations may have the predicate `name`.
@@ -129,11 +219,41 @@ impl Ontology {
         self.properties.is_empty() || self.property(name).is_some()
     }
 
-    fn parent_of(&self, name: &str) -> Option<&str> {
-        self.classes
-            .iter()
-            .find(|class| class.name == name)
-            .and_then(|class| class.parent.as_deref())
+    fn parents(&self, name: &str) -> impl Iterator<Item = &Class> {
+        let parents = self.class(name).map(|class| class.parents.as_slice());
+        let parents = parents.unwrap_or_default().iter();
+        parents.filter_map(|parent| self.class(parent))
+    }
+}
+
+impl Serialize for Ontology {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if let Some(source) = &self.source {
+            let mut written = serializer.serialize_struct("Ontology", 1)?;
+            written.serialize_field("source", source)?;
+            return written.end();
+        }
+        let mut written = serializer.serialize_struct("Ontology", 2)?;
+        written.serialize_field("classes", &self.classes)?;
+        written.serialize_field("properties", &self.properties)?;
+        written.end()
+    }
+}
+
+fn positions<'a>(names: impl Iterator<Item = &'a String>) -> HashMap<String, usize> {
+    let mut positions = HashMap::new();
+    for (position, name) in names.enumerate() {
+        positions.entry(name.clone()).or_insert(position);
+    }
+    positions
+}
+
+/// `null`, one string, or a list of them.
+fn none_one_or_many<S: Serializer>(names: &[String], serializer: S) -> Result<S::Ok, S::Error> {
+    match names {
+        [] => serializer.serialize_none(),
+        [name] => serializer.serialize_str(name),
+        names => names.serialize(serializer),
     }
 }
 
@@ -141,17 +261,44 @@ impl Ontology {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_cycle_of_classes_ends() {
-        let class = |name: &str, parent: &str| Class {
+    fn class(name: &str, parents: &[&str]) -> Class {
+        Class {
             name: name.to_owned(),
-            parent: Some(parent.to_owned()),
-        };
-        let ontology = Ontology {
-            classes: vec![class("A", "B"), class("B", "A"), class("C", "A")],
-            properties: Vec::new(),
-        };
-        assert!(ontology.is_a("C", "B"));
+            parents: parents.iter().map(|parent| (*parent).to_owned()).collect(),
+            term: None,
+        }
+    }
+
+    #[test]
+    fn a_circle_of_classes_ends() {
+        let classes = vec![class("A", &["B"]), class("B", &["A"]), class("C", &["A"])];
+        let ontology = Ontology::new(classes, Vec::new());
+        assert!(ontology.is_a("C", "B") && ontology.is_a("A", "B") && ontology.is_a("B", "A"));
         assert!(!ontology.is_a("A", "C"));
+    }
+
+    #[test]
+    fn a_class_has_all_that_is_above_it() {
+        let classes = vec![
+            class("Ferry", &["Ship", "Service"]),
+            class("Ship", &["Vehicle", "NotDeclared"]),
+            class("Service", &[]),
+            class("Vehicle", &[]),
+        ];
+        let ontology = Ontology::new(classes, Vec::new());
+        let names = ontology.above("Ferry").into_iter().map(|it| &it.name);
+        assert_eq!(names.collect::<Vec<_>>(), ["Ship", "Service", "Vehicle"]);
+        assert!(ontology.is_a("Ferry", "Vehicle") && !ontology.is_a("Vehicle", "Ferry"));
+        assert!(!ontology.is_a("NotDeclared", "Vehicle") && ontology.above("x").is_empty());
+    }
+
+    #[test]
+    fn core_types_are_written_as_ever() {
+        // Every stored fingerprint rests on these bytes.
+        let written = serde_json::to_string(&Ontology::core()).unwrap();
+        assert!(written.starts_with(r#"{"classes":[{"name":"Person","parent":null},"#));
+        assert!(written.ends_with(r#"{"name":"Thing","parent":null}],"properties":[]}"#));
+        let read = Ontology::core().read_from("abc".to_owned());
+        assert_eq!(serde_json::to_string(&read).unwrap(), r#"{"source":"abc"}"#);
     }
 }

@@ -7,7 +7,7 @@ mod merge;
 mod name;
 mod relations;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use knowledge_domain::{
     Ontology,
@@ -111,7 +111,7 @@ pub fn assemble(source: &SourceText, assembly: Assembly, ontology: &Ontology) ->
         mentions,
         entities: entities
             .into_iter()
-            .map(|group| group.into_entity(&texts))
+            .map(|group| group.into_entity(&texts, ontology))
             .collect(),
         relations,
     }
@@ -161,7 +161,7 @@ struct Group {
 }
 
 impl Group {
-    fn into_entity(self, texts: &[&str]) -> Entity {
+    fn into_entity(self, texts: &[&str], ontology: &Ontology) -> Entity {
         let mut aliases: Vec<String> = self
             .mentions
             .iter()
@@ -172,8 +172,12 @@ impl Group {
             .collect();
         aliases.sort_unstable();
         aliases.dedup();
+        let above = self.types.iter().flat_map(|class| ontology.above(class));
+        let above = above.map(|class| &class.name);
+        let above: BTreeSet<&String> = above.filter(|name| !self.types.contains(name)).collect();
         Entity {
             name: self.name,
+            above: above.into_iter().cloned().collect(),
             types: self.types,
             aliases,
             attributes: self.attributes,

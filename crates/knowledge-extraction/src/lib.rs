@@ -3,7 +3,7 @@
 //! Owns the one definition of the extraction workflow ([`extract_document`]), what each of its
 //! activities does ([`ExtractionActivities`]), the port that extractors stand behind
 //! ([`Extractor`]), the offline extractor ([`OfflineExtractor`]) and the one that asks a model
-//! ([`llm`]). [`ExtractionPipeline`] runs it all without a database. Owns no store, no journal and
+//! ([`llm`]), and what ontologies say ([`read_ontology`]). [`ExtractionPipeline`] runs it all without a database. Owns no store, no journal and
 //! no HTTP client.
 
 mod assemble;
@@ -13,6 +13,7 @@ mod error;
 mod extractor;
 pub mod llm;
 mod offline;
+mod ontology;
 mod pipeline;
 mod sentence;
 mod verify;
@@ -28,6 +29,7 @@ pub use extractor::{
     RelationRequest, TypedMention,
 };
 pub use offline::OfflineExtractor;
+pub use ontology::{MOST_ONTOLOGY_BYTES, OntologyDocument, OntologyError, read_ontology};
 pub use pipeline::{Direct, ExtractionPipeline};
 pub use verify::Rejections;
 pub use workflow::{

@@ -1,7 +1,7 @@
 //! What an extractor proposes is checked against the text and the ontology before it counts.
 
 use knowledge_domain::{
-    Ontology,
+    Ontology, Takes,
     graph::{CharSpan, Confidence, SourceText},
 };
 use serde::{Deserialize, Serialize};
@@ -271,16 +271,16 @@ fn fits(
     let Some(property) = ontology.property(predicate) else {
         return true;
     };
-    let any = |types: &[String], class: &Option<String>| {
-        class
-            .as_deref()
-            .is_none_or(|class| types.iter().any(|name| ontology.is_a(name, class)))
+    let any = |types: &[String], classes: &[String]| {
+        let is_one = |name: &String| classes.iter().any(|class| ontology.is_a(name, class));
+        classes.is_empty() || types.iter().any(is_one)
     };
     // A range that is no class is a datatype: it takes literals of any kind.
-    let datatype = property
-        .range
-        .as_deref()
-        .is_some_and(|range| !ontology.has_class(range));
-    any(subject_types, &property.domain)
-        && ((literal && datatype) || any(object_types, &property.range))
+    let datatype = |range: &String| !ontology.has_class(range);
+    let object = match (literal, property.takes) {
+        (true, Takes::Entities) | (false, Takes::Literals) => false,
+        (true, _) if property.range.iter().any(datatype) => true,
+        _ => any(object_types, &property.range),
+    };
+    object && any(subject_types, &property.domain)
 }

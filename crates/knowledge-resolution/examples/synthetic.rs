@@ -325,6 +325,7 @@ fn entity(at: usize, class: &str, name: String) -> Candidate {
         document,
         name,
         types: vec![class.to_owned()],
+        above: Vec::new(),
         aliases: Vec::new(),
         attributes: BTreeMap::new(),
         literals: BTreeMap::new(),

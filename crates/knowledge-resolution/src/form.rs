@@ -4,7 +4,10 @@
 //! compared once. A form is what its key says, and what its entities add up to; both are the same
 //! in whatever order the entities came.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use knowledge_domain::{
     graph::Confidence,
@@ -31,6 +34,8 @@ pub struct Candidate {
     pub name: String,
     /// Its classes, at least one.
     pub types: Vec<String>,
+    /// The classes that those specialise.
+    pub above: Vec<String>,
     /// Other names that its document uses.
     pub aliases: Vec<String>,
     /// What is known of it.
@@ -72,6 +77,8 @@ pub struct Form {
     pub key: String,
     /// The classes, sorted, at least one.
     pub types: Vec<String>,
+    /// The classes that those specialise.
+    pub above: BTreeSet<String>,
     /// The name, folded.
     pub name: String,
     /// What tells it from another of the same name: `birthyear` → `1842`.
@@ -93,7 +100,8 @@ impl Form {
         let mut types = candidate.types.clone();
         types.sort_unstable();
         types.dedup();
-        let kind = Kind::of(types.iter().map(String::as_str));
+        let above: BTreeSet<String> = candidate.above.iter().cloned().collect();
+        let kind = Kind::of(types.iter().chain(&above).map(String::as_str));
         let name = Name::new(&candidate.name, kind);
         let identity = identity(candidate, &name);
         let folded = folded(&candidate.name, &name);
@@ -110,6 +118,7 @@ impl Form {
         Self {
             key: key(&types, &folded, &identity),
             types,
+            above,
             name: folded,
             identity,
             aliases: aliases.iter().map(String::as_str).collect(),
@@ -149,16 +158,18 @@ impl Form {
         let aliases = self.aliases.unite(&other.aliases);
         let neighbours = self.neighbours.unite(&other.neighbours);
         let documents = self.documents.unite(&other.documents);
+        let classes = self.above.len();
+        self.above.extend(other.above.iter().cloned());
         if self.vector.is_none() {
             self.vector.clone_from(&other.vector);
         }
-        aliases | neighbours | documents
+        aliases | neighbours | documents | (self.above.len() > classes)
     }
 
     /// What the form's classes name.
     #[must_use]
     pub fn kind(&self) -> Kind {
-        Kind::of(self.types.iter().map(String::as_str))
+        Kind::of(self.types.iter().chain(&self.above).map(String::as_str))
     }
 
     /// Its name, taken apart.

@@ -2,6 +2,8 @@
 
 use knowledge_domain::core_type;
 
+use crate::Form;
+
 /// Kinds of things whose names follow rules of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
@@ -63,11 +65,17 @@ impl Kind {
     }
 }
 
-/// Whether entities with these classes may be one: they share a class, or of one only is known
-/// that it is a thing.
-pub(crate) fn compatible(left: &[String], right: &[String]) -> bool {
-    let shared = |class: &&String| *class != core_type::THING && right.contains(class);
-    is_untyped(left) || is_untyped(right) || left.iter().find(shared).is_some()
+/// Whether the entities of two forms may be one by their classes: they share one, a class of one
+/// specialises a class of the other, or of one only is known that it is a thing.
+pub(crate) fn compatible(left: &Form, right: &Form) -> bool {
+    let is_any = |classes: &[String], form: &Form| {
+        let mut telling = classes.iter().filter(|class| *class != core_type::THING);
+        telling.any(|class| form.types.contains(class) || form.above.contains(class))
+    };
+    left.is_untyped()
+        || right.is_untyped()
+        || is_any(&left.types, right)
+        || is_any(&right.types, left)
 }
 
 /// Whether only is known that it is a thing.
@@ -78,6 +86,35 @@ pub(crate) fn is_untyped(classes: &[String]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn form(types: &[&str], above: &[&str]) -> Form {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Form {
+            types: names(types),
+            above: above.iter().map(|name| (*name).to_owned()).collect(),
+            ..crate::tests::form_of("Aurora", "Ship")
+        }
+    }
+
+    #[test]
+    fn classes_go_together_where_one_specialises_the_other() {
+        let ferry = form(&["Ferry"], &["Thing", "Vessel", "Asset"]);
+        let vessel = form(&["Vessel"], &["Thing", "Asset"]);
+        let harbour = form(&["Harbour"], &["Thing", "Asset"]);
+        let goes = |left: &Form, right: &Form| compatible(left, right) && compatible(right, left);
+        assert!(goes(&ferry, &ferry) && goes(&ferry, &vessel));
+        assert!(
+            goes(&ferry, &form(&["Thing"], &[])),
+            "of one only is known that it is a thing"
+        );
+        assert!(goes(&ferry, &form(&["Asset"], &[])));
+        assert!(!compatible(&ferry, &harbour) && !compatible(&harbour, &ferry));
+        assert!(!compatible(&vessel, &form(&["Person"], &[])));
+        assert_eq!(
+            form(&["Captain"], &["Agent", "Person"]).kind(),
+            Kind::Person
+        );
+    }
 
     #[test]
     fn kinds_of_classes() {

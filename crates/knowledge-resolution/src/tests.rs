@@ -21,6 +21,7 @@ fn candidate(at: usize, name: &str, class: &str) -> Candidate {
         document,
         name: name.to_owned(),
         types: vec![class.to_owned()],
+        above: Vec::new(),
         aliases: Vec::new(),
         attributes: BTreeMap::new(),
         literals: BTreeMap::new(),

@@ -19,6 +19,7 @@ pub mod http;
 pub mod llm;
 mod log;
 mod metrics;
+pub mod ontologies;
 pub mod orchestrator;
 pub mod progress;
 pub mod store;

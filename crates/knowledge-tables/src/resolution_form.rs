@@ -18,6 +18,9 @@ pub struct Model {
     /// Classes, at least one.
     #[sea_orm(column_type = "JsonBinary")]
     pub types: Json,
+    /// Classes that those specialise; none when absent.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub above: Option<Json>,
     /// The name, folded.
     #[sea_orm(column_type = "Text")]
     pub name: String,

@@ -23,6 +23,8 @@ use tokio::sync::oneshot;
 pub struct Seen {
     /// `chat/completions` or `embeddings`.
     pub path: &'static str,
+    /// The instructions: the first message.
+    pub instructions: String,
     /// The question: the last message, or the texts.
     pub question: String,
     /// The model that was asked.

@@ -75,6 +75,10 @@ impl InFlight {
         };
         locked.seen.push(Seen {
             path,
+            instructions: body["messages"][0]["content"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
             question,
             model: body["model"].as_str().unwrap_or_default().to_owned(),
             authorization: header.map(str::to_owned),

@@ -5,6 +5,7 @@ mod endpoints;
 mod failures;
 mod limits;
 mod meanings;
+mod ontologies;
 mod pinned;
 mod quarantine;
 mod run;

@@ -43,6 +43,9 @@ pub struct Entity {
     pub name: String,
     /// Classes of the ontology, sorted, at least one.
     pub types: Vec<String>,
+    /// The classes that those specialise, directly or not, sorted, without themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub above: Vec<String>,
     /// Other names that the document uses, sorted, without the canonical one.
     pub aliases: Vec<String>,
     /// What is known beside the relations: `birthYear` → `1842`.

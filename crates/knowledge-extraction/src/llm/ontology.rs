@@ -2,24 +2,35 @@
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
-use knowledge_domain::{Ontology, Property};
+use knowledge_domain::{Ontology, Property, Takes, Term};
+
+use crate::sentence::sentences;
 
 /// Classes and properties that a prompt names at most; of a larger ontology it names what matters
 /// to the chunk.
 const MOST: usize = 60;
 
+/// Characters of a definition that a prompt quotes at most.
+const DEFINITION: usize = 160;
+
 /// The allowed types and predicates as a prompt says them.
 pub(super) fn section(ontology: &Ontology, text: &str) -> String {
     let classes = classes(ontology, text);
     let mut section = String::from("Allowed types:\n");
-    for class in &ontology.classes {
+    for class in ontology.classes() {
         if !classes.contains(class.name.as_str()) {
             continue;
         }
+        let about = about(&class.name, class.term.as_ref());
         // Writing to a string cannot fail.
-        let _ = match &class.parent {
-            Some(parent) => writeln!(section, "- {} (a {parent})", class.name),
-            None => writeln!(section, "- {}", class.name),
+        let _ = match class.parents.as_slice() {
+            [] => writeln!(section, "- {}{about}", class.name),
+            parents => writeln!(
+                section,
+                "- {} (a kind of {}){about}",
+                class.name,
+                one_of(parents)
+            ),
         };
     }
     section.push_str(&predicates(ontology, text, &classes));
@@ -27,41 +38,92 @@ pub(super) fn section(ontology: &Ontology, text: &str) -> String {
 }
 
 fn predicates(ontology: &Ontology, text: &str, classes: &BTreeSet<&str>) -> String {
-    if ontology.properties.is_empty() {
+    if ontology.properties().is_empty() {
         return "Any predicate is allowed.".to_owned();
     }
     let mut section = String::from("Allowed predicates:\n");
     for property in properties(ontology, text, classes) {
-        let end = |class: &Option<String>| class.clone().unwrap_or_else(|| "any".to_owned());
-        let (domain, range) = (end(&property.domain), end(&property.range));
-        let _ = writeln!(section, "- {}: {domain} → {range}", property.name);
+        let about = about(&property.name, property.term.as_ref());
+        let (domain, range) = (one_of(&property.domain), range(property));
+        let _ = writeln!(section, "- {}: {domain} → {range}{about}", property.name);
     }
     section
+}
+
+fn one_of(names: &[String]) -> String {
+    if names.is_empty() {
+        return "any".to_owned();
+    }
+    names.join(" or ")
+}
+
+fn range(property: &Property) -> String {
+    match (property.range.is_empty(), property.takes) {
+        (true, Takes::Literals) => "plain value".to_owned(),
+        (true, Takes::Entities) => "any entity".to_owned(),
+        _ => one_of(&property.range),
+    }
+}
+
+/// What the author of a term says of it: other names, and the beginning of its definition.
+fn about(name: &str, term: Option<&Term>) -> String {
+    let Some(term) = term else {
+        return String::new();
+    };
+    let mut about = String::new();
+    let plain = letters(name);
+    let labels = term.labels.iter().filter(|label| letters(label) != plain);
+    let labels: Vec<&str> = labels.map(String::as_str).take(3).collect();
+    if !labels.is_empty() {
+        let _ = write!(about, ", also “{}”", labels.join("”, “"));
+    }
+    if let Some(definition) = &term.definition {
+        let _ = write!(about, ": {}", beginning(definition));
+    }
+    about
+}
+
+/// The first sentence on one line, cut between words where it is long.
+fn beginning(definition: &str) -> String {
+    let words = definition.split_whitespace().collect::<Vec<_>>().join(" ");
+    let first = sentences(&words).into_iter().next();
+    let sentence = first.map_or("", |first| &words[first.start..first.end]);
+    if sentence.chars().count() <= DEFINITION {
+        return sentence.to_owned();
+    }
+    let cut: String = sentence.chars().take(DEFINITION).collect();
+    let kept = cut.rsplit_once(' ').map_or(cut.as_str(), |(kept, _)| kept);
+    format!("{kept} …")
+}
+
+/// Letters and digits alone, in lower case.
+fn letters(name: &str) -> String {
+    let letters = name.chars().filter(|char| char.is_alphanumeric());
+    letters.flat_map(char::to_lowercase).collect()
 }
 
 /// All classes of a small ontology; of a large one those that the text speaks of with the classes
 /// above them, then those without a class above them, up to the limit.
 fn classes<'a>(ontology: &'a Ontology, text: &str) -> BTreeSet<&'a str> {
-    if ontology.classes.len() <= MOST {
-        return ontology
-            .classes
-            .iter()
-            .map(|class| class.name.as_str())
-            .collect();
+    let all = ontology.classes();
+    if all.len() <= MOST {
+        return all.iter().map(|class| class.name.as_str()).collect();
     }
     let words = words(text);
     let mut chosen = BTreeSet::new();
-    for class in &ontology.classes {
-        if chosen.len() < MOST && spoken_of(&class.name, &words) {
-            let above = ontology
-                .classes
-                .iter()
-                .filter(|other| ontology.is_a(&class.name, &other.name));
-            chosen.extend(above.map(|class| class.name.as_str()));
+    for class in all {
+        if chosen.len() < MOST && told_of(&class.name, class.term.as_ref(), &words) {
+            chosen.insert(class.name.as_str());
+            chosen.extend(
+                ontology
+                    .above(&class.name)
+                    .into_iter()
+                    .map(|it| it.name.as_str()),
+            );
         }
     }
-    for class in &ontology.classes {
-        if chosen.len() < MOST && class.parent.is_none() {
+    for class in all {
+        if chosen.len() < MOST && class.parents.is_empty() {
             chosen.insert(class.name.as_str());
         }
     }
@@ -74,23 +136,29 @@ fn properties<'a>(
     text: &str,
     classes: &BTreeSet<&str>,
 ) -> Vec<&'a Property> {
-    if ontology.properties.len() <= MOST {
-        return ontology.properties.iter().collect();
+    let all = ontology.properties();
+    if all.len() <= MOST {
+        return all.iter().collect();
     }
     let words = words(text);
-    let within = |class: &Option<String>| {
-        class
-            .as_deref()
-            .is_none_or(|class| classes.contains(class) || !ontology.has_class(class))
-    };
-    let mut chosen: Vec<&Property> = ontology
-        .properties
+    let told = |class: &String| classes.contains(class.as_str()) || !ontology.has_class(class);
+    let within = |ends: &[String]| ends.is_empty() || ends.iter().any(told);
+    let mut chosen: Vec<&Property> = all
         .iter()
         .filter(|property| within(&property.domain) && within(&property.range))
         .collect();
-    chosen.sort_by_key(|property| !spoken_of(&property.name, &words));
+    chosen.sort_by_key(|property| !told_of(&property.name, property.term.as_ref(), &words));
     chosen.truncate(MOST);
     chosen
+}
+
+/// Whether the text may speak of a term: by a word of its name, or by all words of a label.
+fn told_of(name: &str, term: Option<&Term>, text: &BTreeSet<String>) -> bool {
+    let by_label = |label: &String| {
+        let words = words(label);
+        !words.is_empty() && words.is_subset(text)
+    };
+    spoken_of(name, text) || term.is_some_and(|term| term.labels.iter().any(by_label))
 }
 
 /// Lower-case words, cut to what inflection leaves of them.
@@ -126,10 +194,19 @@ mod tests {
 
     use super::*;
 
-    fn class(name: String, parent: Option<&str>) -> Class {
+    fn class(name: &str, parents: &[&str]) -> Class {
         Class {
-            name,
-            parent: parent.map(str::to_owned),
+            name: name.to_owned(),
+            parents: parents.iter().map(|parent| (*parent).to_owned()).collect(),
+            term: None,
+        }
+    }
+
+    fn term(labels: &[&str], definition: Option<&str>) -> Term {
+        Term {
+            iri: "https://example.org/x".to_owned(),
+            labels: labels.iter().map(|label| (*label).to_owned()).collect(),
+            definition: definition.map(str::to_owned),
         }
     }
 
@@ -141,33 +218,68 @@ mod tests {
     }
 
     #[test]
+    fn what_the_author_says_of_a_term_is_told() {
+        let ferry = Class {
+            term: Some(term(
+                &["ferry", "car ferry"],
+                Some("A ship that\n goes to and fro. Not a cruise ship."),
+            )),
+            ..class("Ferry", &["Ship", "Service"])
+        };
+        let property = |name: &str, range: &[&str], takes| Property {
+            name: name.to_owned(),
+            domain: vec!["Ferry".to_owned()],
+            range: range.iter().map(|class| (*class).to_owned()).collect(),
+            takes,
+            term: None,
+        };
+        let properties = vec![
+            property("callsAt", &[], Takes::Entities),
+            property("launched", &["date"], Takes::Literals),
+            property("motto", &[], Takes::Literals),
+            property("ownedBy", &["Firm", "Person"], Takes::Anything),
+        ];
+        let told = section(&Ontology::new(vec![ferry], properties), "");
+        assert_eq!(
+            told,
+            "Allowed types:\n\
+             - Ferry (a kind of Ship or Service), also “car ferry”: A ship that goes to and fro.\n\
+             Allowed predicates:\n\
+             - callsAt: Ferry → any entity\n\
+             - launched: Ferry → date\n\
+             - motto: Ferry → plain value\n\
+             - ownedBy: Ferry → Firm or Person\n"
+        );
+        let long = beginning(&"word ".repeat(100));
+        assert!(long.ends_with("word …") && long.chars().count() <= DEFINITION + 2);
+    }
+
+    #[test]
     fn of_a_large_ontology_what_matters_is_told() {
-        let mut ontology = Ontology::core();
-        ontology.classes = (0..500)
-            .map(|number| class(format!("Kind{number}x"), None))
+        let mut classes: Vec<Class> = (0..500)
+            .map(|number| class(&format!("Kind{number}x"), &[]))
             .collect();
-        ontology.classes.push(class("Watercraft".to_owned(), None));
-        ontology
-            .classes
-            .push(class("SteamShip".to_owned(), Some("Watercraft")));
-        ontology.properties = (0..500)
+        classes.push(class("Watercraft", &[]));
+        classes.push(class("SteamShip", &["Watercraft"]));
+        classes.push(Class {
+            term: Some(term(&["slipway"], None)),
+            ..class("Q7", &[])
+        });
+        let mut properties: Vec<Property> = (0..500)
             .map(|number| Property {
                 name: format!("relatesTo{number}x"),
-                domain: None,
-                range: None,
+                ..Property::default()
             })
             .collect();
-        ontology.properties.push(Property {
+        properties.push(Property {
             name: "launchedIn".to_owned(),
-            domain: Some("SteamShip".to_owned()),
-            range: None,
+            domain: vec!["SteamShip".to_owned()],
+            ..Property::default()
         });
-        let section = section(&ontology, "The ship was launched at Eastmere.");
-        assert!(
-            section.contains("- SteamShip (a Watercraft)\n- ")
-                || section.contains("- SteamShip (a Watercraft)\n")
-        );
-        assert!(section.contains("- Watercraft\n"));
+        let ontology = Ontology::new(classes, properties);
+        let section = section(&ontology, "The ship left the slipway and was launched.");
+        assert!(section.contains("- SteamShip (a kind of Watercraft)\n"));
+        assert!(section.contains("- Watercraft\n") && section.contains("- Q7, also “slipway”\n"));
         assert!(section.contains("- launchedIn: SteamShip → any\n"));
         assert!(section.lines().count() < 2 * MOST + 5);
     }

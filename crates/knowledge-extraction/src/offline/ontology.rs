@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use knowledge_domain::Ontology;
+use knowledge_domain::{Ontology, Property, Term};
 
 use super::kind::Kind;
 
@@ -117,12 +117,18 @@ pub(super) struct TypeMap<'a> {
 
 impl<'a> TypeMap<'a> {
     pub(super) fn new(ontology: &'a Ontology) -> Self {
-        let by_name: HashMap<String, &str> = ontology
-            .classes
-            .iter()
-            .rev()
-            .map(|class| (local_name(&class.name).to_lowercase(), class.name.as_str()))
-            .collect();
+        let mut by_name = HashMap::new();
+        // A name counts before a label, and of two with one the first class.
+        for class in ontology.classes() {
+            by_name
+                .entry(word(&class.name))
+                .or_insert(class.name.as_str());
+        }
+        for class in ontology.classes() {
+            for label in labels(class.term.as_ref()) {
+                by_name.entry(word(label)).or_insert(class.name.as_str());
+            }
+        }
         let mut classes = [None; 8];
         for (kind, names) in CLASS_NAMES {
             classes[*kind as usize] = names.iter().find_map(|name| by_name.get(*name).copied());
@@ -155,29 +161,31 @@ impl<'a> TypeMap<'a> {
 /// The predicate of an ontology for one of the rules: the same where any is allowed, else the
 /// property with its name, else with another name of it.
 pub(super) fn predicate(ontology: &Ontology, name: &str) -> Option<String> {
-    if ontology.properties.is_empty() {
+    let properties = ontology.properties();
+    if properties.is_empty() {
         return Some(name.to_owned());
     }
-    let find = |wanted: &str| {
-        ontology
-            .properties
-            .iter()
-            .find(|property| local_name(&property.name).eq_ignore_ascii_case(wanted))
-            .map(|property| property.name.clone())
+    let named = |property: &&Property, wanted: &str| {
+        let mut labels = labels(property.term.as_ref()).iter();
+        word(&property.name) == wanted || labels.any(|label| word(label) == wanted)
     };
-    find(name).or_else(|| {
-        let lower = name.to_lowercase();
-        PREDICATE_NAMES
-            .iter()
-            .filter(|names| names[0] == lower)
-            .flat_map(|names| names.iter())
-            .find_map(|other| find(other))
-    })
+    let find = |wanted: &str| properties.iter().find(|property| named(property, wanted));
+    let lower = name.to_lowercase();
+    let rows = PREDICATE_NAMES.iter().filter(|names| names[0] == lower);
+    let others = rows.flat_map(|names| names.iter().copied());
+    let found = find(&lower).or_else(|| others.into_iter().find_map(find));
+    found.map(|property| property.name.clone())
 }
 
-/// The end of an IRI or of a prefixed name.
-fn local_name(name: &str) -> &str {
-    name.rsplit(['#', '/', ':']).next().unwrap_or(name)
+fn labels(term: Option<&Term>) -> &[String] {
+    term.map_or(&[], |term| term.labels.as_slice())
+}
+
+/// The end of an IRI, of a prefixed name or a label, as one word in lower case.
+fn word(name: &str) -> String {
+    let local = name.rsplit(['#', '/', ':']).next().unwrap_or(name);
+    let letters = local.chars().filter(|char| char.is_alphanumeric());
+    letters.flat_map(char::to_lowercase).collect()
 }
 
 #[cfg(test)]
@@ -188,23 +196,47 @@ mod tests {
 
     #[test]
     fn classes_and_predicates_are_found_by_their_usual_names() {
-        let ontology = Ontology {
-            classes: vec![Class {
-                name: "http://schema.org/Organization".to_owned(),
-                parent: None,
-            }],
-            properties: vec![Property {
-                name: "schema:birthPlace".to_owned(),
-                domain: None,
-                range: None,
-            }],
+        let class = |name: &str, term| Class {
+            name: name.to_owned(),
+            term,
+            ..Class::default()
         };
+        let property = |name: &str, term| Property {
+            name: name.to_owned(),
+            term,
+            ..Property::default()
+        };
+        let labelled = |label: &str| {
+            Some(Term {
+                labels: vec![label.to_owned()],
+                ..Term::default()
+            })
+        };
+        let ontology = Ontology::new(
+            vec![
+                class("Q7", labelled("City")),
+                class("http://schema.org/Organization", labelled("place")),
+            ],
+            vec![
+                property("schema:birthPlace", None),
+                property("P571", labelled("founding date")),
+            ],
+        );
         let types = TypeMap::new(&ontology);
         assert_eq!(
             types.class(Kind::Organization),
             Some("http://schema.org/Organization")
         );
         assert_eq!(types.class(Kind::Person), None);
+        let place = types.class(Kind::Place);
+        assert_eq!(
+            place,
+            Some("http://schema.org/Organization"),
+            "of two labels the usual one"
+        );
+        assert_eq!(types.named("city"), Some("Q7"));
+        let founded = predicate(&ontology, "foundedOn");
+        assert_eq!(founded.as_deref(), Some("P571"));
         assert_eq!(
             predicate(&ontology, "bornIn"),
             Some("schema:birthPlace".to_owned())

@@ -148,20 +148,21 @@ async fn graphs_refer_only_to_what_they_have() {
 async fn an_ontology_limits_types_and_predicates() {
     let class = |name: &str| knowledge_domain::Class {
         name: name.to_owned(),
-        parent: None,
+        ..knowledge_domain::Class::default()
     };
     let property = |name: &str, domain: &str, range: &str| knowledge_domain::Property {
         name: name.to_owned(),
-        domain: Some(domain.to_owned()),
-        range: Some(range.to_owned()),
+        domain: vec![domain.to_owned()],
+        range: vec![range.to_owned()],
+        ..knowledge_domain::Property::default()
     };
-    let ontology = Ontology {
-        classes: vec![class("Person"), class("City"), class("University")],
-        properties: vec![
+    let ontology = Ontology::new(
+        vec![class("Person"), class("City"), class("University")],
+        vec![
             property("birthPlace", "Person", "City"),
             property("birthDate", "Person", "xsd:date"),
         ],
-    };
+    );
     let config = PipelineConfig::default();
     let graph = pipeline().run(STORY, &ontology, &config).await.unwrap();
     let types: std::collections::BTreeSet<&str> = graph
@@ -183,13 +184,11 @@ async fn an_ontology_limits_types_and_predicates() {
 
 #[tokio::test]
 async fn names_merge_whatever_the_ontology_calls_a_person() {
-    let ontology = Ontology {
-        classes: vec![knowledge_domain::Class {
-            name: "ex:Human".to_owned(),
-            parent: None,
-        }],
-        properties: Vec::new(),
+    let human = knowledge_domain::Class {
+        name: "ex:Human".to_owned(),
+        ..knowledge_domain::Class::default()
     };
+    let ontology = Ontology::new(vec![human], Vec::new());
     let config = PipelineConfig::default();
     let graph = pipeline().run(STORY, &ontology, &config).await.unwrap();
     let thorne = graph

@@ -100,26 +100,33 @@ fn types_outside_the_ontology_are_rejected() {
 
 #[test]
 fn domains_and_ranges_follow_the_hierarchy() {
-    let class = |name: &str, parent: Option<&str>| Class {
+    let named = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let class = |name: &str, parents: &[&str]| Class {
         name: name.to_owned(),
-        parent: parent.map(str::to_owned),
+        parents: named(parents),
+        term: None,
     };
-    let property = |name: &str, domain: &str, range: &str| Property {
+    let property = |name: &str, domain: &[&str], range: &[&str], takes| Property {
         name: name.to_owned(),
-        domain: Some(domain.to_owned()),
-        range: Some(range.to_owned()),
+        domain: named(domain),
+        range: named(range),
+        takes,
+        term: None,
     };
-    let ontology = Ontology {
-        classes: vec![
-            class("Agent", None),
-            class("Person", Some("Agent")),
-            class("Place", None),
+    let ontology = Ontology::new(
+        vec![
+            class("Agent", &[]),
+            class("Person", &["Agent"]),
+            class("Place", &[]),
         ],
-        properties: vec![
-            property("bornIn", "Agent", "Place"),
-            property("age", "Person", "xsd:int"),
+        vec![
+            property("bornIn", &["Agent"], &["Place"], Takes::Anything),
+            property("age", &["Person"], &["xsd:int"], Takes::Anything),
+            property("seat", &["Place", "Person"], &[], Takes::Entities),
+            property("motto", &[], &[], Takes::Literals),
+            property("since", &[], &["Person", "xsd:date"], Takes::Anything),
         ],
-    };
+    );
     let fits = |predicate: &str, subject: &str, object: &str, literal: bool| {
         super::fits(
             &ontology,
@@ -134,4 +141,10 @@ fn domains_and_ranges_follow_the_hierarchy() {
     assert!(!fits("bornIn", "Person", "Person", false));
     assert!(!fits("bornIn", "Person", "Date", true));
     assert!(fits("age", "Person", "Quantity", true));
+    assert!(!fits("age", "Person", "Place", false));
+    assert!(fits("seat", "Person", "Place", false) && !fits("seat", "Agent", "Place", false));
+    assert!(!fits("seat", "Person", "string", true));
+    assert!(fits("motto", "Place", "string", true) && !fits("motto", "Place", "Place", false));
+    assert!(fits("since", "Place", "Date", true) && fits("since", "Place", "Person", false));
+    assert!(!fits("since", "Place", "Place", false));
 }

@@ -30,7 +30,7 @@ pub enum Conflict {
 
 /// What forbids that two forms are in one cluster, linked directly or not.
 pub(crate) fn conflict(left: &Prepared<'_>, right: &Prepared<'_>) -> Option<Conflict> {
-    if !kind::compatible(&left.form.types, &right.form.types) {
+    if !kind::compatible(left.form, right.form) {
         return Some(Conflict::Types);
     }
     let mut shared = left.form.identity.iter().filter_map(|(attribute, value)| {

@@ -22,6 +22,7 @@ use crate::{
     engine::{Job, Workflow, Workflows},
     faults,
     llm::{Gateway, Session},
+    ontologies::{Ontologies, OntologyUnavailable},
     store::{
         ExtractionOrigin, FoundGraph, Store, StoreError,
         ledger::{DocumentOutcome, Ledger},
@@ -33,25 +34,27 @@ use crate::{
 pub struct ExtractionWorkflows {
     ledger: Ledger,
     extractor: Arc<dyn Extractor>,
-    ontology: Arc<Ontology>,
+    core: Arc<Ontology>,
+    ontologies: Ontologies,
     config: PipelineConfig,
     models: Option<Gateway>,
 }
 
 impl ExtractionWorkflows {
-    /// Workflows with the offline extractor and the core types.
+    /// Workflows with the offline extractor.
     #[must_use]
     pub fn new(ledger: Ledger) -> Self {
         Self::with_extractor(ledger, Arc::new(OfflineExtractor))
     }
 
-    /// Workflows with this extractor and the core types.
+    /// Workflows with this extractor, and the core types for the batches that name no ontology.
     #[must_use]
     pub fn with_extractor(ledger: Ledger, extractor: Arc<dyn Extractor>) -> Self {
         Self {
+            ontologies: Ontologies::new(ledger.store().clone()),
             ledger,
             extractor,
-            ontology: Arc::new(Ontology::core()),
+            core: Arc::new(Ontology::core()),
             config: PipelineConfig::default(),
             models: None,
         }
@@ -61,6 +64,21 @@ impl ExtractionWorkflows {
     #[must_use]
     pub fn with_models(self, models: Option<Gateway>) -> Self {
         Self { models, ..self }
+    }
+
+    /// The classes and properties of a job's batch.
+    async fn ontology(&self, job: &Job) -> Result<Arc<Ontology>, WorkflowError> {
+        let Some(id) = job.ontology else {
+            return Ok(Arc::clone(&self.core));
+        };
+        let found = self.ontologies.get(job.run.organization, id).await;
+        found.map_err(|error| match error {
+            OntologyUnavailable::Store(error) => journal_error(&error),
+            other => WorkflowError::Activity {
+                stage: WorkflowStage::Chunk,
+                source: ActivityError::of_batch(other.to_string()),
+            },
+        })
     }
 
     /// What extracts a job's document.
@@ -118,12 +136,13 @@ impl Workflows for ExtractionWorkflows {
                 .map_err(|error| journal_error(&error))?;
             let text = SourceText::new(content.text).ok_or_else(too_long)?;
             let chosen = self.extractor(job)?;
+            let ontology = self.ontology(job).await?;
             let identity = chosen.extractor.identity();
             let input = ExtractionInput::new(
                 job.run.content,
                 content.content_hash,
                 &identity,
-                &self.ontology,
+                &ontology,
                 chosen.config.clone(),
             )
             .with_minimum_coverage(job.config.minimum_coverage);
@@ -134,7 +153,7 @@ impl Workflows for ExtractionWorkflows {
             });
             let activities = ExtractionActivities::new(
                 chosen.extractor,
-                Arc::clone(&self.ontology),
+                ontology,
                 chosen.config.clone(),
                 Arc::clone(&graphs) as Arc<dyn DocumentSource>,
                 Arc::clone(&graphs) as Arc<dyn GraphSink>,

@@ -60,7 +60,8 @@ pub(super) struct Extract {
     /// Files and folders: .txt, .md, .html, .jsonl.
     #[arg(required = true, value_name = "PATH")]
     pub(super) paths: Vec<PathBuf>,
-    /// An ontology file.
+    /// An ontology whose classes and properties are the types and predicates: .ttl, .rdf, .owl, .nt,
+    /// .jsonld; the core types without it.
     #[arg(long, value_name = "FILE")]
     pub(super) ontology: Option<PathBuf>,
     /// Where the graph goes; standard output without it, or with `-`.
@@ -169,6 +170,9 @@ pub(super) struct BatchStart {
     /// Files and folders: .txt, .md, .html, .jsonl.
     #[arg(required = true, value_name = "PATH")]
     pub(super) paths: Vec<PathBuf>,
+    /// An ontology to register and to use: .ttl, .rdf, .owl, .nt, .jsonld; the core types without it.
+    #[arg(long, value_name = "FILE", conflicts_with = "ontology_id")]
+    pub(super) ontology: Option<PathBuf>,
     /// An ontology that the server knows.
     #[arg(long, value_name = "ID")]
     pub(super) ontology_id: Option<String>,

@@ -1,6 +1,6 @@
 //! `knowledge extract --dry-run`: what a batch would take.
 
-use knowledge_domain::ids::OrganizationId;
+use knowledge_domain::{Ontology, ids::OrganizationId};
 
 use super::{Ended, print};
 use crate::{
@@ -9,8 +9,16 @@ use crate::{
 };
 
 /// Says what a model would be asked, and asks nothing.
-pub(super) async fn run(app: &App, start: StartBatch, json: bool) -> anyhow::Result<Ended> {
-    let estimated = app.orchestrator.estimate(OrganizationId::DEFAULT, start);
+pub(super) async fn run(
+    app: &App,
+    start: StartBatch,
+    ontology: Option<Ontology>,
+    json: bool,
+) -> anyhow::Result<Ended> {
+    let ontology = ontology.unwrap_or_else(Ontology::core);
+    let estimated =
+        app.orchestrator
+            .estimate_unregistered(OrganizationId::DEFAULT, start, ontology);
     let estimate = estimated.await?;
     if json {
         print(&format!("{}\n", as_json(&estimate)))?;

@@ -14,6 +14,7 @@ use super::{
     args::Extract,
     destination::Destination,
     dry_run, export, inputs,
+    ontology::{self, OntologyFile},
     serve::{self, Signals},
     watch,
 };
@@ -33,20 +34,47 @@ const DRAIN_PATIENCE: Duration = Duration::from_secs(2);
 const LEASE_RECHECK: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(command: Extract, config: Config) -> anyhow::Result<Ended> {
-    check(&command)?;
+    let ontology = command
+        .ontology
+        .as_deref()
+        .map(ontology::read)
+        .transpose()?;
     let out = Destination::of(command.out.as_deref())?;
     let format = export::format_of(command.format, command.out.as_deref(), &out)?;
     let documents = inputs::read(&command.paths)?;
-    let start = request(&command, documents, &config);
+    let start = request(&command, documents, ontology.as_ref(), &config);
     let signals = serve::Signals::catch()?;
     let app = App::open(&config).await?;
     let ended = if command.dry_run {
-        dry_run::run(&app, start, command.json).await
+        let ontology = ontology.map(|ontology| ontology.document.ontology);
+        dry_run::run(&app, start, ontology, command.json).await
     } else {
-        extract(&app, start, signals, &command, format, &out).await
+        let registered = register(&app, start, ontology).await;
+        match registered {
+            Ok(start) => extract(&app, start, signals, &command, format, &out).await,
+            Err(error) => Err(error),
+        }
     };
     app.close().await;
     ended
+}
+
+/// The request with its ontology, which is registered.
+async fn register(
+    app: &App,
+    start: StartBatch,
+    ontology: Option<OntologyFile>,
+) -> anyhow::Result<StartBatch> {
+    let Some(ontology) = ontology else {
+        return Ok(start);
+    };
+    let registered = app
+        .orchestrator
+        .register_ontology(OrganizationId::DEFAULT, ontology.request);
+    Ok(StartBatch {
+        ontology_id: Some(registered.await?),
+        ..start
+    })
 }
 
 async fn extract(
@@ -122,19 +150,14 @@ async fn begin(app: &App, start: StartBatch) -> anyhow::Result<BatchId> {
     Ok(batch)
 }
 
-fn check(command: &Extract) -> anyhow::Result<()> {
-    if let Some(path) = &command.ontology {
-        bail!(
-            "--ontology {} is not available in this release; without it the core types are used",
-            path.display()
-        );
-    }
-    Ok(())
-}
-
 /// The same arguments give the same request, so that running again resumes. Another model is
 /// another request: what it would find is not what the first has found.
-fn request(command: &Extract, documents: Vec<NewDocument>, config: &Config) -> StartBatch {
+fn request(
+    command: &Extract,
+    documents: Vec<NewDocument>,
+    ontology: Option<&OntologyFile>,
+    config: &Config,
+) -> StartBatch {
     let options = BatchOptions::from(&command.options);
     let mut hasher = Sha256::new();
     // How large a budget is can change while a batch waits for it; whether there is one cannot.
@@ -146,6 +169,9 @@ fn request(command: &Extract, documents: Vec<NewDocument>, config: &Config) -> S
     if options.extractor.unwrap_or(config.default_extractor()) == Extractor::Llm {
         let model = config.llm().map(|llm| llm.primary.model);
         hasher.update(format!("{model:?}"));
+    }
+    if let Some(ontology) = ontology {
+        hasher.update(Sha256::digest(&ontology.request.content));
     }
     for document in &documents {
         for part in [&document.name, &document.text] {

@@ -12,6 +12,7 @@ mod dry_run;
 mod export;
 mod extract;
 mod inputs;
+mod ontology;
 mod options;
 mod prune;
 mod resolve;

@@ -6,7 +6,7 @@ use knowledge_tables::{batch_document, entity};
 use oxjsonld::JsonLdParser;
 use oxrdf::{Quad, Triple};
 use oxttl::{NTriplesParser, TurtleParser};
-use quick_xml::{Reader, escape::resolve_predefined_entity, events::Event};
+use quick_xml::{Reader, escape::unescape, events::Event};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set};
 use serde_json::json;
 use uuid::Uuid;
@@ -269,17 +269,12 @@ fn read_xml(file: &str) -> Vec<String> {
             Event::Start(tag) if tag.name().as_ref() == b"data" => text = Some(String::new()),
             Event::End(_) => texts.extend(text.take()),
             Event::Text(part) => {
-                let part = part.xml10_content().unwrap();
+                // A line's end is a line feed, unless it is written as a reference.
+                let lines = str::from_utf8(&part).unwrap().replace("\r\n", "\n");
+                let lines = lines.replace('\r', "\n");
                 if let Some(text) = &mut text {
-                    text.push_str(&part);
+                    text.push_str(&unescape(&lines).unwrap());
                 }
-            }
-            Event::GeneralRef(named) => {
-                let char = named.resolve_char_ref().unwrap();
-                let known = resolve_predefined_entity(&named.decode().unwrap());
-                let text = text.as_mut().unwrap();
-                text.extend(char);
-                text.push_str(known.unwrap_or_default());
             }
             Event::Eof => return texts,
             _ => {}

@@ -16,6 +16,7 @@ use super::{
     estimate::{DocumentsByStage, Remaining},
     loaders::{DocumentsOf, EntitiesOf, RelationsOf},
     models::{MissingUnit, ModelUsage, Rejections, UncertainCall},
+    ontology::Ontology,
     page::{
         BatchDocumentConnection, EntityConnection, RelationConnection, cost, request, wanted_text,
     },
@@ -28,11 +29,11 @@ use crate::store::read::{BatchView, EntityFilter, Page, PageRequest, RelationPla
 
 /// One run over a set of documents.
 #[derive(Clone)]
-pub(crate) struct Batch(BatchView);
+pub(crate) struct Batch(Box<BatchView>);
 
 impl From<BatchView> for Batch {
     fn from(batch: BatchView) -> Self {
-        Self(batch)
+        Self(Box::new(batch))
     }
 }
 
@@ -83,6 +84,16 @@ impl Batch {
     /// What extracts.
     async fn extractor(&self) -> Extractor {
         self.0.extractor.into()
+    }
+
+    /// The ontology that it was started with; `null` for the core types.
+    #[graphql(complexity = "10 + child_complexity")]
+    async fn ontology(&self, ctx: &Context<'_>) -> Result<Option<Ontology>> {
+        let Some(id) = self.0.ontology else {
+            return Ok(None);
+        };
+        let found = Viewer::of(ctx)?.loaders.load_one(id).await;
+        Ok(found.map_err(|error| internal(&error))?.map(Ontology::from))
     }
 
     /// What runs its workflows.

@@ -108,6 +108,23 @@ pub(crate) enum StageStatus {
     Failed,
 }
 
+/// What an ontology is written in.
+#[derive(Enum, Copy, Clone, PartialEq, Eq)]
+#[graphql(remote = "knowledge_domain::OntologyFormat")]
+pub(crate) enum OntologyFormat {
+    /// Turtle.
+    Turtle,
+    /// RDF/XML.
+    #[graphql(name = "RDF_XML")]
+    RdfXml,
+    /// N-Triples.
+    #[graphql(name = "N_TRIPLES")]
+    NTriples,
+    /// JSON-LD; its context stands in the document.
+    #[graphql(name = "JSON_LD")]
+    JsonLd,
+}
+
 /// Why a workflow waits.
 #[derive(Enum, Copy, Clone, PartialEq, Eq)]
 #[graphql(remote = "knowledge_domain::workflow::SuspendReason")]

@@ -5,14 +5,14 @@ use std::{collections::HashMap, hash::Hash, sync::Arc};
 use async_graphql::dataloader::Loader;
 use knowledge_domain::{
     document::DocumentStatus,
-    ids::{BatchId, EntityId, ExecutionId, ExtractionId, RelationId},
+    ids::{BatchId, EntityId, ExecutionId, ExtractionId, OntologyId, RelationId},
 };
 
 use crate::store::{
     StoreError,
     read::{
-        ActivityView, DocumentView, EntityFilter, EntityView, EvidenceView, ExecutionView, Page,
-        PageRequest, Reads, RelationKey, RelationPlace, RelationView,
+        ActivityView, DocumentView, EntityFilter, EntityView, EvidenceView, ExecutionView,
+        OntologyView, Page, PageRequest, Reads, RelationKey, RelationPlace, RelationView,
     },
 };
 
@@ -90,6 +90,16 @@ impl Loader<DocumentsOf> for Loaders {
             }));
         }
         Ok(found)
+    }
+}
+
+impl Loader<OntologyId> for Loaders {
+    type Value = OntologyView;
+    type Error = Arc<StoreError>;
+
+    async fn load(&self, keys: &[OntologyId]) -> Loaded<OntologyId, OntologyView> {
+        let found = self.reads.ontologies(keys).await?;
+        Ok(found.into_iter().map(|view| (view.id, view)).collect())
     }
 }
 

@@ -19,6 +19,7 @@ mod input;
 mod loaders;
 mod models;
 mod mutation;
+mod ontology;
 mod page;
 mod payload;
 mod query;

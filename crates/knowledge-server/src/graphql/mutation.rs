@@ -8,6 +8,7 @@ use super::{
     enums::WorkflowSignal,
     error::{internal, not_found, unavailable},
     input::StartBatchInput,
+    ontology::{self, RegisterOntologyInput, RegisterOntologyPayload},
     payload::{
         BatchPayload, BatchSuccess, IdempotencyConflict, InvalidStateTransition, NotFound,
         RaiseTokenBudgetPayload, SignalPayload, SignalSuccess, StartBatchPayload,
@@ -49,6 +50,15 @@ impl Mutation {
             Ok(id) => Ok(StartBatchSuccess::from(load(ctx, id).await?).into()),
             Err(error) => refused_start(error),
         }
+    }
+
+    /// Registers an ontology, for batches to name. The same content again is the same ontology.
+    async fn register_ontology(
+        &self,
+        ctx: &Context<'_>,
+        input: RegisterOntologyInput,
+    ) -> Result<RegisterOntologyPayload> {
+        ontology::register(ctx, input).await
     }
 
     /// Cancels a batch, promptly and for good. Cancelling a cancelled batch changes nothing.

@@ -1,12 +1,12 @@
 //! Connections: arguments, cursors and the objects around nodes.
 
 use async_graphql::{Result, SimpleObject};
-use knowledge_domain::ids::{BatchId, EntityId, QuestionId};
+use knowledge_domain::ids::{BatchId, EntityId, OntologyId, QuestionId};
 use uuid::Uuid;
 
 use super::{
     batch::Batch, document::BatchDocument, duplicates::PossibleDuplicate, entity::Entity,
-    error::bad_input, relation::Relation,
+    error::bad_input, ontology::Ontology, relation::Relation,
 };
 use crate::store::read::{Page, PageRequest, RelationPlace};
 
@@ -41,6 +41,7 @@ macro_rules! uuid_key {
 
 uuid_key!(BatchId, "batch");
 uuid_key!(EntityId, "entity");
+uuid_key!(OntologyId, "ontology");
 uuid_key!(QuestionId, "question");
 
 /// A document's position.
@@ -203,6 +204,7 @@ macro_rules! connection {
 connection!(BatchConnection, BatchEdge, Batch);
 connection!(BatchDocumentConnection, BatchDocumentEdge, BatchDocument);
 connection!(EntityConnection, EntityEdge, Entity);
+connection!(OntologyConnection, OntologyEdge, Ontology);
 connection!(RelationConnection, RelationEdge, Relation);
 connection!(
     PossibleDuplicateConnection,

@@ -1,7 +1,9 @@
 //! `Query`.
 
 use async_graphql::{Context, ID, Interface, Object, Result};
-use knowledge_domain::ids::{BatchDocumentId, BatchId, EntityId, ExecutionId, RelationId};
+use knowledge_domain::ids::{
+    BatchDocumentId, BatchId, EntityId, ExecutionId, OntologyId, RelationId,
+};
 
 use super::{
     batch::{self, Batch},
@@ -13,7 +15,11 @@ use super::{
     execution::WorkflowExecution,
     input::StartBatchInput,
     models::{ModelEstimate, ModelHealth, ModelUsage},
-    page::{BatchConnection, EntityConnection, PossibleDuplicateConnection, cost, request},
+    ontology::Ontology,
+    page::{
+        BatchConnection, EntityConnection, OntologyConnection, PossibleDuplicateConnection, cost,
+        request,
+    },
     relation::Relation,
     resolution::{LinkExplanation, Resolution},
     viewer::Viewer,
@@ -29,6 +35,7 @@ pub(crate) enum Node {
     WorkflowExecution(WorkflowExecution),
     Entity(Entity),
     Relation(Relation),
+    Ontology(Ontology),
 }
 
 pub(crate) struct Query;
@@ -90,6 +97,35 @@ impl Query {
         Ok(execution
             .map_err(|error| internal(&error))?
             .map(WorkflowExecution::from))
+    }
+
+    /// A registered ontology; `null` when the organisation has no such ontology.
+    #[graphql(complexity = "10 + child_complexity")]
+    async fn ontology(&self, ctx: &Context<'_>, id: ID) -> Result<Option<Ontology>> {
+        let Ok(id) = id.parse::<OntologyId>() else {
+            return Ok(None);
+        };
+        let ontology = Viewer::of(ctx)?.reads.ontology(id).await;
+        Ok(ontology
+            .map_err(|error| internal(&error))?
+            .map(Ontology::from))
+    }
+
+    /// Registered ontologies, in the order of their ids.
+    #[graphql(complexity = "cost(first, child_complexity)")]
+    async fn ontologies(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "At most 500; 50 when left out.")] first: Option<i32>,
+        #[graphql(desc = "The `endCursor` of the page before.")] after: Option<String>,
+    ) -> Result<OntologyConnection> {
+        let wanted = request(first, after.as_deref())?;
+        let page = Viewer::of(ctx)?.reads.ontology_page(wanted).await;
+        let page = page.map_err(|error| internal(&error))?.map(|ontology| {
+            let ontology = Ontology::from(ontology);
+            (ontology.key(), ontology)
+        });
+        Ok(OntologyConnection::new(&wanted, page))
     }
 
     /// What a batch would take, before anything is asked or stored. What is in the cache already
@@ -197,6 +233,13 @@ async fn node(viewer: &Viewer, id: &str) -> Result<Option<Node>, StoreError> {
         },
         EntityId::PREFIX => match id.parse() {
             Ok(id) => entity(viewer, id).await?.map(Node::from),
+            Err(_) => None,
+        },
+        OntologyId::PREFIX => match id.parse() {
+            Ok(id) => reads
+                .ontology(id)
+                .await?
+                .map(|it| Ontology::from(it).into()),
             Err(_) => None,
         },
         RelationId::PREFIX => match id.parse() {

@@ -12,7 +12,10 @@ use knowledge_extraction::{
 
 pub use self::vectors::VectorEstimate;
 use super::{Orchestrator, StartBatch, StartBatchError, prepare};
-use crate::{llm::Gateway, store::StoreError};
+use crate::{
+    llm::Gateway,
+    store::{StoreError, ledger::PreparedBatch},
+};
 
 /// What a batch is expected to take.
 #[derive(Debug, Clone, Default)]
@@ -34,7 +37,27 @@ impl Orchestrator {
     ) -> Result<BatchEstimate, StartBatchError> {
         let mode = self.shared.executor.mode();
         let batch = prepare::prepare(organization, command, mode, &self.shared.settings)?;
-        self.require_ontology(&batch).await?;
+        let ontology = self.ontology_of(&batch).await?;
+        self.estimate_with(batch, ontology).await
+    }
+
+    /// What the batch of a request is expected to take with an ontology that is not registered.
+    pub async fn estimate_unregistered(
+        &self,
+        organization: OrganizationId,
+        command: StartBatch,
+        ontology: Ontology,
+    ) -> Result<BatchEstimate, StartBatchError> {
+        let mode = self.shared.executor.mode();
+        let batch = prepare::prepare(organization, command, mode, &self.shared.settings)?;
+        self.estimate_with(batch, Arc::new(ontology)).await
+    }
+
+    async fn estimate_with(
+        &self,
+        batch: PreparedBatch,
+        ontology: Arc<Ontology>,
+    ) -> Result<BatchEstimate, StartBatchError> {
         let mut estimate = BatchEstimate::default();
         estimate.extraction.documents = batch.documents.len() as u64;
         let Some(models) = self.models.clone() else {
@@ -49,7 +72,8 @@ impl Orchestrator {
         if batch.config.extractor == Extractor::Llm {
             estimate.model = Some(models.model().to_owned());
             let options = models.options(&batch.config);
-            let counted = tokio::task::spawn_blocking(move || counted(&models, &texts, &options));
+            let counted =
+                tokio::task::spawn_blocking(move || counted(&models, &texts, &options, &ontology));
             estimate.extraction = counted
                 .await
                 .map_err(|_| StoreError::corrupt("a text that cannot be counted"))?;
@@ -58,10 +82,15 @@ impl Orchestrator {
     }
 }
 
-fn counted(models: &Gateway, texts: &[String], options: &LlmOptions) -> Estimate {
+fn counted(
+    models: &Gateway,
+    texts: &[String],
+    options: &LlmOptions,
+    ontology: &Ontology,
+) -> Estimate {
     estimate(
         texts.iter().map(String::as_str),
-        &Ontology::core(),
+        ontology,
         &options.pipeline(PipelineConfig::default()),
         options,
         models.tokenizer(),

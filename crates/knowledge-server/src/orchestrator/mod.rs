@@ -23,8 +23,9 @@ use std::{
 pub use command::{NewDocument, StartBatch, StartBatchError, SteerError};
 pub use estimate::{BatchEstimate, VectorEstimate};
 use knowledge_domain::{
+    Ontology,
     batch::Extractor,
-    ids::{BatchId, ExecutionId, OrganizationId},
+    ids::{BatchId, ExecutionId, OntologyId, OrganizationId},
     workflow::WorkflowSignal,
 };
 use registry::Registry;
@@ -33,9 +34,13 @@ pub use settings::OrchestratorSettings;
 use crate::{
     engine::Executor,
     llm::Gateway,
+    ontologies::{Ontologies, OntologyUnavailable, RegisterError, RegisterOntology},
     store::{
         StoreError,
-        ledger::{Created, Ledger, LedgerError, Owner, SignalError, Signalled, SteerOutcome},
+        ledger::{
+            Created, Ledger, LedgerError, Owner, PreparedBatch, SignalError, Signalled,
+            SteerOutcome,
+        },
     },
 };
 
@@ -49,6 +54,7 @@ pub struct Orchestrator {
 /// What the orchestrator and its runners share.
 struct Shared {
     ledger: Ledger,
+    ontologies: Ontologies,
     executor: Arc<dyn Executor>,
     settings: OrchestratorSettings,
     /// Names this process as an owner of leases.
@@ -78,6 +84,7 @@ impl Orchestrator {
         let documents = tokio::sync::Semaphore::new(settings.max_documents);
         Self {
             shared: Arc::new(Shared {
+                ontologies: Ontologies::new(ledger.store().clone()),
                 ledger,
                 executor,
                 settings,
@@ -125,7 +132,7 @@ impl Orchestrator {
         }
         let mode = self.shared.executor.mode();
         let mut batch = prepare::prepare(organization, command, mode, &self.shared.settings)?;
-        self.require_ontology(&batch).await?;
+        self.ontology_of(&batch).await?;
         if batch.config.extractor == Extractor::Llm {
             batch.config.asks = self.models.as_ref().map(|it| it.asks(&batch.config));
         }
@@ -272,19 +279,36 @@ impl Orchestrator {
         }
     }
 
-    async fn require_ontology(
+    /// Checks an ontology and stores it, once per content.
+    pub async fn register_ontology(
         &self,
-        batch: &crate::store::ledger::PreparedBatch,
-    ) -> Result<(), StartBatchError> {
-        let Some(ontology) = batch.ontology_id else {
-            return Ok(());
+        organization: OrganizationId,
+        request: RegisterOntology,
+    ) -> Result<OntologyId, RegisterError> {
+        let clock = self.shared.ledger.clock();
+        let registered = self
+            .shared
+            .ontologies
+            .register(organization, request, clock);
+        let id = registered.await?;
+        tracing::info!(ontology = %id, "ontology registered");
+        Ok(id)
+    }
+
+    /// The classes and properties that a batch names; the core types when it names none.
+    async fn ontology_of(&self, batch: &PreparedBatch) -> Result<Arc<Ontology>, StartBatchError> {
+        let Some(id) = batch.ontology_id else {
+            return Ok(Arc::new(Ontology::core()));
         };
-        let store = self.shared.ledger.store();
-        if store.has_ontology(batch.organization, ontology).await? {
-            Ok(())
-        } else {
-            Err(StartBatchError::OntologyNotFound(ontology))
-        }
+        let found = self.shared.ontologies.get(batch.organization, id).await;
+        found.map_err(|error| match error {
+            OntologyUnavailable::NotFound(id) => StartBatchError::OntologyNotFound(id),
+            OntologyUnavailable::Unreadable { .. } => StartBatchError::Invalid {
+                path: vec!["ontologyId".to_owned()],
+                message: error.to_string(),
+            },
+            OntologyUnavailable::Store(error) => StartBatchError::Store(error),
+        })
     }
 }
 

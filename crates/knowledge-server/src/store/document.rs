@@ -1,8 +1,8 @@
 //! Reading what a workflow works on.
 
-use knowledge_domain::ids::{DocumentId, OntologyId, OrganizationId};
-use knowledge_tables::{document, ontology};
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
+use knowledge_domain::ids::{DocumentId, OrganizationId};
+use knowledge_tables::document;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 
 use super::{Store, StoreError};
 
@@ -36,18 +36,5 @@ impl Store {
         let (content_hash, text) =
             row.ok_or_else(|| StoreError::corrupt(format!("no document {document}")))?;
         Ok(Content { content_hash, text })
-    }
-
-    /// Whether the organisation has this ontology.
-    pub async fn has_ontology(
-        &self,
-        organization: OrganizationId,
-        ontology: OntologyId,
-    ) -> Result<bool, StoreError> {
-        let count = ontology::Entity::find_by_id(ontology.uuid())
-            .filter(ontology::Column::OrganizationId.eq(organization.uuid()))
-            .count(self.read())
-            .await?;
-        Ok(count > 0)
     }
 }

@@ -248,7 +248,7 @@ impl GraphRows<'_> {
             confidence: Set(entity.confidence.value()),
             mention_count: Set(convert::count(entity.mentions.len())),
             search_key: Set(search_key(entity)),
-            type_key: Set(format!("|{}|", entity.types.join("|"))),
+            type_key: Set(convert::type_key(&entity.types, &entity.above)),
             canonical_id: Set(id),
             form_id: Set(None),
             clustered: Set(false),

@@ -171,6 +171,7 @@ impl Clusters {
                 document,
                 name: entity.name,
                 types: entity.types,
+                above: entity.above,
                 aliases: entity.aliases,
                 attributes: entity.attributes,
                 literals,

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use knowledge_domain::{batch::BatchStage, ids::BatchId};
+use knowledge_domain::{OntologyFormat, batch::BatchStage, ids::BatchId};
 use reqwest::{Client, Response, Url, header};
 use serde_json::{Value, json};
+
+use crate::ontologies::RegisterOntology;
 
 /// How long a server may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -65,7 +67,30 @@ impl Api {
                 ... on Error {{ message }} ... on ValidationError {{ path }} }} }} {BATCH}"
         );
         let mut data = self.ask(&query, &json!({ "input": input })).await?;
-        succeeded(data["startBatch"].take())
+        Ok(succeeded(data["startBatch"].take())?["batch"].take())
+    }
+
+    /// The id of an ontology, registered now or before.
+    pub(super) async fn register(&self, ontology: RegisterOntology) -> anyhow::Result<String> {
+        let query = "mutation($input: RegisterOntologyInput!) { registerOntology(input: $input) {
+            ... on RegisterOntologySuccess { ontology { id } }
+            ... on Error { message } ... on ValidationError { path } } }";
+        let format = match ontology.format {
+            OntologyFormat::Turtle => "TURTLE",
+            OntologyFormat::RdfXml => "RDF_XML",
+            OntologyFormat::NTriples => "N_TRIPLES",
+            OntologyFormat::JsonLd => "JSON_LD",
+        };
+        let input = json!({
+            "name": ontology.name,
+            "content": ontology.content,
+            "format": format,
+        });
+        let mut data = self.ask(query, &json!({ "input": input })).await?;
+        let registered = succeeded(data["registerOntology"].take())?;
+        let id = registered["ontology"]["id"].as_str();
+        let id = id.context("the server named an ontology by no id")?;
+        Ok(id.to_owned())
     }
 
     pub(super) async fn cancel(&self, batch: BatchId) -> anyhow::Result<Value> {
@@ -84,14 +109,14 @@ impl Api {
         );
         let variables = json!({ "id": batch, "to": budget });
         let mut data = self.ask(&query, &variables).await?;
-        succeeded(data["answer"].take())
+        Ok(succeeded(data["answer"].take())?["batch"].take())
     }
 
     async fn steer(&self, mutation: &str, batch: BatchId) -> anyhow::Result<Value> {
         let query =
             format!("mutation($id: ID!) {{ answer: {mutation}(id: $id) {{ {PAYLOAD} }} }} {BATCH}");
         let mut data = self.ask(&query, &json!({ "id": batch })).await?;
-        succeeded(data["answer"].take())
+        Ok(succeeded(data["answer"].take())?["batch"].take())
     }
 
     pub(super) async fn batch(&self, batch: BatchId) -> anyhow::Result<Value> {
@@ -192,8 +217,8 @@ pub(super) fn id_of(batch: &Value) -> anyhow::Result<BatchId> {
     id.parse().context("the server named a batch by no id")
 }
 
-/// The batch of a payload; what refused it otherwise.
-fn succeeded(mut payload: Value) -> anyhow::Result<Value> {
+/// A payload that says what was done; what refused it otherwise.
+fn succeeded(payload: Value) -> anyhow::Result<Value> {
     if let Some(message) = payload["message"].as_str() {
         let path: Vec<_> = payload["path"]
             .as_array()
@@ -204,7 +229,7 @@ fn succeeded(mut payload: Value) -> anyhow::Result<Value> {
         }
         bail!("{}: {message}", path.join("."));
     }
-    Ok(payload["batch"].take())
+    Ok(payload)
 }
 
 /// A stage as GraphQL names it: `EXTRACTING_MENTIONS`.

@@ -18,7 +18,7 @@ use self::{api::Api, follow::follow};
 use super::{
     Ended,
     args::{BatchArguments, BatchCommand, BatchStart},
-    inputs, print, tell,
+    inputs, ontology, print, tell,
 };
 use crate::orchestrator::NewDocument;
 
@@ -56,7 +56,13 @@ pub(super) async fn run(arguments: BatchArguments) -> anyhow::Result<Ended> {
 
 async fn start(api: &Api, command: BatchStart) -> anyhow::Result<Ended> {
     let documents = inputs::read(&command.paths)?;
-    let batch = api.start(&request(&command, documents)).await?;
+    let ontology_id = match &command.ontology {
+        Some(path) => Some(api.register(ontology::read(path)?.request).await?),
+        None => command.ontology_id.clone(),
+    };
+    let batch = api
+        .start(&request(&command, documents, ontology_id.as_deref()))
+        .await?;
     go_on(api, &batch, command.watch, command.json).await
 }
 
@@ -70,7 +76,7 @@ async fn go_on(api: &Api, batch: &Value, watched: bool, json: bool) -> anyhow::R
 }
 
 /// A request as `startBatch` takes it; what is not said is left out.
-fn request(command: &BatchStart, documents: Vec<NewDocument>) -> Value {
+fn request(command: &BatchStart, documents: Vec<NewDocument>, ontology_id: Option<&str>) -> Value {
     let documents: Vec<Value> = documents
         .into_iter()
         .map(|document| {
@@ -85,7 +91,7 @@ fn request(command: &BatchStart, documents: Vec<NewDocument>) -> Value {
     let options = BatchOptions::from(&command.options);
     json!({
         "documents": documents,
-        "ontologyId": command.ontology_id,
+        "ontologyId": ontology_id,
         "idempotencyKey": command.idempotency_key,
         "config": {
             "concurrency": options.concurrency,

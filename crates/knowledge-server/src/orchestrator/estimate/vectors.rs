@@ -95,6 +95,7 @@ fn meanings(graph: DocumentGraph) -> Vec<String> {
         document: DocumentId::from_uuid(Uuid::nil()),
         name: entity.name,
         types: entity.types,
+        above: entity.above,
         aliases: Vec::new(),
         attributes: entity.attributes,
         literals: literals.remove(&at).unwrap_or_default(),

@@ -8,7 +8,7 @@ use knowledge_domain::{
         BatchStage, DocumentsByStage, ExtractionStrategy, Extractor, FailurePolicy, Pace,
         PinnedModel, Remaining, Rest, batch_progress,
     },
-    ids::BatchId,
+    ids::{BatchId, OntologyId},
     workflow::{PROGRESS_UNITS, WorkflowMode},
 };
 use knowledge_tables::batch_execution::{Column, Entity, Model};
@@ -34,6 +34,8 @@ pub struct BatchView {
     pub max_retries: u32,
     /// Whether entities are resolved at the end.
     pub enable_entity_resolution: bool,
+    /// The ontology; the core types when absent.
+    pub ontology: Option<OntologyId>,
     /// What extracts.
     pub extractor: Extractor,
     /// How chunks become questions to a model.
@@ -204,6 +206,7 @@ impl TryFrom<Model> for BatchView {
             concurrency: parse::count("concurrency", row.concurrency)?,
             max_retries: parse::count("retry limit", row.max_retries)?,
             enable_entity_resolution: row.enable_entity_resolution,
+            ontology: row.ontology_id.map(OntologyId::from_uuid),
             extractor: parse::name("extractor", &row.extractor)?,
             strategy: asking.strategy,
             model: asking.asks.map(|asks| asks.model),

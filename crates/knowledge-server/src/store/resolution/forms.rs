@@ -1,6 +1,6 @@
 //! Forms as rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use knowledge_domain::ids::FormId;
 use knowledge_resolution::{Form, Sketch};
@@ -26,6 +26,7 @@ use crate::store::{
 
 /// The columns that grow with a form's entities.
 const ADDS_UP: &[Column] = &[
+    Column::Above,
     Column::Aliases,
     Column::Neighbours,
     Column::Documents,
@@ -52,6 +53,10 @@ impl Stored {
         let form = Form {
             key: row.form_key.clone(),
             types: convert::from_json("resolution_form.types", row.types.take())?,
+            above: match row.above.take() {
+                Some(above) => convert::from_json("resolution_form.above", above)?,
+                None => BTreeSet::new(),
+            },
             name: row.name.clone(),
             identity: convert::from_json("resolution_form.identity", row.identity.take())?,
             aliases: sketch("resolution_form.aliases", &mut row.aliases)?,
@@ -75,6 +80,7 @@ impl Resolution<'_> {
             organization_id: self.organization.uuid(),
             form_key: form.key.clone(),
             types: Json::Null,
+            above: None,
             name: form.name.clone(),
             identity: Json::Null,
             aliases: Json::Null,
@@ -213,8 +219,12 @@ impl Resolution<'_> {
     }
 
     fn written(&self, stored: &Stored) -> Result<ActiveModel, StoreError> {
+        let above = !stored.form.above.is_empty();
         Ok(ActiveModel {
             types: Set(convert::to_json(&stored.form.types)?),
+            above: Set(above
+                .then(|| convert::to_json(&stored.form.above))
+                .transpose()?),
             identity: Set(convert::to_json(&stored.form.identity)?),
             aliases: Set(convert::to_json(&stored.form.aliases)?),
             neighbours: Set(convert::to_json(&stored.form.neighbours)?),

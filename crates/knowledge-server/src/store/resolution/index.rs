@@ -212,11 +212,13 @@ fn relate(
 }
 
 fn candidate(row: &entity::Model) -> Result<Candidate, StoreError> {
+    let types: Vec<String> = convert::from_json("entity.types", row.types.clone())?;
     Ok(Candidate {
         id: EntityId::from_uuid(row.id),
         document: DocumentId::from_uuid(row.document_id),
         name: row.name.clone(),
-        types: convert::from_json("entity.types", row.types.clone())?,
+        above: convert::classes_above(&row.type_key, &types),
+        types,
         aliases: convert::from_json("entity.aliases", row.aliases.clone())?,
         attributes: convert::from_json("entity.attributes", row.attributes.clone())?,
         literals: BTreeMap::new(),
@@ -228,4 +230,83 @@ fn candidate(row: &entity::Model) -> Result<Candidate, StoreError> {
 
 fn face(row: &entity::Model) -> Result<Face, StoreError> {
     Ok(Face::of(&candidate(row)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use knowledge_domain::batch::BatchStage;
+    use knowledge_tables::resolution_form;
+    use sea_orm::{ActiveModelTrait, ActiveValue::Set, IntoActiveModel};
+
+    use super::*;
+    use crate::{
+        environment::SystemEntropy,
+        fixture::{Fixture, at},
+        store::resolution::Author,
+    };
+
+    /// Indexes and settles what is new, in a batch of its own.
+    async fn resolve(fixture: &Fixture, number: u128, things: &[(&str, &[&str])]) {
+        let batch = fixture.batch(number, BatchStage::Resolving).await;
+        for (position, (class, above)) in (0..).zip(things) {
+            let text = format!("{class} {number}");
+            let document = fixture.document(batch, position, &text).await;
+            let id = fixture.entity(document, 0, "Aurora Borealis", class).await;
+            let row = entity::Entity::find_by_id(id.uuid());
+            let row = row.one(fixture.store.read()).await.unwrap().unwrap();
+            let mut row = row.into_active_model();
+            let above: Vec<String> = above.iter().map(|class| (*class).to_owned()).collect();
+            row.type_key = Set(convert::type_key(&[(*class).to_owned()], &above));
+            let tx = fixture.store.begin().await.unwrap();
+            row.update(&tx).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        let tx = fixture.store.begin().await.unwrap();
+        let (entropy, author) = (SystemEntropy, Author::Batch(batch));
+        let begun = Resolution::begin(&tx, fixture.organization, &entropy, at(), author);
+        let resolution = begun.await.unwrap();
+        let new = entity::Entity::find().filter(entity::Column::FormId.is_null());
+        let new = new.all(&tx).await.unwrap();
+        resolution.index(&new).await.unwrap();
+        let dirty = resolution.dirty_forms(1_000).await.unwrap();
+        resolution.settle(dirty).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// The canonical entities of each class.
+    async fn canonical(fixture: &Fixture) -> BTreeMap<String, Vec<Uuid>> {
+        let rows = entity::Entity::find().all(fixture.store.read()).await;
+        let mut found: BTreeMap<String, Vec<Uuid>> = BTreeMap::new();
+        for row in rows.unwrap() {
+            let types: Vec<String> = serde_json::from_value(row.types).unwrap();
+            let known = found.entry(types.join("+")).or_default();
+            known.push(row.canonical_id);
+        }
+        found
+    }
+
+    #[tokio::test]
+    async fn a_thing_of_a_class_and_of_one_above_it_is_one() {
+        let fixture = Fixture::new().await;
+        let ferry: (&str, &[&str]) = ("Ferry", &["Asset", "Vessel"]);
+        let vessel: (&str, &[&str]) = ("Vessel", &["Asset"]);
+        let harbour: (&str, &[&str]) = ("Harbour", &["Asset"]);
+        resolve(&fixture, 1, &[ferry, harbour]).await;
+        let found = canonical(&fixture).await;
+        assert_ne!(found["Ferry"], found["Harbour"]);
+        // What stored forms are below is known to a later batch.
+        resolve(&fixture, 2, &[vessel]).await;
+        let found = canonical(&fixture).await;
+        assert_eq!(found["Ferry"], found["Vessel"]);
+        assert_ne!(found["Ferry"], found["Harbour"]);
+        // And added to by one that knows more.
+        resolve(&fixture, 3, &[("Vessel", &["Asset", "Craft"])]).await;
+        let forms = resolution_form::Entity::find().all(fixture.store.read());
+        let forms = forms.await.unwrap().into_iter();
+        let above = forms.filter(|form| form.types == serde_json::json!(["Vessel"]));
+        let above: Vec<_> = above.map(|form| form.above).collect();
+        assert_eq!(above, [Some(serde_json::json!(["Asset", "Craft"]))]);
+    }
 }

@@ -1,0 +1,78 @@
+//! Ontologies as their authors publish them: Turtle, RDF/XML, N-Triples, JSON-LD.
+//!
+//! `rdf` turns a document into triples, `terms` finds the classes and properties among them, `names`
+//! gives each a name that is short and its own. Nothing is fetched: neither imports nor contexts.
+
+mod names;
+mod rdf;
+mod terms;
+mod vocabulary;
+
+#[cfg(test)]
+mod tests;
+
+use knowledge_domain::{Ontology, OntologyFormat};
+
+use crate::config::sha256_hex;
+
+/// Changes whenever the same document may give another ontology.
+const VERSION: u32 = 1;
+
+/// Bytes that an ontology has at most.
+pub const MOST_ONTOLOGY_BYTES: usize = 16 * 1024 * 1024;
+
+/// An ontology, and what its document says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OntologyDocument {
+    /// The classes and properties.
+    pub ontology: Ontology,
+    /// The IRI of the ontology; where it has none, what most of its terms begin with.
+    pub namespace: String,
+    /// Ontologies that it imports, of which nothing was read.
+    pub imports: Vec<String>,
+}
+
+/// An ontology that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OntologyError {
+    /// It is too large.
+    #[error(
+        "the ontology is larger than {} MiB; cut it to the classes and properties that you need",
+        MOST_ONTOLOGY_BYTES / (1024 * 1024)
+    )]
+    TooLarge,
+    /// It is not what its format says.
+    #[error("this is no {format}: {message}")]
+    Syntax {
+        /// The format that was named.
+        format: &'static str,
+        /// Where and why.
+        message: String,
+    },
+    /// There is no class in it.
+    #[error(
+        "the ontology has no class; a class is declared as an owl:Class or rdfs:Class, or has a \
+         rdfs:subClassOf"
+    )]
+    NoClasses,
+}
+
+/// Reads an ontology.
+///
+/// # Errors
+/// [`OntologyError`] when the document is too large, not of this format, or has no class.
+pub fn read_ontology(
+    content: &str,
+    format: OntologyFormat,
+) -> Result<OntologyDocument, OntologyError> {
+    if content.len() > MOST_ONTOLOGY_BYTES {
+        return Err(OntologyError::TooLarge);
+    }
+    let document = rdf::parse(content, format)?;
+    let read = terms::read(&document)?;
+    let source = sha256_hex(format!("{VERSION} {format} {content}").as_bytes());
+    Ok(OntologyDocument {
+        ontology: read.ontology.read_from(source),
+        ..read
+    })
+}

@@ -1,0 +1,441 @@
+//! Triples to the classes and properties that they speak of.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use knowledge_domain::{Class, Ontology, Property, Takes, Term};
+use oxrdf::{
+    Graph, LiteralRef, NamedNodeRef, NamedOrBlankNodeRef, TermRef,
+    vocab::{rdf, rdfs},
+};
+
+use super::{
+    OntologyDocument, OntologyError,
+    names::{Unnamed, local_name, names},
+    rdf::Document,
+    vocabulary::{
+        LANGUAGES, OBO_DEFINITION, OWL_ANNOTATION_PROPERTY, OWL_ASYMMETRIC_PROPERTY, OWL_CLASS,
+        OWL_DATATYPE_PROPERTY, OWL_DEPRECATED, OWL_DEPRECATED_CLASS, OWL_DEPRECATED_PROPERTY,
+        OWL_EQUIVALENT_CLASS, OWL_FUNCTIONAL_PROPERTY, OWL_IMPORTS, OWL_INTERSECTION_OF,
+        OWL_INVERSE_FUNCTIONAL_PROPERTY, OWL_IRREFLEXIVE_PROPERTY, OWL_OBJECT_PROPERTY,
+        OWL_ONTOLOGY, OWL_ONTOLOGY_PROPERTY, OWL_REFLEXIVE_PROPERTY, OWL_SYMMETRIC_PROPERTY,
+        OWL_TRANSITIVE_PROPERTY, OWL_UNION_OF, SCHEMA_DATA_TYPE, SCHEMA_DOMAIN, SCHEMA_RANGE,
+        SCHEMAS_DATA_TYPE, SCHEMAS_DOMAIN, SCHEMAS_RANGE, SKOS_ALT_LABEL, SKOS_DEFINITION,
+        SKOS_PREF_LABEL,
+    },
+};
+
+const CLASSES: &[NamedNodeRef<'static>] = &[OWL_CLASS, rdfs::CLASS];
+
+const DATATYPES: &[NamedNodeRef<'static>] = &[rdfs::DATATYPE, SCHEMA_DATA_TYPE, SCHEMAS_DATA_TYPE];
+
+/// Properties that only link entities.
+const OF_ENTITIES: &[NamedNodeRef<'static>] = &[
+    OWL_OBJECT_PROPERTY,
+    OWL_SYMMETRIC_PROPERTY,
+    OWL_ASYMMETRIC_PROPERTY,
+    OWL_TRANSITIVE_PROPERTY,
+    OWL_REFLEXIVE_PROPERTY,
+    OWL_IRREFLEXIVE_PROPERTY,
+    OWL_INVERSE_FUNCTIONAL_PROPERTY,
+];
+
+/// Properties that speak of a term or a document, not of what the term names.
+const OF_DOCUMENTS: &[NamedNodeRef<'static>] = &[OWL_ANNOTATION_PROPERTY, OWL_ONTOLOGY_PROPERTY];
+
+const DEPRECATED: &[NamedNodeRef<'static>] = &[OWL_DEPRECATED_CLASS, OWL_DEPRECATED_PROPERTY];
+
+const DOMAINS: &[NamedNodeRef<'static>] = &[rdfs::DOMAIN, SCHEMA_DOMAIN, SCHEMAS_DOMAIN];
+const RANGES: &[NamedNodeRef<'static>] = &[rdfs::RANGE, SCHEMA_RANGE, SCHEMAS_RANGE];
+
+/// Labels of a term at most.
+const MOST_LABELS: usize = 16;
+
+/// The ontology of a document.
+pub(super) fn read(document: &Document) -> Result<OntologyDocument, OntologyError> {
+    let graph = &document.graph;
+    let datatypes = datatypes(graph);
+    let properties = properties(graph);
+    let classes = classes(graph, &properties, &datatypes);
+    if classes.is_empty() {
+        return Err(OntologyError::NoClasses);
+    }
+    let described = |iris: &BTreeSet<&str>| -> BTreeMap<String, Term> {
+        let terms = iris.iter().map(|iri| ((*iri).to_owned(), term(graph, iri)));
+        terms.collect()
+    };
+    let (class_terms, property_terms) = (described(&classes), described(&properties));
+    let reading = Reading {
+        graph,
+        class_names: called(&class_terms, &document.prefixes),
+        property_names: called(&property_terms, &document.prefixes),
+        datatypes,
+    };
+    let mut classes: Vec<Class> = class_terms.values().map(|it| reading.class(it)).collect();
+    classes.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut properties: Vec<Property> = property_terms
+        .values()
+        .map(|it| reading.property(it))
+        .collect();
+    properties.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(OntologyDocument {
+        namespace: namespace(graph, class_terms.keys()),
+        imports: imports(graph),
+        ontology: Ontology::new(classes, properties),
+    })
+}
+
+fn called<'a>(
+    terms: &'a BTreeMap<String, Term>,
+    prefixes: &[(String, String)],
+) -> BTreeMap<&'a str, String> {
+    let unnamed: Vec<Unnamed<'a>> = terms
+        .values()
+        .map(|Term { iri, labels, .. }| Unnamed { iri, labels })
+        .collect();
+    names(&unnamed, prefixes)
+}
+
+/// Names are known; now everything else.
+struct Reading<'a> {
+    graph: &'a Graph,
+    class_names: BTreeMap<&'a str, String>,
+    property_names: BTreeMap<&'a str, String>,
+    datatypes: BTreeSet<&'a str>,
+}
+
+impl Reading<'_> {
+    fn class(&self, term: &Term) -> Class {
+        let mut parents: Vec<String> = parents(self.graph, &term.iri)
+            .into_iter()
+            .filter(|parent| *parent != term.iri)
+            .filter_map(|parent| self.class_names.get(parent).cloned())
+            .collect();
+        parents.sort();
+        Class {
+            name: self.class_names[term.iri.as_str()].clone(),
+            parents,
+            term: Some(term.clone()),
+        }
+    }
+
+    fn property(&self, term: &Term) -> Property {
+        // What a property does not say, the nearest above it does: who has a value of the one has
+        // it of the other.
+        let above = self.above(&term.iri);
+        let first = |predicates: &[NamedNodeRef<'_>]| {
+            let said = |iri: &&str| named(self.graph, iri, predicates);
+            let mut said = above.iter().map(said);
+            said.find(|said| !said.is_empty()).unwrap_or_default()
+        };
+        let range = first(RANGES);
+        let takes = above.iter().map(|iri| self.takes(iri));
+        let takes = takes.into_iter().find(|takes| *takes != Takes::Anything);
+        let values =
+            !range.is_empty() && range.iter().all(|end| !self.class_names.contains_key(end));
+        Property {
+            name: self.property_names[term.iri.as_str()].clone(),
+            domain: self.ends(first(DOMAINS)),
+            takes: match takes {
+                None if values && !range.iter().any(|end| is_anything(end)) => Takes::Literals,
+                takes => takes.unwrap_or_default(),
+            },
+            range: self.ends(range),
+            term: Some(term.clone()),
+        }
+    }
+
+    /// A property and those that it specialises, nearest first.
+    fn above<'b>(&'b self, iri: &'b str) -> Vec<&'b str> {
+        let mut above = vec![iri];
+        let mut next = 0;
+        while let Some(iri) = above.get(next).copied() {
+            for parent in named(self.graph, iri, &[rdfs::SUB_PROPERTY_OF]) {
+                if !above.contains(&parent) {
+                    above.push(parent);
+                }
+            }
+            next += 1;
+        }
+        above
+    }
+
+    fn takes(&self, iri: &str) -> Takes {
+        if is_any(self.graph, iri, &[OWL_DATATYPE_PROPERTY]) {
+            Takes::Literals
+        } else if is_any(self.graph, iri, OF_ENTITIES) {
+            Takes::Entities
+        } else {
+            Takes::Anything
+        }
+    }
+
+    /// The names of classes and datatypes; none where one of them is everything.
+    fn ends(&self, iris: BTreeSet<&str>) -> Vec<String> {
+        if iris.iter().any(|iri| is_anything(iri)) {
+            return Vec::new();
+        }
+        let mut ends: Vec<String> = iris.into_iter().filter_map(|iri| self.end(iri)).collect();
+        ends.sort();
+        ends.dedup();
+        ends
+    }
+
+    fn end(&self, iri: &str) -> Option<String> {
+        if let Some(class) = self.class_names.get(iri) {
+            return Some(class.clone());
+        }
+        let datatype = self.datatypes.contains(iri) || is_of_a_language(iri);
+        let local = local_name(iri);
+        // A datatype is no class: it must not be called as one is.
+        let taken = || self.class_names.values().any(|name| name == local);
+        datatype.then(|| {
+            if taken() {
+                iri.to_owned()
+            } else {
+                local.to_owned()
+            }
+        })
+    }
+}
+
+fn datatypes(graph: &Graph) -> BTreeSet<&str> {
+    let of_a_kind = |kind: &NamedNodeRef<'_>| instances(graph, *kind);
+    let mut datatypes: BTreeSet<&str> = DATATYPES.iter().flat_map(of_a_kind).collect();
+    // schema.org has datatypes that are classes below others.
+    loop {
+        let below = graph
+            .triples_for_predicate(rdfs::SUB_CLASS_OF)
+            .filter(|triple| iri_of(triple.object).is_some_and(|it| datatypes.contains(it)))
+            .filter_map(|triple| subject_iri(triple.subject))
+            .collect::<BTreeSet<_>>();
+        let before = datatypes.len();
+        datatypes.extend(below);
+        if datatypes.len() == before {
+            datatypes.extend(DATATYPES.iter().map(|kind| kind.as_str()));
+            return datatypes;
+        }
+    }
+}
+
+/// What is declared as a property, or speaks as one.
+fn properties(graph: &Graph) -> BTreeSet<&str> {
+    let declared = [
+        rdf::PROPERTY,
+        OWL_DATATYPE_PROPERTY,
+        OWL_FUNCTIONAL_PROPERTY,
+    ];
+    let kinds = declared.iter().chain(OF_ENTITIES);
+    let declared = kinds.flat_map(|kind| instances(graph, *kind));
+    let links = DOMAINS.iter().chain(RANGES).chain(&[rdfs::SUB_PROPERTY_OF]);
+    let speaking = links
+        .flat_map(|link| graph.triples_for_predicate(*link))
+        .filter_map(|triple| subject_iri(triple.subject));
+    declared
+        .chain(speaking)
+        .filter(|iri| !is_of_a_language(iri) && !is_any(graph, iri, OF_DOCUMENTS))
+        .filter(|iri| !is_deprecated(graph, iri))
+        .collect()
+}
+
+/// What is declared as a class, or must be one by what is said of it.
+fn classes<'a>(
+    graph: &'a Graph,
+    properties: &BTreeSet<&'a str>,
+    datatypes: &BTreeSet<&'a str>,
+) -> BTreeSet<&'a str> {
+    let declared = CLASSES.iter().flat_map(|kind| instances(graph, *kind));
+    let above = [rdfs::SUB_CLASS_OF, OWL_EQUIVALENT_CLASS];
+    let above = above
+        .into_iter()
+        .flat_map(|link| graph.triples_for_predicate(link))
+        .flat_map(|triple| {
+            let ends = members(graph, triple.object, &[OWL_INTERSECTION_OF, OWL_UNION_OF]);
+            ends.into_iter().chain(subject_iri(triple.subject))
+        });
+    let ends = properties.iter().flat_map(|property| {
+        let values = is_any(graph, property, &[OWL_DATATYPE_PROPERTY]);
+        let ranges = if values { &[][..] } else { RANGES };
+        let ends = [DOMAINS, ranges];
+        ends.into_iter()
+            .flat_map(|links| named(graph, property, links))
+    });
+    declared
+        .chain(above)
+        .chain(ends)
+        .filter(|iri| !is_of_a_language(iri) && !datatypes.contains(iri))
+        .filter(|iri| !is_deprecated(graph, iri))
+        .collect()
+}
+
+/// The classes that one specialises, and those that are the same.
+fn parents<'a>(graph: &'a Graph, iri: &'a str) -> BTreeSet<&'a str> {
+    let class = NamedNodeRef::new_unchecked(iri);
+    let links = [rdfs::SUB_CLASS_OF, OWL_EQUIVALENT_CLASS];
+    let said = links
+        .into_iter()
+        .flat_map(|link| graph.objects_for_subject_predicate(class, link))
+        .flat_map(|object| members(graph, object, &[OWL_INTERSECTION_OF]));
+    let same = graph
+        .subjects_for_predicate_object(OWL_EQUIVALENT_CLASS, class)
+        .filter_map(subject_iri);
+    said.chain(same).collect()
+}
+
+/// The classes and datatypes that a property names by these links.
+fn named<'a>(graph: &'a Graph, iri: &str, links: &[NamedNodeRef<'_>]) -> BTreeSet<&'a str> {
+    let subject = NamedNodeRef::new_unchecked(iri);
+    let objects: Vec<TermRef<'a>> = graph
+        .triples_for_subject(subject)
+        .filter(|triple| links.contains(&triple.predicate))
+        .map(|triple| triple.object)
+        .collect();
+    let objects = objects.into_iter();
+    let named =
+        objects.flat_map(|object| members(graph, object, &[OWL_UNION_OF, OWL_INTERSECTION_OF]));
+    named.collect()
+}
+
+/// An IRI, or the IRIs of the list that a nameless class is made of.
+fn members<'a>(graph: &'a Graph, term: TermRef<'a>, made_of: &[NamedNodeRef<'_>]) -> Vec<&'a str> {
+    match term {
+        TermRef::NamedNode(iri) => vec![iri.as_str()],
+        TermRef::BlankNode(node) => {
+            let lists = made_of.iter();
+            let lists = lists.filter_map(|link| graph.object_for_subject_predicate(node, *link));
+            lists.flat_map(|list| listed(graph, list)).collect()
+        }
+        TermRef::Literal(_) => Vec::new(),
+    }
+}
+
+/// The IRIs of a list; a list that never ends is read up to where it repeats itself.
+fn listed<'a>(graph: &'a Graph, list: TermRef<'a>) -> Vec<&'a str> {
+    let (mut listed, mut seen) = (Vec::new(), BTreeSet::new());
+    let mut rest = list;
+    while let TermRef::BlankNode(node) = rest {
+        if !seen.insert(node.as_str()) {
+            break;
+        }
+        let first = graph.object_for_subject_predicate(node, rdf::FIRST);
+        listed.extend(first.and_then(iri_of));
+        match graph.object_for_subject_predicate(node, rdf::REST) {
+            Some(next) => rest = next,
+            None => break,
+        }
+    }
+    listed
+}
+
+fn instances<'a>(graph: &'a Graph, kind: NamedNodeRef<'_>) -> Vec<&'a str> {
+    let subjects = graph.subjects_for_predicate_object(rdf::TYPE, kind);
+    subjects.filter_map(subject_iri).collect()
+}
+
+fn is_any(graph: &Graph, iri: &str, kinds: &[NamedNodeRef<'_>]) -> bool {
+    let subject = NamedNodeRef::new_unchecked(iri);
+    let mut types = graph.objects_for_subject_predicate(subject, rdf::TYPE);
+    types.any(|kind| matches!(kind, TermRef::NamedNode(kind) if kinds.contains(&kind)))
+}
+
+fn is_deprecated(graph: &Graph, iri: &str) -> bool {
+    let subject = NamedNodeRef::new_unchecked(iri);
+    let said = graph.object_for_subject_predicate(subject, OWL_DEPRECATED);
+    let said =
+        matches!(said, Some(TermRef::Literal(said)) if ["true", "1"].contains(&said.value()));
+    said || is_any(graph, iri, DEPRECATED)
+}
+
+fn is_of_a_language(iri: &str) -> bool {
+    LANGUAGES.iter().any(|language| iri.starts_with(language))
+}
+
+/// Whether everything is of this class.
+fn is_anything(iri: &str) -> bool {
+    const ANYTHING: [&str; 4] = [
+        "http://www.w3.org/2002/07/owl#Thing",
+        "http://www.w3.org/2000/01/rdf-schema#Resource",
+        "http://schema.org/Thing",
+        "https://schema.org/Thing",
+    ];
+    ANYTHING.contains(&iri)
+}
+
+fn term(graph: &Graph, iri: &str) -> Term {
+    let preferred = texts(graph, iri, &[SKOS_PREF_LABEL, rdfs::LABEL]);
+    let others = texts(graph, iri, &[SKOS_ALT_LABEL]);
+    let mut labels: Vec<String> = Vec::new();
+    for label in preferred.into_iter().chain(others) {
+        if !labels.contains(&label) && labels.len() < MOST_LABELS {
+            labels.push(label);
+        }
+    }
+    let definitions = [SKOS_DEFINITION, OBO_DEFINITION, rdfs::COMMENT];
+    Term {
+        iri: iri.to_owned(),
+        labels,
+        definition: texts(graph, iri, &definitions).into_iter().next(),
+    }
+}
+
+/// What is said of a term by these words: in English or no language first, then by word.
+fn texts(graph: &Graph, iri: &str, words: &[NamedNodeRef<'_>]) -> Vec<String> {
+    let subject = NamedNodeRef::new_unchecked(iri);
+    let mut texts: Vec<((bool, usize), &str, &str)> = Vec::new();
+    for (position, word) in words.iter().enumerate() {
+        for object in graph.objects_for_subject_predicate(subject, *word) {
+            if let TermRef::Literal(text) = object {
+                let language = text.language().unwrap_or_default();
+                texts.push(((is_foreign(text), position), language, text.value().trim()));
+            }
+        }
+    }
+    texts.sort_unstable();
+    let said = texts.into_iter().filter(|(_, _, text)| !text.is_empty());
+    said.map(|(_, _, text)| text.to_owned()).collect()
+}
+
+fn is_foreign(text: LiteralRef<'_>) -> bool {
+    let language = text.language().unwrap_or("en");
+    language != "en" && !language.starts_with("en-")
+}
+
+/// The IRI of the ontology; where it has none, what most of its classes begin with.
+fn namespace<'a>(graph: &Graph, classes: impl Iterator<Item = &'a String>) -> String {
+    if let Some(iri) = instances(graph, OWL_ONTOLOGY).first() {
+        return (*iri).to_owned();
+    }
+    let mut times: BTreeMap<&str, usize> = BTreeMap::new();
+    for iri in classes {
+        *times
+            .entry(&iri[..iri.len() - local_name(iri).len()])
+            .or_default() += 1;
+    }
+    let most = times
+        .into_iter()
+        .max_by_key(|(namespace, times)| (*times, std::cmp::Reverse(*namespace)));
+    most.map_or_else(String::new, |(namespace, _)| namespace.to_owned())
+}
+
+fn imports(graph: &Graph) -> Vec<String> {
+    let imports = graph.triples_for_predicate(OWL_IMPORTS);
+    let imports = imports.filter_map(|triple| iri_of(triple.object));
+    imports
+        .map(str::to_owned)
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect()
+}
+
+fn iri_of(term: TermRef<'_>) -> Option<&str> {
+    match term {
+        TermRef::NamedNode(iri) => Some(iri.as_str()),
+        _ => None,
+    }
+}
+
+fn subject_iri(subject: NamedOrBlankNodeRef<'_>) -> Option<&str> {
+    match subject {
+        NamedOrBlankNodeRef::NamedNode(iri) => Some(iri.as_str()),
+        NamedOrBlankNodeRef::BlankNode(_) => None,
+    }
+}

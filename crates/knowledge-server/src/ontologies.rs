@@ -1,0 +1,209 @@
+//! Registered ontologies: checked when they come, read once while they are in use.
+//!
+//! Owns what a registration must be. What an ontology says is read by
+//! [`knowledge_extraction::read_ontology`], where it is kept is the store's.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use knowledge_domain::{
+    Clock, Ontology, OntologyFormat,
+    ids::{OntologyId, OrganizationId},
+};
+use knowledge_extraction::{
+    MOST_ONTOLOGY_BYTES, OntologyDocument, OntologyError, read_ontology, sha256_hex,
+};
+use tokio::sync::OnceCell;
+
+use crate::store::{NewOntology, Store, StoreError};
+
+/// Ontologies that are kept in memory.
+const KEPT: usize = 8;
+
+const MAX_NAME_CHARS: usize = 200;
+
+/// An ontology to register.
+#[derive(Debug, Clone)]
+pub struct RegisterOntology {
+    /// The name that people read.
+    pub name: String,
+    /// The document.
+    pub content: String,
+    /// What it is written in.
+    pub format: OntologyFormat,
+}
+
+/// A registration that is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum RegisterError {
+    /// The request is not valid.
+    #[error("{message}")]
+    Invalid {
+        /// Where in the request.
+        path: &'static str,
+        /// What is wrong and what to do.
+        message: String,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// An ontology that a batch cannot be run with.
+#[derive(Debug, thiserror::Error)]
+pub enum OntologyUnavailable {
+    /// The organisation has none of this id.
+    #[error("there is no ontology {0}")]
+    NotFound(OntologyId),
+    /// This release cannot read it.
+    #[error("ontology {id} cannot be read: {source}")]
+    Unreadable {
+        /// Which.
+        id: OntologyId,
+        /// Why.
+        source: OntologyError,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The ontologies of a store; clones share what they keep in memory.
+#[derive(Clone)]
+pub struct Ontologies {
+    store: Store,
+    kept: Arc<Mutex<Vec<Kept>>>,
+}
+
+/// An ontology that is read, or being read.
+#[derive(Clone)]
+struct Kept {
+    of: (OrganizationId, OntologyId),
+    ontology: Arc<OnceCell<Arc<Ontology>>>,
+}
+
+impl Ontologies {
+    /// The ontologies of a store.
+    #[must_use]
+    pub fn new(store: Store) -> Self {
+        Self {
+            store,
+            kept: Arc::default(),
+        }
+    }
+
+    /// Checks an ontology and stores it. The same content again is the same ontology, under the
+    /// name that it was registered with first.
+    ///
+    /// # Errors
+    /// [`RegisterError::Invalid`] when it has no name, cannot be read or has no class.
+    pub async fn register(
+        &self,
+        organization: OrganizationId,
+        request: RegisterOntology,
+        clock: &dyn Clock,
+    ) -> Result<OntologyId, RegisterError> {
+        check(&request)?;
+        let (request, document) = read(request).await?;
+        let content_hash = sha256_hex(request.content.as_bytes());
+        let id = OntologyId::derive(organization, &content_hash);
+        let row = NewOntology {
+            id,
+            name: request.name.trim().to_owned(),
+            namespace: document.namespace,
+            format: request.format,
+            content_hash,
+            content: request.content,
+            class_count: document.ontology.classes().len(),
+            property_count: document.ontology.properties().len(),
+        };
+        self.store
+            .insert_ontology(organization, row, clock.now())
+            .await?;
+        for import in &document.imports {
+            tracing::warn!(ontology = %id, import, "what an ontology imports is not read");
+        }
+        Ok(id)
+    }
+
+    /// An ontology of the organisation, read once while it is kept.
+    ///
+    /// # Errors
+    /// [`OntologyUnavailable`] when the organisation has none of this id, or it cannot be read.
+    pub async fn get(
+        &self,
+        organization: OrganizationId,
+        id: OntologyId,
+    ) -> Result<Arc<Ontology>, OntologyUnavailable> {
+        let kept = self.kept((organization, id));
+        let read = kept.get_or_try_init(|| self.read(organization, id)).await?;
+        Ok(Arc::clone(read))
+    }
+
+    /// The place of an ontology among those that are kept; the one that was not asked for the
+    /// longest makes room.
+    fn kept(&self, of: (OrganizationId, OntologyId)) -> Arc<OnceCell<Arc<Ontology>>> {
+        // The list is changed by single pushes and removals.
+        let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = all.iter().position(|kept| kept.of == of);
+        let kept = known.map_or_else(
+            || Kept {
+                of,
+                ontology: Arc::default(),
+            },
+            |at| all.remove(at),
+        );
+        let ontology = Arc::clone(&kept.ontology);
+        all.insert(0, kept);
+        all.truncate(KEPT);
+        ontology
+    }
+
+    async fn read(
+        &self,
+        organization: OrganizationId,
+        id: OntologyId,
+    ) -> Result<Arc<Ontology>, OntologyUnavailable> {
+        let stored = self.store.ontology_content(organization, id).await?;
+        let (format, content) = stored.ok_or(OntologyUnavailable::NotFound(id))?;
+        let read = tokio::task::spawn_blocking(move || read_ontology(&content, format)).await;
+        let read = read.map_err(|_| StoreError::corrupt("an ontology that cannot be read"))?;
+        let document = read.map_err(|source| OntologyUnavailable::Unreadable { id, source })?;
+        Ok(Arc::new(document.ontology))
+    }
+}
+
+fn check(request: &RegisterOntology) -> Result<(), RegisterError> {
+    let invalid = |path, message: String| Err(RegisterError::Invalid { path, message });
+    let chars = request.name.chars().count();
+    if request.name.trim().is_empty() || chars > MAX_NAME_CHARS || request.name.contains('\0') {
+        let message = format!("an ontology's name has between 1 and {MAX_NAME_CHARS} characters");
+        return invalid("name", message);
+    }
+    if request.content.len() > MOST_ONTOLOGY_BYTES {
+        return invalid("content", OntologyError::TooLarge.to_string());
+    }
+    if request.content.contains('\0') {
+        // PostgreSQL's text cannot hold it.
+        let message = "an ontology must not contain the character U+0000".to_owned();
+        return invalid("content", message);
+    }
+    Ok(())
+}
+
+/// Reads an ontology on a thread of its own: a large one takes a while.
+async fn read(
+    request: RegisterOntology,
+) -> Result<(RegisterOntology, OntologyDocument), RegisterError> {
+    let read = tokio::task::spawn_blocking(move || {
+        let document = read_ontology(&request.content, request.format);
+        (request, document)
+    });
+    let (request, document) = read
+        .await
+        .map_err(|_| StoreError::corrupt("an ontology that cannot be read"))?;
+    let document = document.map_err(|error| RegisterError::Invalid {
+        path: "content",
+        message: error.to_string(),
+    })?;
+    Ok((request, document))
+}
