@@ -133,6 +133,18 @@ each_database! {
         assert_eq!(batches.len(), 3);
         let exported: Value = serde_json::from_str(&server::export(db.url(), &id(&first))).unwrap();
         assert_eq!(words(&exported), words(&found));
+        // Its RDF is in the words of the ontology.
+        let turtle = db.folder().join("graph.ttl");
+        let export = ["export", &id(&first), "--database", db.url(), "--out"];
+        let exported = server::run(&[&export[..], &[&turtle.to_string_lossy()]].concat());
+        assert_eq!(exported.status.code(), Some(0), "{}", complaints(&exported));
+        let turtle = fs::read_to_string(turtle).unwrap();
+        for term in ["a <https://example.org/firms#Person>", "<https://example.org/firms#employer>"] {
+            assert!(turtle.contains(term), "{turtle}");
+        }
+        let ours = |line: &&str| line.contains(" class:") || line.contains(" predicate:");
+        let ours = turtle.lines().filter(ours).filter(|line| !line.starts_with("@prefix"));
+        assert_eq!(ours.collect::<Vec<_>>(), Vec::<&str>::new());
         knowledge_tests::verify(&db).await;
     }
 

@@ -10,6 +10,7 @@ mod graph;
 mod graphml;
 mod json;
 mod rdf;
+mod vocabulary;
 mod walk;
 
 use std::io::{self, Write};
@@ -17,9 +18,13 @@ use std::io::{self, Write};
 use knowledge_domain::ids::{BatchId, OrganizationId};
 
 use self::{
-    csv::Csv, cypher::Cypher, graph::Graph, graphml::GraphMl, json::Json, rdf::Rdf, walk::walk,
+    csv::Csv, cypher::Cypher, graph::Graph, graphml::GraphMl, json::Json, rdf::Rdf,
+    vocabulary::Vocabulary, walk::walk,
 };
-use crate::store::{Store, StoreError};
+use crate::{
+    ontologies::{Ontologies, OntologyUnavailable},
+    store::{Store, StoreError, read::Reads},
+};
 
 /// A format that graphs are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -67,6 +72,9 @@ pub enum ExportError {
     /// The graph could not be read.
     #[error("the graph could not be read")]
     Store(#[from] StoreError),
+    /// What its classes and predicates are called could not be read.
+    #[error("the graph could not be named")]
+    Ontology(#[from] OntologyUnavailable),
     /// The file could not be written.
     #[error("the graph could not be written")]
     Write(#[from] io::Error),
@@ -93,19 +101,40 @@ pub async fn write(
         let head = reads.batch_head(batch).await?;
         head.ok_or(ExportError::NoSuchBatch)?;
     }
-    write_graph(&Graph::new(reads, batch), format, out).await
+    let names = match format {
+        Format::JsonLd | Format::Turtle | Format::NTriples => {
+            vocabulary(store, &reads, batch).await?
+        }
+        Format::Json | Format::GraphMl | Format::Cypher | Format::Csv => Vocabulary::default(),
+    };
+    write_graph(&Graph::new(reads, batch), format, names, out).await
+}
+
+/// What the ontologies of a batch call its classes and predicates; those of all batches without one.
+async fn vocabulary(
+    store: &Store,
+    reads: &Reads,
+    batch: Option<BatchId>,
+) -> Result<Vocabulary, ExportError> {
+    let ontologies = Ontologies::new(store.clone());
+    let mut vocabulary = Vocabulary::default();
+    for id in reads.ontologies_used(batch).await? {
+        vocabulary.add(&*ontologies.get(reads.organization(), id).await?);
+    }
+    Ok(vocabulary)
 }
 
 async fn write_graph(
     graph: &Graph,
     format: Format,
+    names: Vocabulary,
     out: &mut (dyn Write + Send),
 ) -> Result<(), ExportError> {
     match format {
         Format::Json => walk(graph, Json::new(out)).await,
-        Format::JsonLd => walk(graph, Rdf::json_ld(out)).await,
-        Format::Turtle => walk(graph, Rdf::turtle(out)?).await,
-        Format::NTriples => walk(graph, Rdf::n_triples(out)).await,
+        Format::JsonLd => walk(graph, Rdf::json_ld(out, names)).await,
+        Format::Turtle => walk(graph, Rdf::turtle(out, names)?).await,
+        Format::NTriples => walk(graph, Rdf::n_triples(out, names)).await,
         Format::GraphMl => walk(graph, GraphMl::new(out)?).await,
         Format::Cypher => walk(graph, Cypher::new(out)?).await,
         Format::Csv => walk(graph, Csv::new(out)?).await,

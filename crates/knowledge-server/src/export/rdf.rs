@@ -1,14 +1,12 @@
 //! The graph as RDF: statements as they are, and beside each where it comes from, by PROV-O.
 //!
-//! Entities, relations and documents are `urn:uuid:` of their ids, classes, predicates and attributes
-//! `urn:knowledge:…` of their names, unless a name is an IRI already. A relation is a triple, and an
+//! Entities, relations and documents are `urn:uuid:` of their ids; classes and predicates are what
+//! the ontology calls them that they are of, and else `urn:knowledge:…` of their names, as attributes
+//! are, unless a name is an IRI already. A relation is a triple, and an
 //! `rdf:Statement` that has its confidence and its evidence. Evidence is quoted from a document, with
 //! the positions and the text of Web Annotation (`oa:start`, `oa:end`, `oa:exact`).
 
-use std::{
-    fmt::Write as _,
-    io::{self, Write},
-};
+use std::io::{self, Write};
 
 use knowledge_domain::ids::{DocumentId, EntityId};
 use oxjsonld::{JsonLdSerializer, WriterJsonLdSerializer};
@@ -22,12 +20,11 @@ use oxttl::{
 };
 use uuid::Uuid;
 
-use super::walk::Sink;
+use super::{
+    vocabulary::{ATTRIBUTE, CLASS, PREDICATE, Vocabulary, named},
+    walk::Sink,
+};
 use crate::store::read::{DocumentView, EntityView, EvidenceView, RelationView, SameAsView};
-
-const CLASS: &str = "urn:knowledge:class:";
-const PREDICATE: &str = "urn:knowledge:predicate:";
-const ATTRIBUTE: &str = "urn:knowledge:attribute:";
 
 const CONFIDENCE: NamedNodeRef<'_> = NamedNodeRef::new_unchecked("urn:knowledge:confidence");
 const REASON: NamedNodeRef<'_> = NamedNodeRef::new_unchecked("urn:knowledge:reason");
@@ -76,34 +73,41 @@ pub(super) trait Triples {
 /// A graph as triples, those of one subject together.
 pub(super) struct Rdf<T> {
     triples: T,
+    vocabulary: Vocabulary,
 }
 
 impl<W: Write> Rdf<WriterNTriplesSerializer<W>> {
-    pub(super) fn n_triples(out: W) -> Self {
-        let triples = NTriplesSerializer::new().for_writer(out);
-        Self { triples }
+    pub(super) fn n_triples(out: W, vocabulary: Vocabulary) -> Self {
+        Self {
+            triples: NTriplesSerializer::new().for_writer(out),
+            vocabulary,
+        }
     }
 }
 
 impl<W: Write> Rdf<WriterTurtleSerializer<W>> {
-    pub(super) fn turtle(out: W) -> io::Result<Self> {
+    pub(super) fn turtle(out: W, vocabulary: Vocabulary) -> io::Result<Self> {
         let mut serializer = TurtleSerializer::new();
         for (prefix, iri) in PREFIXES {
             serializer = serializer
                 .with_prefix(prefix, iri)
                 .map_err(io::Error::other)?;
         }
-        let triples = serializer.for_writer(out);
-        Ok(Self { triples })
+        Ok(Self {
+            triples: serializer.for_writer(out),
+            vocabulary,
+        })
     }
 }
 
 impl<W: Write> Rdf<WriterJsonLdSerializer<W>> {
     /// Without prefixes: the serializer shortens nothing by them, and a reader would lengthen an IRI
     /// that begins like one.
-    pub(super) fn json_ld(out: W) -> Self {
-        let triples = JsonLdSerializer::new().for_writer(out);
-        Self { triples }
+    pub(super) fn json_ld(out: W, vocabulary: Vocabulary) -> Self {
+        Self {
+            triples: JsonLdSerializer::new().for_writer(out),
+            vocabulary,
+        }
     }
 }
 
@@ -156,7 +160,8 @@ impl<T: Triples> Sink for Rdf<T> {
     fn entity(&mut self, entity: &EntityView, evidence: &[EvidenceView]) -> io::Result<()> {
         let id = entity_iri(entity.id)?;
         for class in &entity.types {
-            self.say(&id, rdf::TYPE, named(CLASS, class)?.as_ref())?;
+            let class = self.vocabulary.class(class)?;
+            self.say(&id, rdf::TYPE, class.as_ref())?;
         }
         self.say(&id, rdfs::LABEL, LiteralRef::from(entity.name.as_str()))?;
         for alias in &entity.aliases {
@@ -173,7 +178,7 @@ impl<T: Triples> Sink for Rdf<T> {
 
     fn relation(&mut self, relation: &RelationView, evidence: &[EvidenceView]) -> io::Result<()> {
         let subject = entity_iri(relation.subject)?;
-        let predicate = named(PREDICATE, &relation.predicate)?;
+        let predicate = self.vocabulary.predicate(&relation.predicate)?;
         let object = relation.object.map(entity_iri).transpose()?;
         let literal = relation.literal.as_deref().unwrap_or_default();
         let object: TermRef<'_> = match &object {
@@ -276,25 +281,4 @@ fn place(subject: &NamedNode, evidence: &EvidenceView) -> io::Result<NamedNode> 
     let (subject, document) = (subject.as_str(), evidence.document_id.uuid());
     let (start, end) = (evidence.start_char, evidence.end_char);
     iri(format!("{subject}#{document}-{start}-{end}"))
-}
-
-/// What a class, a predicate or an attribute is called: its name if that is an IRI of the web, else
-/// a name of ours.
-fn named(namespace: &str, name: &str) -> io::Result<NamedNode> {
-    if (name.starts_with("https://") || name.starts_with("http://"))
-        && let Ok(named) = NamedNode::new(name)
-    {
-        return Ok(named);
-    }
-    let mut named = namespace.to_owned();
-    for char in name.chars() {
-        if char.is_ascii_alphanumeric() || matches!(char, '-' | '.' | '_' | '~') {
-            named.push(char);
-            continue;
-        }
-        for byte in char.encode_utf8(&mut [0; 4]).bytes() {
-            write!(named, "%{byte:02X}").map_err(io::Error::other)?;
-        }
-    }
-    iri(named)
 }

@@ -129,7 +129,9 @@ async fn what_is_resolved_meanwhile_is_not_seen() {
     fixture.merge(other, face.unwrap()).await;
 
     let mut out = Vec::new();
-    write_graph(&graph, Format::Json, &mut out).await.unwrap();
+    write_graph(&graph, Format::Json, Vocabulary::default(), &mut out)
+        .await
+        .unwrap();
     assert_eq!(before, String::from_utf8(out).unwrap());
     assert_ne!(before, exported(&fixture, None).await);
 }

@@ -1,8 +1,14 @@
 //! Ontologies as they are shown.
 
 use chrono::{DateTime, Utc};
-use knowledge_domain::{OntologyFormat, ids::OntologyId};
-use knowledge_tables::ontology::{Column, Entity};
+use knowledge_domain::{
+    OntologyFormat,
+    ids::{BatchId, OntologyId},
+};
+use knowledge_tables::{
+    batch_execution,
+    ontology::{Column, Entity},
+};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use uuid::Uuid;
 
@@ -62,6 +68,26 @@ impl Reads {
         let rows: Vec<Row> = query.into_tuple().all(self.connection()).await?;
         let views: Result<Vec<_>, _> = rows.into_iter().map(OntologyView::try_from).collect();
         Ok(page.page(views?))
+    }
+
+    /// The ontologies that a batch was started with, or any batch of the organisation.
+    pub async fn ontologies_used(
+        &self,
+        batch: Option<BatchId>,
+    ) -> Result<Vec<OntologyId>, StoreError> {
+        use batch_execution::Column;
+        let mut query = batch_execution::Entity::find()
+            .select_only()
+            .column(Column::OntologyId)
+            .distinct()
+            .filter(Column::OrganizationId.eq(self.organization.uuid()))
+            .filter(Column::OntologyId.is_not_null())
+            .order_by_asc(Column::OntologyId);
+        if let Some(batch) = batch {
+            query = query.filter(Column::Id.eq(batch.uuid()));
+        }
+        let ids: Vec<Uuid> = query.into_tuple().all(self.connection()).await?;
+        Ok(ids.into_iter().map(OntologyId::from_uuid).collect())
     }
 }
 
