@@ -106,8 +106,16 @@ pub struct Ontology {
     classes: Vec<Class>,
     properties: Vec<Property>,
     source: Option<String>,
-    class_positions: HashMap<String, usize>,
-    property_positions: HashMap<String, usize>,
+    class_positions: Positions,
+    property_positions: Positions,
+}
+
+/// Where terms are in their list, by what they are called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Positions {
+    by_name: HashMap<String, usize>,
+    /// By the letters of names and labels: a name counts before a label, and of two the first.
+    by_letters: HashMap<String, usize>,
 }
 
 impl Ontology {
@@ -115,8 +123,14 @@ impl Ontology {
     /// two with one name the first counts.
     #[must_use]
     pub fn new(classes: Vec<Class>, properties: Vec<Property>) -> Self {
-        let class_positions = positions(classes.iter().map(|class| &class.name));
-        let property_positions = positions(properties.iter().map(|property| &property.name));
+        let class_terms = classes
+            .iter()
+            .map(|it| (it.name.as_str(), it.term.as_ref()));
+        let class_positions = Positions::new(class_terms);
+        let property_terms = properties
+            .iter()
+            .map(|it| (it.name.as_str(), it.term.as_ref()));
+        let property_positions = Positions::new(property_terms);
         Self {
             classes,
             properties,
@@ -171,13 +185,22 @@ impl Ontology {
     /// The class of this name.
     #[must_use]
     pub fn class(&self, name: &str) -> Option<&Class> {
-        self.class_positions.get(name).map(|at| &self.classes[*at])
+        let at = self.class_positions.by_name.get(name)?;
+        Some(&self.classes[*at])
+    }
+
+    /// The class whose name or label has these letters and digits, in lower case: `creativework` is
+    /// `schema:CreativeWork`.
+    #[must_use]
+    pub fn class_by_letters(&self, letters: &str) -> Option<&Class> {
+        let at = self.class_positions.by_letters.get(letters)?;
+        Some(&self.classes[*at])
     }
 
     /// Whether `name` is one of the classes.
     #[must_use]
     pub fn has_class(&self, name: &str) -> bool {
-        self.class_positions.contains_key(name)
+        self.class_positions.by_name.contains_key(name)
     }
 
     /// Whether `name` is `ancestor` or specialises it, directly or not.
@@ -209,7 +232,14 @@ impl Ontology {
     /// The property of this name.
     #[must_use]
     pub fn property(&self, name: &str) -> Option<&Property> {
-        let at = self.property_positions.get(name)?;
+        let at = self.property_positions.by_name.get(name)?;
+        Some(&self.properties[*at])
+    }
+
+    /// The property whose name or label has these letters and digits, in lower case.
+    #[must_use]
+    pub fn property_by_letters(&self, letters: &str) -> Option<&Property> {
+        let at = self.property_positions.by_letters.get(letters)?;
         Some(&self.properties[*at])
     }
 
@@ -240,12 +270,30 @@ impl Serialize for Ontology {
     }
 }
 
-fn positions<'a>(names: impl Iterator<Item = &'a String>) -> HashMap<String, usize> {
-    let mut positions = HashMap::new();
-    for (position, name) in names.enumerate() {
-        positions.entry(name.clone()).or_insert(position);
+impl Positions {
+    fn new<'a>(terms: impl Iterator<Item = (&'a str, Option<&'a Term>)> + Clone) -> Self {
+        let (mut by_name, mut by_letters) = (HashMap::new(), HashMap::new());
+        for (position, (name, _)) in terms.clone().enumerate() {
+            by_name.entry(name.to_owned()).or_insert(position);
+            by_letters.entry(letters(name)).or_insert(position);
+        }
+        for (position, (_, term)) in terms.enumerate() {
+            for label in term.iter().flat_map(|term| &term.labels) {
+                by_letters.entry(letters(label)).or_insert(position);
+            }
+        }
+        Self {
+            by_name,
+            by_letters,
+        }
     }
-    positions
+}
+
+/// The letters and digits of the end of an IRI, of a prefixed name or a label, in lower case.
+fn letters(name: &str) -> String {
+    let local = name.rsplit(['#', '/', ':']).next().unwrap_or(name);
+    let letters = local.chars().filter(|char| char.is_alphanumeric());
+    letters.flat_map(char::to_lowercase).collect()
 }
 
 /// `null`, one string, or a list of them.
@@ -290,6 +338,34 @@ mod tests {
         assert_eq!(names.collect::<Vec<_>>(), ["Ship", "Service", "Vehicle"]);
         assert!(ontology.is_a("Ferry", "Vehicle") && !ontology.is_a("Vehicle", "Ferry"));
         assert!(!ontology.is_a("NotDeclared", "Vehicle") && ontology.above("x").is_empty());
+    }
+
+    #[test]
+    fn terms_are_found_by_the_letters_of_what_they_are_called() {
+        let labelled = |name: &str, labels: &[&str]| Class {
+            term: Some(Term {
+                labels: labels.iter().map(|label| (*label).to_owned()).collect(),
+                ..Term::default()
+            }),
+            ..class(name, &[])
+        };
+        let classes = vec![
+            labelled("Q1", &["creative work", "Place"]),
+            labelled("https://schema.org/Place", &["Creative Work"]),
+        ];
+        let ontology = Ontology::new(classes, Vec::new());
+        let found = |letters: &str| {
+            ontology
+                .class_by_letters(letters)
+                .map(|it| it.name.as_str())
+        };
+        assert_eq!(found("creativework"), Some("Q1"));
+        assert_eq!(
+            found("place"),
+            Some("https://schema.org/Place"),
+            "a name before a label"
+        );
+        assert_eq!((found("q1"), found("ship")), (Some("Q1"), None));
     }
 
     #[test]

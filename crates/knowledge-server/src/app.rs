@@ -14,6 +14,7 @@ use crate::{
     engine::legacy::LegacyExecutor,
     environment::{SystemClock, SystemEntropy},
     llm::{Gateway, OpenAi, Provider},
+    ontologies::Ontologies,
     orchestrator::Orchestrator,
     progress::{EventHub, Listener},
     store::{DatabaseUrl, Store, StoreError, calls::CallLog, ledger::Ledger},
@@ -126,7 +127,12 @@ pub fn orchestrator_with(
         Arc::new(SystemClock),
         Arc::new(SystemEntropy),
     );
-    let workflows = ExtractionWorkflows::new(ledger.clone()).with_models(models.clone());
+    let ontologies = Ontologies::new(store.clone());
+    let workflows = ExtractionWorkflows::new(ledger.clone())
+        .with_ontologies(ontologies.clone())
+        .with_models(models.clone());
     let executor = LegacyExecutor::new(ledger.clone(), Arc::new(workflows), config.retries());
-    Orchestrator::new(ledger, Arc::new(executor), config.orchestrator()).with_models(models)
+    Orchestrator::new(ledger, Arc::new(executor), config.orchestrator())
+        .with_ontologies(ontologies)
+        .with_models(models)
 }

@@ -9,9 +9,7 @@ use knowledge_domain::{
     Clock, Ontology, OntologyFormat,
     ids::{OntologyId, OrganizationId},
 };
-use knowledge_extraction::{
-    MOST_ONTOLOGY_BYTES, OntologyDocument, OntologyError, read_ontology, sha256_hex,
-};
+use knowledge_extraction::{OntologyDocument, OntologyError, read_ontology, sha256_hex};
 use tokio::sync::OnceCell;
 
 use crate::store::{NewOntology, Store, StoreError};
@@ -32,20 +30,69 @@ pub struct RegisterOntology {
     pub format: OntologyFormat,
 }
 
+/// An ontology that can be registered.
+#[derive(Debug, Clone)]
+pub struct CheckedOntology {
+    request: RegisterOntology,
+    document: OntologyDocument,
+}
+
+impl RegisterOntology {
+    /// Reads the document. A large one takes a while: not to be called where others wait.
+    ///
+    /// # Errors
+    /// [`RegisterError`] when it has no name, cannot be read or has no class.
+    pub fn check(self) -> Result<CheckedOntology, RegisterError> {
+        let invalid = |path, message: String| Err(RegisterError { path, message });
+        let chars = self.name.chars().count();
+        if self.name.trim().is_empty() || chars > MAX_NAME_CHARS || self.name.contains('\0') {
+            let message =
+                format!("an ontology's name has between 1 and {MAX_NAME_CHARS} characters");
+            return invalid("name", message);
+        }
+        if self.content.contains('\0') {
+            // PostgreSQL's text cannot hold it.
+            let message = "an ontology must not contain the character U+0000".to_owned();
+            return invalid("content", message);
+        }
+        match read_ontology(&self.content, self.format) {
+            Ok(document) => Ok(CheckedOntology {
+                request: self,
+                document,
+            }),
+            Err(error) => invalid("content", error.to_string()),
+        }
+    }
+}
+
+impl CheckedOntology {
+    /// What was read.
+    #[must_use]
+    pub fn document(&self) -> &OntologyDocument {
+        &self.document
+    }
+
+    /// The request, as it was before it was checked.
+    #[must_use]
+    pub fn into_request(self) -> RegisterOntology {
+        self.request
+    }
+
+    /// SHA-256 of the content, in hex.
+    #[must_use]
+    pub fn content_hash(&self) -> String {
+        sha256_hex(self.request.content.as_bytes())
+    }
+}
+
 /// A registration that is refused.
-#[derive(Debug, thiserror::Error)]
-pub enum RegisterError {
-    /// The request is not valid.
-    #[error("{message}")]
-    Invalid {
-        /// Where in the request.
-        path: &'static str,
-        /// What is wrong and what to do.
-        message: String,
-    },
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct RegisterError {
+    /// Where in the request: `name` or `content`.
+    pub path: &'static str,
+    /// What is wrong and what to do.
+    pub message: String,
 }
 
 /// An ontology that a batch cannot be run with.
@@ -91,21 +138,17 @@ impl Ontologies {
         }
     }
 
-    /// Checks an ontology and stores it. The same content again is the same ontology, under the
-    /// name that it was registered with first.
-    ///
-    /// # Errors
-    /// [`RegisterError::Invalid`] when it has no name, cannot be read or has no class.
+    /// Stores an ontology. The same content again is the same ontology, under the name that it was
+    /// registered with first.
     pub async fn register(
         &self,
         organization: OrganizationId,
-        request: RegisterOntology,
+        checked: CheckedOntology,
         clock: &dyn Clock,
-    ) -> Result<OntologyId, RegisterError> {
-        check(&request)?;
-        let (request, document) = read(request).await?;
-        let content_hash = sha256_hex(request.content.as_bytes());
+    ) -> Result<OntologyId, StoreError> {
+        let content_hash = checked.content_hash();
         let id = OntologyId::derive(organization, &content_hash);
+        let CheckedOntology { request, document } = checked;
         let row = NewOntology {
             id,
             name: request.name.trim().to_owned(),
@@ -116,9 +159,12 @@ impl Ontologies {
             class_count: document.ontology.classes().len(),
             property_count: document.ontology.properties().len(),
         };
-        self.store
-            .insert_ontology(organization, row, clock.now())
-            .await?;
+        let stored = self.store.insert_ontology(organization, row, clock.now());
+        stored.await?;
+        // Another one may have read the same meanwhile.
+        let _ = self
+            .kept((organization, id))
+            .set(Arc::new(document.ontology));
         for import in &document.imports {
             tracing::warn!(ontology = %id, import, "what an ontology imports is not read");
         }
@@ -170,40 +216,4 @@ impl Ontologies {
         let document = read.map_err(|source| OntologyUnavailable::Unreadable { id, source })?;
         Ok(Arc::new(document.ontology))
     }
-}
-
-fn check(request: &RegisterOntology) -> Result<(), RegisterError> {
-    let invalid = |path, message: String| Err(RegisterError::Invalid { path, message });
-    let chars = request.name.chars().count();
-    if request.name.trim().is_empty() || chars > MAX_NAME_CHARS || request.name.contains('\0') {
-        let message = format!("an ontology's name has between 1 and {MAX_NAME_CHARS} characters");
-        return invalid("name", message);
-    }
-    if request.content.len() > MOST_ONTOLOGY_BYTES {
-        return invalid("content", OntologyError::TooLarge.to_string());
-    }
-    if request.content.contains('\0') {
-        // PostgreSQL's text cannot hold it.
-        let message = "an ontology must not contain the character U+0000".to_owned();
-        return invalid("content", message);
-    }
-    Ok(())
-}
-
-/// Reads an ontology on a thread of its own: a large one takes a while.
-async fn read(
-    request: RegisterOntology,
-) -> Result<(RegisterOntology, OntologyDocument), RegisterError> {
-    let read = tokio::task::spawn_blocking(move || {
-        let document = read_ontology(&request.content, request.format);
-        (request, document)
-    });
-    let (request, document) = read
-        .await
-        .map_err(|_| StoreError::corrupt("an ontology that cannot be read"))?;
-    let document = document.map_err(|error| RegisterError::Invalid {
-        path: "content",
-        message: error.to_string(),
-    })?;
-    Ok((request, document))
 }

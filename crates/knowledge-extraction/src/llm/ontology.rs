@@ -155,18 +155,21 @@ fn properties<'a>(
 /// Whether the text may speak of a term: by a word of its name, or by all words of a label.
 fn told_of(name: &str, term: Option<&Term>, text: &BTreeSet<String>) -> bool {
     let by_label = |label: &String| {
-        let words = words(label);
-        !words.is_empty() && words.is_subset(text)
+        let mut words = stems(label).peekable();
+        words.peek().is_some() && words.all(|word| text.contains(&word))
     };
     spoken_of(name, text) || term.is_some_and(|term| term.labels.iter().any(by_label))
 }
 
 /// Lower-case words, cut to what inflection leaves of them.
 fn words(text: &str) -> BTreeSet<String> {
+    stems(text).collect()
+}
+
+fn stems(text: &str) -> impl Iterator<Item = String> {
     text.split(|c: char| !c.is_alphanumeric())
         .filter(|word| word.chars().count() > 2)
         .map(|word| stem(&word.to_lowercase()))
-        .collect()
 }
 
 fn stem(word: &str) -> String {

@@ -16,7 +16,7 @@ pub(super) fn entities(request: EntityRequest<'_>) -> Vec<EntityCandidate> {
     let kinds: Vec<Kind> = request
         .mentions
         .iter()
-        .map(|mention| types.kind(&[mention.mention_type], request.ontology))
+        .map(|mention| types.kind(&[mention.mention_type]))
         .collect();
     let surnames = surnames(request.mentions, &kinds);
     let mut found: BTreeMap<(&str, &str), EntityCandidate> = BTreeMap::new();

@@ -3,9 +3,7 @@
 //! An ontology rarely calls things as the rules do: classes are found by local name, then by the
 //! usual other names of a core type.
 
-use std::collections::HashMap;
-
-use knowledge_domain::{Ontology, Property, Term};
+use knowledge_domain::Ontology;
 
 use super::kind::Kind;
 
@@ -111,29 +109,19 @@ const PREDICATE_NAMES: &[&[&str]] = &[
 
 /// The classes of an ontology that stand for the core types.
 pub(super) struct TypeMap<'a> {
+    ontology: &'a Ontology,
     classes: [Option<&'a str>; 8],
-    by_name: HashMap<String, &'a str>,
 }
 
 impl<'a> TypeMap<'a> {
     pub(super) fn new(ontology: &'a Ontology) -> Self {
-        let mut by_name = HashMap::new();
-        // A name counts before a label, and of two with one the first class.
-        for class in ontology.classes() {
-            by_name
-                .entry(word(&class.name))
-                .or_insert(class.name.as_str());
-        }
-        for class in ontology.classes() {
-            for label in labels(class.term.as_ref()) {
-                by_name.entry(word(label)).or_insert(class.name.as_str());
-            }
-        }
+        let called = |name: &&str| ontology.class_by_letters(name);
         let mut classes = [None; 8];
         for (kind, names) in CLASS_NAMES {
-            classes[*kind as usize] = names.iter().find_map(|name| by_name.get(*name).copied());
+            let class = names.iter().find_map(called);
+            classes[*kind as usize] = class.map(|class| class.name.as_str());
         }
-        Self { classes, by_name }
+        Self { ontology, classes }
     }
 
     /// The class for a kind.
@@ -143,16 +131,17 @@ impl<'a> TypeMap<'a> {
 
     /// The class that a word names: `University` where the ontology has one.
     pub(super) fn named(&self, word: &str) -> Option<&'a str> {
-        self.by_name.get(&word.to_lowercase()).copied()
+        let class = self.ontology.class_by_letters(&word.to_lowercase());
+        class.map(|class| class.name.as_str())
     }
 
     /// The kind that any of some types stands for; a thing where none does.
-    pub(super) fn kind(&self, types: &[&str], ontology: &Ontology) -> Kind {
+    pub(super) fn kind(&self, types: &[&str]) -> Kind {
         Kind::ALL
             .into_iter()
             .find(|kind| {
                 self.class(*kind)
-                    .is_some_and(|class| types.iter().any(|name| ontology.is_a(name, class)))
+                    .is_some_and(|class| types.iter().any(|name| self.ontology.is_a(name, class)))
             })
             .unwrap_or(Kind::Thing)
     }
@@ -161,36 +150,20 @@ impl<'a> TypeMap<'a> {
 /// The predicate of an ontology for one of the rules: the same where any is allowed, else the
 /// property with its name, else with another name of it.
 pub(super) fn predicate(ontology: &Ontology, name: &str) -> Option<String> {
-    let properties = ontology.properties();
-    if properties.is_empty() {
+    if ontology.properties().is_empty() {
         return Some(name.to_owned());
     }
-    let named = |property: &&Property, wanted: &str| {
-        let mut labels = labels(property.term.as_ref()).iter();
-        word(&property.name) == wanted || labels.any(|label| word(label) == wanted)
-    };
-    let find = |wanted: &str| properties.iter().find(|property| named(property, wanted));
+    let find = |letters: &str| ontology.property_by_letters(letters);
     let lower = name.to_lowercase();
-    let rows = PREDICATE_NAMES.iter().filter(|names| names[0] == lower);
-    let others = rows.flat_map(|names| names.iter().copied());
-    let found = find(&lower).or_else(|| others.into_iter().find_map(find));
+    let mut rows = PREDICATE_NAMES.iter().filter(|names| names[0] == lower);
+    let others = || rows.find_map(|names| names.iter().find_map(|other| find(other)));
+    let found = find(&lower).or_else(others);
     found.map(|property| property.name.clone())
-}
-
-fn labels(term: Option<&Term>) -> &[String] {
-    term.map_or(&[], |term| term.labels.as_slice())
-}
-
-/// The end of an IRI, of a prefixed name or a label, as one word in lower case.
-fn word(name: &str) -> String {
-    let local = name.rsplit(['#', '/', ':']).next().unwrap_or(name);
-    let letters = local.chars().filter(|char| char.is_alphanumeric());
-    letters.flat_map(char::to_lowercase).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use knowledge_domain::{Class, Property};
+    use knowledge_domain::{Class, Property, Term};
 
     use super::*;
 

@@ -60,6 +60,12 @@ impl ExtractionWorkflows {
         }
     }
 
+    /// The same, with the ontologies that somebody else reads as well.
+    #[must_use]
+    pub fn with_ontologies(self, ontologies: Ontologies) -> Self {
+        Self { ontologies, ..self }
+    }
+
     /// The same, with models for the batches that ask for them.
     #[must_use]
     pub fn with_models(self, models: Option<Gateway>) -> Self {

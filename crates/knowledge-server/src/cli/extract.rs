@@ -13,8 +13,7 @@ use super::{
     Ended,
     args::Extract,
     destination::Destination,
-    dry_run, export, inputs,
-    ontology::{self, OntologyFile},
+    dry_run, export, inputs, ontology,
     serve::{self, Signals},
     watch,
 };
@@ -22,6 +21,7 @@ use crate::{
     app::App,
     config::Config,
     export::Format,
+    ontologies::CheckedOntology,
     orchestrator::{NewDocument, StartBatch, StartBatchError, SteerError},
     store::{ledger::Raised, read::BatchView},
     text::{chain, hex},
@@ -46,7 +46,7 @@ pub(super) async fn run(command: Extract, config: Config) -> anyhow::Result<Ende
     let signals = serve::Signals::catch()?;
     let app = App::open(&config).await?;
     let ended = if command.dry_run {
-        let ontology = ontology.map(|ontology| ontology.document.ontology);
+        let ontology = ontology.map(|ontology| ontology.document().ontology.clone());
         dry_run::run(&app, start, ontology, command.json).await
     } else {
         let registered = register(&app, start, ontology).await;
@@ -63,14 +63,14 @@ pub(super) async fn run(command: Extract, config: Config) -> anyhow::Result<Ende
 async fn register(
     app: &App,
     start: StartBatch,
-    ontology: Option<OntologyFile>,
+    ontology: Option<CheckedOntology>,
 ) -> anyhow::Result<StartBatch> {
     let Some(ontology) = ontology else {
         return Ok(start);
     };
     let registered = app
         .orchestrator
-        .register_ontology(OrganizationId::DEFAULT, ontology.request);
+        .register_ontology(OrganizationId::DEFAULT, ontology);
     Ok(StartBatch {
         ontology_id: Some(registered.await?),
         ..start
@@ -155,7 +155,7 @@ async fn begin(app: &App, start: StartBatch) -> anyhow::Result<BatchId> {
 fn request(
     command: &Extract,
     documents: Vec<NewDocument>,
-    ontology: Option<&OntologyFile>,
+    ontology: Option<&CheckedOntology>,
     config: &Config,
 ) -> StartBatch {
     let options = BatchOptions::from(&command.options);
@@ -171,7 +171,7 @@ fn request(
         hasher.update(format!("{model:?}"));
     }
     if let Some(ontology) = ontology {
-        hasher.update(Sha256::digest(&ontology.request.content));
+        hasher.update(ontology.content_hash());
     }
     for document in &documents {
         for part in [&document.name, &document.text] {

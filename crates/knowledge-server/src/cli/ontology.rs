@@ -4,22 +4,16 @@ use std::{fs, path::Path};
 
 use anyhow::{Context, bail};
 use knowledge_domain::OntologyFormat;
-use knowledge_extraction::{MOST_ONTOLOGY_BYTES, OntologyDocument, OntologyError, read_ontology};
+use knowledge_extraction::{MOST_ONTOLOGY_BYTES, OntologyError};
 
 use super::tell;
-use crate::ontologies::RegisterOntology;
-
-/// An ontology of a file, and what it says.
-pub(super) struct OntologyFile {
-    pub(super) request: RegisterOntology,
-    pub(super) document: OntologyDocument,
-}
+use crate::ontologies::{CheckedOntology, RegisterOntology};
 
 /// Reads and checks an ontology; what it imports is told, since it is not read.
 ///
 /// # Errors
 /// Says what is wrong with the file.
-pub(super) fn read(path: &Path) -> anyhow::Result<OntologyFile> {
+pub(super) fn read(path: &Path) -> anyhow::Result<CheckedOntology> {
     let of_file = || format!("the ontology {}", path.display());
     let size = fs::metadata(path).with_context(of_file)?.len();
     if size > MOST_ONTOLOGY_BYTES as u64 {
@@ -29,21 +23,20 @@ pub(super) fn read(path: &Path) -> anyhow::Result<OntologyFile> {
     let content = String::from_utf8(content);
     let content = content.map_err(|_| anyhow::anyhow!("{} is not UTF-8", of_file()))?;
     let format = format(path, &content)?;
-    let document = read_ontology(&content, format).with_context(of_file)?;
-    for import in &document.imports {
+    let name = path.file_stem().unwrap_or(path.as_os_str());
+    let request = RegisterOntology {
+        name: name.to_string_lossy().into_owned(),
+        content,
+        format,
+    };
+    let checked = request.check().with_context(of_file)?;
+    for import in &checked.document().imports {
         tell(&format!(
             "warning: {} imports {import}, which is not read; add what you need of it to the file",
             path.display()
         ));
     }
-    let name = path.file_stem().unwrap_or(path.as_os_str());
-    let name = name.to_string_lossy().into_owned();
-    let request = RegisterOntology {
-        name,
-        content,
-        format,
-    };
-    Ok(OntologyFile { request, document })
+    Ok(checked)
 }
 
 /// The format by the file's ending; files that end with .owl are RDF/XML or Turtle.

@@ -6,7 +6,7 @@ use knowledge_domain::ids::OntologyId;
 
 use super::{
     enums::OntologyFormat,
-    error::{internal, not_found},
+    error::{internal, not_found, unavailable},
     payload::ValidationError,
     scalar::int,
     viewer::Viewer,
@@ -113,14 +113,16 @@ pub(super) async fn register(
 ) -> Result<RegisterOntologyPayload> {
     let reads = &Viewer::of(ctx)?.reads;
     let orchestrator = ctx.data::<Orchestrator>()?;
-    let registered = orchestrator.register_ontology(reads.organization(), input.into());
-    let id = match registered.await {
-        Ok(id) => id,
-        Err(RegisterError::Invalid { path, message }) => {
+    let request = RegisterOntology::from(input);
+    let checked = tokio::task::spawn_blocking(move || request.check()).await;
+    let checked = match checked.map_err(|_| unavailable("the ontology could not be read"))? {
+        Ok(checked) => checked,
+        Err(RegisterError { path, message }) => {
             return Ok(ValidationError::new(vec![path.to_owned()], message).into());
         }
-        Err(RegisterError::Store(error)) => return Err(internal(&error)),
     };
+    let registered = orchestrator.register_ontology(reads.organization(), checked);
+    let id = registered.await.map_err(|error| internal(&error))?;
     let found = reads.ontology(id).await.map_err(|error| internal(&error))?;
     let ontology = found.ok_or_else(|| not_found("the ontology was deleted meanwhile"))?;
     let ontology = ontology.into();

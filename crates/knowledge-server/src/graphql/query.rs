@@ -169,7 +169,11 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "At most 500; 50 when left out.")] first: Option<i32>,
         #[graphql(desc = "The `endCursor` of the page before.")] after: Option<String>,
-        #[graphql(name = "type", desc = "Only those of this class.")] class: Option<String>,
+        #[graphql(
+            name = "type",
+            desc = "Only those of this class, or of one that specialises it."
+        )]
+        class: Option<String>,
         #[graphql(desc = "Only those whose name or alias contains this, ignoring case.")]
         search: Option<String>,
     ) -> Result<EntityConnection> {

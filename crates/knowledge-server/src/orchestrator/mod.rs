@@ -34,7 +34,7 @@ pub use settings::OrchestratorSettings;
 use crate::{
     engine::Executor,
     llm::Gateway,
-    ontologies::{Ontologies, OntologyUnavailable, RegisterError, RegisterOntology},
+    ontologies::{CheckedOntology, Ontologies, OntologyUnavailable},
     store::{
         StoreError,
         ledger::{
@@ -48,13 +48,13 @@ use crate::{
 #[derive(Clone)]
 pub struct Orchestrator {
     shared: Arc<Shared>,
+    ontologies: Ontologies,
     models: Option<Gateway>,
 }
 
 /// What the orchestrator and its runners share.
 struct Shared {
     ledger: Ledger,
-    ontologies: Ontologies,
     executor: Arc<dyn Executor>,
     settings: OrchestratorSettings,
     /// Names this process as an owner of leases.
@@ -83,8 +83,8 @@ impl Orchestrator {
         let name = format!("{}:{}", std::process::id(), ledger.entropy().uuid_v7());
         let documents = tokio::sync::Semaphore::new(settings.max_documents);
         Self {
+            ontologies: Ontologies::new(ledger.store().clone()),
             shared: Arc::new(Shared {
-                ontologies: Ontologies::new(ledger.store().clone()),
                 ledger,
                 executor,
                 settings,
@@ -107,6 +107,12 @@ impl Orchestrator {
             self.shared.models.get_or_init(|| models.clone());
         }
         Self { models, ..self }
+    }
+
+    /// The same, with the ontologies that somebody else reads as well.
+    #[must_use]
+    pub fn with_ontologies(self, ontologies: Ontologies) -> Self {
+        Self { ontologies, ..self }
     }
 
     /// The way to the models, where there is one.
@@ -279,17 +285,14 @@ impl Orchestrator {
         }
     }
 
-    /// Checks an ontology and stores it, once per content.
+    /// Stores an ontology, once per content.
     pub async fn register_ontology(
         &self,
         organization: OrganizationId,
-        request: RegisterOntology,
-    ) -> Result<OntologyId, RegisterError> {
+        ontology: CheckedOntology,
+    ) -> Result<OntologyId, StoreError> {
         let clock = self.shared.ledger.clock();
-        let registered = self
-            .shared
-            .ontologies
-            .register(organization, request, clock);
+        let registered = self.ontologies.register(organization, ontology, clock);
         let id = registered.await?;
         tracing::info!(ontology = %id, "ontology registered");
         Ok(id)
@@ -300,7 +303,7 @@ impl Orchestrator {
         let Some(id) = batch.ontology_id else {
             return Ok(Arc::new(Ontology::core()));
         };
-        let found = self.shared.ontologies.get(batch.organization, id).await;
+        let found = self.ontologies.get(batch.organization, id).await;
         found.map_err(|error| match error {
             OntologyUnavailable::NotFound(id) => StartBatchError::OntologyNotFound(id),
             OntologyUnavailable::Unreadable { .. } => StartBatchError::Invalid {

@@ -137,7 +137,7 @@ impl<'a> Scene<'a> {
         let types = TypeMap::new(request.ontology);
         let kind = |mention: &TypedMention| {
             let names: Vec<&str> = mention.types.iter().map(String::as_str).collect();
-            types.kind(&names, request.ontology)
+            types.kind(&names)
         };
         let mut items: Vec<Item<'a>> = request
             .mentions

@@ -57,7 +57,7 @@ pub(super) async fn run(arguments: BatchArguments) -> anyhow::Result<Ended> {
 async fn start(api: &Api, command: BatchStart) -> anyhow::Result<Ended> {
     let documents = inputs::read(&command.paths)?;
     let ontology_id = match &command.ontology {
-        Some(path) => Some(api.register(ontology::read(path)?.request).await?),
+        Some(path) => Some(api.register(ontology::read(path)?.into_request()).await?),
         None => command.ontology_id.clone(),
     };
     let batch = api
