@@ -1,6 +1,6 @@
 //! The types and predicates that an extraction may use.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct as _};
 
@@ -108,6 +108,8 @@ pub struct Ontology {
     source: Option<String>,
     class_positions: Positions,
     property_positions: Positions,
+    /// The positions of the classes that each class directly specialises.
+    parents: Vec<Vec<usize>>,
 }
 
 /// Where terms are in their list, by what they are called.
@@ -131,12 +133,19 @@ impl Ontology {
             .iter()
             .map(|it| (it.name.as_str(), it.term.as_ref()));
         let property_positions = Positions::new(property_terms);
+        let of = |class: &Class| {
+            let parents = class.parents.iter();
+            let known = parents.filter_map(|parent| class_positions.by_name.get(parent));
+            known.copied().collect()
+        };
+        let parents = classes.iter().map(of).collect();
         Self {
             classes,
             properties,
             source: None,
             class_positions,
             property_positions,
+            parents,
         }
     }
 
@@ -206,27 +215,54 @@ impl Ontology {
     /// Whether `name` is `ancestor` or specialises it, directly or not.
     #[must_use]
     pub fn is_a(&self, name: &str, ancestor: &str) -> bool {
-        name == ancestor || self.above(name).iter().any(|class| class.name == ancestor)
+        name == ancestor || self.walk(name).any(|class| class.name == ancestor)
     }
 
     /// The classes that this one specialises, directly or not, nearest first; without itself.
     #[must_use]
     pub fn above(&self, name: &str) -> Vec<&Class> {
-        let mut above: Vec<&Class> = Vec::new();
-        let mut parents: Vec<&Class> = self.parents(name).collect();
-        while !parents.is_empty() {
-            let mut next = Vec::new();
-            for class in parents {
-                // Classes may specialise each other in a circle, or by two ways the same.
-                let known = class.name == name || above.iter().any(|it| it.name == class.name);
-                if !known {
-                    above.push(class);
-                    next.extend(self.parents(&class.name));
+        self.walk(name).collect()
+    }
+
+    /// Whether a class has more classes above it than this.
+    #[must_use]
+    pub fn is_deeper_than(&self, most: usize) -> bool {
+        let mut classes = self.classes.iter();
+        classes.any(|class| self.walk(&class.name).nth(most).is_some())
+    }
+
+    /// The classes that directly specialise each class, by their positions, in their order.
+    #[must_use]
+    pub fn below(&self) -> Vec<Vec<usize>> {
+        let mut below = vec![Vec::new(); self.classes.len()];
+        for (position, parents) in self.parents.iter().enumerate() {
+            for parent in parents {
+                below[*parent].push(position);
+            }
+        }
+        below
+    }
+
+    /// Goes up from a class, nearest first. Classes may specialise each other in a circle, or by two
+    /// ways the same: each comes once.
+    fn walk(&self, name: &str) -> impl Iterator<Item = &Class> {
+        let start = self.class_positions.by_name.get(name).copied();
+        let mut queue: VecDeque<usize> = start.into_iter().collect();
+        let mut seen: HashSet<usize> = queue.iter().copied().collect();
+        let mut first = true;
+        std::iter::from_fn(move || {
+            loop {
+                let position = queue.pop_front()?;
+                for parent in &self.parents[position] {
+                    if seen.insert(*parent) {
+                        queue.push_back(*parent);
+                    }
+                }
+                if !std::mem::take(&mut first) {
+                    return Some(&self.classes[position]);
                 }
             }
-            parents = next;
-        }
-        above
+        })
     }
 
     /// The property of this name.
@@ -247,12 +283,6 @@ impl Ontology {
     #[must_use]
     pub fn allows_predicate(&self, name: &str) -> bool {
         self.properties.is_empty() || self.property(name).is_some()
-    }
-
-    fn parents(&self, name: &str) -> impl Iterator<Item = &Class> {
-        let parents = self.class(name).map(|class| class.parents.as_slice());
-        let parents = parents.unwrap_or_default().iter();
-        parents.filter_map(|parent| self.class(parent))
     }
 }
 

@@ -7,6 +7,7 @@ mod names;
 mod rdf;
 mod terms;
 mod vocabulary;
+mod xml;
 
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,9 @@ const VERSION: u32 = 1;
 
 /// Bytes that an ontology has at most.
 pub const MOST_ONTOLOGY_BYTES: usize = 16 * 1024 * 1024;
+
+/// Classes that a class has above it at most.
+const MOST_ABOVE: usize = 1000;
 
 /// An ontology, and what its document says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +53,11 @@ pub enum OntologyError {
         /// Where and why.
         message: String,
     },
+    /// A class is below more classes than anybody would put it.
+    #[error(
+        "a class is below more than {MOST_ABOVE} others; leave out those above that say nothing"
+    )]
+    TooDeep,
     /// There is no class in it.
     #[error(
         "the ontology has no class; a class is declared as an owl:Class or rdfs:Class, or has a \
@@ -70,6 +79,9 @@ pub fn read_ontology(
     }
     let document = rdf::parse(content, format)?;
     let read = terms::read(&document)?;
+    if read.ontology.is_deeper_than(MOST_ABOVE) {
+        return Err(OntologyError::TooDeep);
+    }
     // The format is no part of it: what two of them can read, they read alike.
     let source = sha256_hex(format!("{VERSION} {content}").as_bytes());
     Ok(OntologyDocument {

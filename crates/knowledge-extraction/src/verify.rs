@@ -278,7 +278,9 @@ fn fits(
     // A range that is no class is a datatype: it takes literals of any kind.
     let datatype = |range: &String| !ontology.has_class(range);
     let object = match (literal, property.takes) {
-        (true, Takes::Entities) | (false, Takes::Literals) => false,
+        (false, Takes::Literals) => false,
+        // Dates and amounts are values, also where the ontology has classes for them.
+        (true, Takes::Entities) => !property.range.is_empty() && any(object_types, &property.range),
         (true, _) if property.range.iter().any(datatype) => true,
         _ => any(object_types, &property.range),
     };

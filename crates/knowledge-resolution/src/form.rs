@@ -116,7 +116,7 @@ impl Form {
             .map(|name| crate::normalise(name))
             .collect();
         Self {
-            key: key(&types, &folded, &identity),
+            key: key(&types, kind, &folded, &identity),
             types,
             above,
             name: folded,
@@ -191,9 +191,14 @@ fn folded(given: &str, name: &Name) -> String {
     name.joined()
 }
 
-/// Types, name and identity. Two entities with one key are never told apart but by hand.
-fn key(types: &[String], name: &str, identity: &BTreeMap<String, String>) -> String {
-    let mut key = format!("{}:{name}", types.join("+"));
+/// Types, name and identity, and the kind where only classes above tell it: all entities of a form
+/// are of one. Two entities with one key are never told apart but by hand.
+fn key(types: &[String], kind: Kind, name: &str, identity: &BTreeMap<String, String>) -> String {
+    let mut key = types.join("+");
+    if kind != Kind::of(types.iter().map(String::as_str)) {
+        let _ = write!(key, "<{kind:?}");
+    }
+    let _ = write!(key, ":{name}");
     for (attribute, value) in identity {
         let _ = write!(key, "#{attribute}={value}");
     }

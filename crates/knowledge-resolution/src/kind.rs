@@ -86,6 +86,7 @@ pub(crate) fn is_untyped(classes: &[String]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Candidate;
 
     fn form(types: &[&str], above: &[&str]) -> Form {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
@@ -114,6 +115,25 @@ mod tests {
             form(&["Captain"], &["Agent", "Person"]).kind(),
             Kind::Person
         );
+    }
+
+    #[test]
+    fn all_entities_of_a_form_are_of_one_kind() {
+        let key = |types: &[&str], above: &[&str]| {
+            let candidate = Candidate {
+                types: types.iter().map(|name| (*name).to_owned()).collect(),
+                above: above.iter().map(|name| (*name).to_owned()).collect(),
+                ..crate::tests::candidate(1, "Elias Brandt", "Captain")
+            };
+            Form::of(&candidate).key
+        };
+        let captain = key(&["Captain"], &[]);
+        assert_eq!(captain, "Captain:elias brandt");
+        assert_eq!(captain, key(&["Captain"], &["Agent", "Employee"]));
+        let person = key(&["Captain"], &["Person"]);
+        assert_eq!(person, "Captain<Person:elias brandt");
+        assert_eq!(person, key(&["Captain"], &["Human", "Person"]));
+        assert_eq!(key(&["Person"], &["Agent"]), key(&["Person"], &[]));
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod meaning;
 mod pairs;
 
 /// An entity of a document of its own, unless `at` names one of the same document.
-fn candidate(at: usize, name: &str, class: &str) -> Candidate {
+pub(crate) fn candidate(at: usize, name: &str, class: &str) -> Candidate {
     let document = DocumentId::derive(OrganizationId::DEFAULT, &at.to_string());
     let digest = at * 1_000 + name.len();
     Candidate {

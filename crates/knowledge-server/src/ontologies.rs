@@ -10,12 +10,16 @@ use knowledge_domain::{
     ids::{OntologyId, OrganizationId},
 };
 use knowledge_extraction::{OntologyDocument, OntologyError, read_ontology, sha256_hex};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 
 use crate::store::{NewOntology, Store, StoreError};
 
 /// Ontologies that are kept in memory.
 const KEPT: usize = 8;
+
+/// Ontologies that are read at a time, for whoever sends them: each may take a processor and half a
+/// gigabyte for some seconds.
+static READERS: Semaphore = Semaphore::const_new(1);
 
 const MAX_NAME_CHARS: usize = 200;
 
@@ -38,6 +42,21 @@ pub struct CheckedOntology {
 }
 
 impl RegisterOntology {
+    /// The same as [`Self::check`], for servers: one at a time, on a thread of its own.
+    pub async fn check_in_turn(self) -> Result<CheckedOntology, RegisterError> {
+        let gone = || RegisterError {
+            path: "content",
+            message: "the ontology could not be read".to_owned(),
+        };
+        let turn = READERS.acquire().await.map_err(|_| gone())?;
+        let checked = tokio::task::spawn_blocking(move || {
+            let checked = self.check();
+            drop(turn);
+            checked
+        });
+        checked.await.map_err(|_| gone())?
+    }
+
     /// Reads the document. A large one takes a while: not to be called where others wait.
     ///
     /// # Errors
@@ -180,9 +199,22 @@ impl Ontologies {
         organization: OrganizationId,
         id: OntologyId,
     ) -> Result<Arc<Ontology>, OntologyUnavailable> {
-        let kept = self.kept((organization, id));
+        let of = (organization, id);
+        let kept = match self.known(of) {
+            Some(kept) => kept,
+            // One that there is not takes no place.
+            None if self.store.has_ontology(organization, id).await? => self.kept(of),
+            None => return Err(OntologyUnavailable::NotFound(id)),
+        };
         let read = kept.get_or_try_init(|| self.read(organization, id)).await?;
         Ok(Arc::clone(read))
+    }
+
+    fn known(&self, of: (OrganizationId, OntologyId)) -> Option<Arc<OnceCell<Arc<Ontology>>>> {
+        let all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = all.iter().any(|kept| kept.of == of);
+        drop(all);
+        known.then(|| self.kept(of))
     }
 
     /// The place of an ontology among those that are kept; the one that was not asked for the

@@ -1,14 +1,20 @@
 //! The part of an ontology that a prompt tells of.
 
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::{
+    collections::{BTreeSet, HashSet},
+    fmt::Write as _,
+};
 
-use knowledge_domain::{Ontology, Property, Takes, Term};
+use knowledge_domain::{Class, Ontology, Property, Takes, Term};
 
-use crate::sentence::sentences;
+use crate::{offline::class_of, sentence::sentences};
 
 /// Classes and properties that a prompt names at most; of a larger ontology it names what matters
 /// to the chunk.
 const MOST: usize = 60;
+
+/// Classes above one that is spoken of, which a prompt names as well, at most.
+const NEAREST: usize = 10;
 
 /// Characters of a definition that a prompt quotes at most.
 const DEFINITION: usize = 160;
@@ -102,32 +108,56 @@ fn letters(name: &str) -> String {
     letters.flat_map(char::to_lowercase).collect()
 }
 
-/// All classes of a small ontology; of a large one those that the text speaks of with the classes
-/// above them, then those without a class above them, up to the limit.
+/// All classes of a small ontology; of a large one those that stand for core types, those that the
+/// text speaks of with the nearest classes above them, and then the others from the top down, up to
+/// the limit.
 fn classes<'a>(ontology: &'a Ontology, text: &str) -> BTreeSet<&'a str> {
     let all = ontology.classes();
     if all.len() <= MOST {
         return all.iter().map(|class| class.name.as_str()).collect();
     }
+    let kinds = Ontology::core();
+    let kinds = kinds
+        .classes()
+        .iter()
+        .filter_map(|kind| class_of(ontology, &kind.name));
+    let mut chosen: BTreeSet<&str> = kinds.collect();
     let words = words(text);
-    let mut chosen = BTreeSet::new();
     for class in all {
         if chosen.len() < MOST && told_of(&class.name, class.term.as_ref(), &words) {
-            chosen.insert(class.name.as_str());
-            chosen.extend(
-                ontology
-                    .above(&class.name)
-                    .into_iter()
-                    .map(|it| it.name.as_str()),
-            );
+            let above = ontology.above(&class.name).into_iter().take(NEAREST);
+            chosen.extend(above.chain([class]).map(|class| class.name.as_str()));
         }
     }
-    for class in all {
-        if chosen.len() < MOST && class.parents.is_empty() {
-            chosen.insert(class.name.as_str());
-        }
-    }
+    let top_down = top_down(ontology).into_iter();
+    let others = top_down.filter(|class| !chosen.contains(class));
+    let others: Vec<&str> = others.take(MOST.saturating_sub(chosen.len())).collect();
+    chosen.extend(others);
     chosen
+}
+
+/// Classes that nothing else is above, then those right below them, and so on.
+fn top_down(ontology: &Ontology) -> Vec<&str> {
+    let (all, below) = (ontology.classes(), ontology.below());
+    // Classes that specialise each other are at one height.
+    let is_top = |class: &Class| {
+        let mut parents = class.parents.iter();
+        parents.all(|parent| !ontology.has_class(parent) || ontology.is_a(parent, &class.name))
+    };
+    let tops = (0..all.len()).filter(|position| is_top(&all[*position]));
+    let mut order: Vec<usize> = tops.collect();
+    let mut seen: HashSet<usize> = order.iter().copied().collect();
+    let mut next = 0;
+    while next < order.len() && order.len() < 3 * MOST {
+        let found = below[order[next]]
+            .iter()
+            .filter(|class| seen.insert(**class));
+        let found: Vec<usize> = found.copied().collect();
+        order.extend(found);
+        next += 1;
+    }
+    let order = order.into_iter();
+    order.map(|position| all[position].name.as_str()).collect()
 }
 
 /// Properties between the chosen classes, those that the text speaks of first, up to the limit.
@@ -193,8 +223,6 @@ fn spoken_of(name: &str, words: &BTreeSet<String>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use knowledge_domain::Class;
-
     use super::*;
 
     fn class(name: &str, parents: &[&str]) -> Class {
@@ -285,5 +313,41 @@ mod tests {
         assert!(section.contains("- Watercraft\n") && section.contains("- Q7, also “slipway”\n"));
         assert!(section.contains("- launchedIn: SteamShip → any\n"));
         assert!(section.lines().count() < 2 * MOST + 5);
+    }
+
+    #[test]
+    fn of_an_ontology_with_one_root_what_is_general_is_told() {
+        // As schema.org has it: everything is below one class, and places have many kinds.
+        let mut classes = vec![
+            class("Thing", &[]),
+            class("Person", &["Thing"]),
+            class("Place", &["Thing"]),
+            class("Same", &["Equal"]),
+            class("Equal", &["Same"]),
+        ];
+        classes.extend((0..500).map(|number| class(&format!("Aa{number}x"), &["Place"])));
+        let born = Property {
+            name: "birthPlace".to_owned(),
+            domain: vec!["Person".to_owned()],
+            range: vec!["Place".to_owned()],
+            ..Property::default()
+        };
+        let others = (0..500).map(|number| Property {
+            name: format!("relatesTo{number}x"),
+            ..Property::default()
+        });
+        let ontology = Ontology::new(classes, std::iter::once(born).chain(others).collect());
+        let section = section(&ontology, "Anna Berg came from Oslo.");
+        for line in [
+            "- Thing\n",
+            "- Person (a",
+            "- Place (a",
+            "- Same (a",
+            "- birthPlace: Person",
+        ] {
+            assert!(section.contains(line), "{line}: {section}");
+        }
+        let told = section.lines().filter(|line| line.starts_with("- "));
+        assert_eq!(told.count(), 2 * MOST);
     }
 }

@@ -97,12 +97,15 @@ impl Extractor for OfflineExtractor {
 /// The class of an ontology that stands for a core type, by the usual names of it; the core type's
 /// own name where there is none.
 pub(crate) fn class_for<'a>(ontology: &'a Ontology, core_type: &'a str) -> &'a str {
+    class_of(ontology, core_type).unwrap_or(core_type)
+}
+
+/// The class of an ontology that stands for a core type, where there is one.
+pub(crate) fn class_of<'a>(ontology: &'a Ontology, core_type: &str) -> Option<&'a str> {
     let types = ontology::TypeMap::new(ontology);
-    kind::Kind::ALL
-        .into_iter()
-        .find(|kind| kind.core_type() == core_type)
-        .and_then(|kind| types.class(kind))
-        .unwrap_or(core_type)
+    let mut kinds = kind::Kind::ALL.into_iter();
+    let kind = kinds.find(|kind| kind.core_type() == core_type)?;
+    types.class(kind)
 }
 
 /// The country that an adjective or a people belongs to, as the word lists know it.

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 /// Characters of a label that is taken for a name, at most.
 const MOST_CHARS: usize = 80;
 
+/// Prefixes that are looked through, at most.
+const MOST_PREFIXES: usize = 100;
+
 /// A term that is to be named.
 pub(super) struct Unnamed<'a> {
     pub(super) iri: &'a str,
@@ -56,6 +59,7 @@ fn prefixed(iri: &str, prefixes: &[(String, String)]) -> String {
     let namespace = &iri[..iri.len() - local.len()];
     let prefix = prefixes
         .iter()
+        .take(MOST_PREFIXES)
         .find(|(prefix, stands_for)| !prefix.is_empty() && stands_for == namespace);
     prefix.map_or_else(|| iri.to_owned(), |(prefix, _)| format!("{prefix}:{local}"))
 }
@@ -72,12 +76,14 @@ fn can_be_a_name(label: &str) -> bool {
         && !label.contains(|char: char| char.is_control() || char == '|')
 }
 
-/// Whether a name is a number of some registry rather than a word: it has a digit, and no two small
-/// letters in a row.
+/// Whether a name is a number of some registry rather than a word: digits, after a few capitals
+/// (`Q5`), or after letters and a line (`NCBITaxon_9606`).
 fn is_opaque(name: &str) -> bool {
-    let small: Vec<bool> = name.chars().map(char::is_lowercase).collect();
-    name.chars().any(|char| char.is_ascii_digit())
-        && !small.windows(2).any(|pair| pair[0] && pair[1])
+    let registry = name.trim_end_matches(|char: char| char.is_ascii_digit());
+    let capitals = registry.len() <= 3 && registry.chars().all(|char| char.is_ascii_uppercase());
+    let letters = registry.strip_suffix(['_', '-']);
+    let letters = letters.is_some_and(|it| it.chars().all(|char| char.is_ascii_alphabetic()));
+    registry.len() < name.len() && (capitals || letters)
 }
 
 #[cfg(test)]
@@ -124,10 +130,25 @@ mod tests {
             ("http://www.wikidata.org/entity/Q6", &["a|b", "a\nb"]),
             ("http://www.cidoc-crm.org/cidoc-crm/E21_Person", &["Mensch"]),
             ("https://example.org/A4Paper", &["sheet"]),
+            (
+                "http://purl.obolibrary.org/obo/NCBITaxon_9606",
+                &["Homo sapiens"],
+            ),
+            ("https://example.org/12345", &["a number"]),
+            ("https://example.org/Phase2", &["second"]),
         ];
         assert_eq!(
             named(terms, &[]),
-            ["entity", "human", "Q6", "E21_Person", "A4Paper"]
+            [
+                "entity",
+                "human",
+                "Q6",
+                "E21_Person",
+                "A4Paper",
+                "Homo sapiens",
+                "a number",
+                "Phase2"
+            ]
         );
     }
 

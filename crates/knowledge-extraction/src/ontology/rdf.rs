@@ -1,25 +1,25 @@
 //! A document to triples.
 
-use std::{collections::HashMap, fmt::Display, sync::LazyLock};
+use std::fmt::Display;
 
 use knowledge_domain::OntologyFormat;
 use oxjsonld::JsonLdParser;
 use oxrdf::{
-    Graph, NamedNodeRef, Triple,
+    Graph, NamedNodeRef, NamedOrBlankNode, Term, Triple,
     vocab::{rdf, rdfs},
 };
 use oxrdfxml::RdfXmlParser;
 use oxttl::{NTriplesParser, TurtleParser};
-use quick_xml::events::Event;
-use regex::Regex;
+use serde_json::Value;
 
 use super::{
     MOST_ONTOLOGY_BYTES, OntologyError,
     vocabulary::{
-        OBO_DEFINITION, OWL_DEPRECATED, OWL_EQUIVALENT_CLASS, OWL_IMPORTS, OWL_INTERSECTION_OF,
-        OWL_UNION_OF, SCHEMA_DOMAIN, SCHEMA_RANGE, SCHEMAS_DOMAIN, SCHEMAS_RANGE, SKOS_ALT_LABEL,
-        SKOS_DEFINITION, SKOS_PREF_LABEL,
+        OBO_DEFINITION, OWL_DEPRECATED, OWL_DISJOINT_UNION_OF, OWL_EQUIVALENT_CLASS, OWL_IMPORTS,
+        OWL_INTERSECTION_OF, OWL_UNION_OF, SCHEMA_DOMAIN, SCHEMA_RANGE, SCHEMAS_DOMAIN,
+        SCHEMAS_RANGE, SKOS_ALT_LABEL, SKOS_DEFINITION, SKOS_PREF_LABEL,
     },
+    xml,
 };
 
 /// What relative names are relative to in a document that does not say.
@@ -28,8 +28,15 @@ const BASE: &str = "https://ontology.invalid/";
 /// Triples that are kept at most.
 const MOST_TRIPLES: usize = 500_000;
 
-/// Elements of RDF/XML in each other at most.
-const MOST_DEPTH: usize = 1000;
+/// Bytes of an IRI at most.
+const MOST_IRI_BYTES: usize = 4096;
+
+/// Bytes of all triples at most, of those too that say nothing of classes and properties: prefixes
+/// and entities make much of little.
+const MOST_TRIPLE_BYTES: usize = 16 * MOST_ONTOLOGY_BYTES;
+
+/// Contexts of JSON-LD at most.
+const MOST_CONTEXTS: usize = 50;
 
 /// Predicates that say something of classes and properties; no other triple is kept.
 const TELLING: &[NamedNodeRef<'static>] = &[
@@ -44,6 +51,7 @@ const TELLING: &[NamedNodeRef<'static>] = &[
     rdfs::COMMENT,
     OWL_EQUIVALENT_CLASS,
     OWL_UNION_OF,
+    OWL_DISJOINT_UNION_OF,
     OWL_INTERSECTION_OF,
     OWL_DEPRECATED,
     OWL_IMPORTS,
@@ -94,20 +102,17 @@ fn n_triples(content: &str) -> Result<Document, OntologyError> {
 
 fn rdf_xml(content: &str) -> Result<Document, OntologyError> {
     let wrong = |error: &dyn Display| syntax("RDF/XML", error);
-    check_entities(content).map_err(|why| wrong(&why))?;
-    check_depth(content).map_err(|why| wrong(&why))?;
+    let prefixes = xml::check(content).map_err(|why| wrong(&why))?;
     let parser = RdfXmlParser::new().with_base_iri(BASE);
-    let mut triples = parser.map_err(|error| wrong(&error))?.for_slice(content);
-    let graph = collect(
-        triples
-            .by_ref()
-            .map(|triple| triple.map_err(|error| wrong(&error))),
-    )?;
-    Ok(Document::new(graph, triples.prefixes()))
+    let triples = parser.map_err(|error| wrong(&error))?.for_slice(content);
+    let graph = collect(triples.map(|triple| triple.map_err(|error| wrong(&error))))?;
+    // The parser has forgotten them when it has come to the end.
+    Ok(Document { graph, prefixes })
 }
 
 fn json_ld(content: &str) -> Result<Document, OntologyError> {
     let wrong = |error: &dyn Display| syntax("JSON-LD", error);
+    check_contexts(content).map_err(|why| wrong(&why))?;
     let parser = JsonLdParser::new().with_base_iri(BASE);
     let mut quads = parser
         .map_err(|error| wrong(&error))?
@@ -136,17 +141,57 @@ impl Document {
 fn collect(
     triples: impl Iterator<Item = Result<Triple, OntologyError>>,
 ) -> Result<Graph, OntologyError> {
-    let mut graph = Graph::new();
+    let (mut graph, mut bytes) = (Graph::new(), 0_usize);
     for triple in triples {
         let triple = triple?;
+        bytes += measured(&triple)?;
         if TELLING.contains(&triple.predicate.as_ref()) {
             graph.insert(&triple);
         }
-        if graph.len() > MOST_TRIPLES {
+        if bytes > MOST_TRIPLE_BYTES || graph.len() > MOST_TRIPLES {
             return Err(OntologyError::TooLarge);
         }
     }
     Ok(graph)
+}
+
+/// The bytes of a triple; an error when an IRI is none that anybody would write.
+fn measured(triple: &Triple) -> Result<usize, OntologyError> {
+    let subject = match &triple.subject {
+        NamedOrBlankNode::NamedNode(iri) => iri.as_str().len(),
+        NamedOrBlankNode::BlankNode(_) => 0,
+    };
+    let (object, text) = match &triple.object {
+        Term::NamedNode(iri) => (iri.as_str().len(), 0),
+        Term::Literal(text) => (text.datatype().as_str().len(), text.value().len()),
+        Term::BlankNode(_) => (0, 0),
+    };
+    let iris = [subject, triple.predicate.as_str().len(), object];
+    if iris.iter().any(|bytes| *bytes > MOST_IRI_BYTES) {
+        return Err(OntologyError::TooLarge);
+    }
+    Ok(iris.iter().sum::<usize>() + text)
+}
+
+/// Refuses more contexts than anybody writes: the parser copies what holds for each.
+fn check_contexts(content: &str) -> Result<(), String> {
+    fn contexts(value: &Value) -> usize {
+        match value {
+            Value::Array(items) => items.iter().map(contexts).sum(),
+            Value::Object(fields) => {
+                let own = usize::from(fields.contains_key("@context"));
+                own + fields.values().map(contexts).sum::<usize>()
+            }
+            _ => 0,
+        }
+    }
+    let value: Value = serde_json::from_str(content).map_err(|error| error.to_string())?;
+    if contexts(&value) > MOST_CONTEXTS {
+        return Err(format!(
+            "it has more than {MOST_CONTEXTS} contexts; one at the top will do"
+        ));
+    }
+    Ok(())
 }
 
 fn syntax(format: &'static str, error: &(impl Display + ?Sized)) -> OntologyError {
@@ -154,58 +199,4 @@ fn syntax(format: &'static str, error: &(impl Display + ?Sized)) -> OntologyErro
     // A parser may quote what it could not read.
     let message = message.chars().take(300).collect();
     OntologyError::Syntax { format, message }
-}
-
-/// Entities as the parser reads them, who wants to be kind to those who write them wrongly.
-static DECLARED: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r#"<!ENTITY\s*%?\s*(\S+)\s+"([^"]*)""#));
-static NAMED: LazyLock<Regex> = LazyLock::new(|| pattern(r"&([^;&<\s]+);"));
-
-#[expect(clippy::expect_used, reason = "a constant, compiled in every test")]
-fn pattern(text: &str) -> Regex {
-    Regex::new(text).expect("a valid pattern")
-}
-
-/// Refuses entities of which the parser would make more text than an ontology may have: it replaces
-/// each where it is named, and those within others as well.
-fn check_entities(content: &str) -> Result<(), &'static str> {
-    let mut lengths: HashMap<&str, usize> = HashMap::new();
-    for declared in DECLARED.captures_iter(content) {
-        let (_, [name, value]) = declared.extract();
-        let within = NAMED.captures_iter(value);
-        if within.map(|named| named.extract::<1>().1[0]).any(is_own) {
-            return Err("an entity that names another one is not read");
-        }
-        lengths.insert(name, value.len());
-    }
-    let named = NAMED.captures_iter(content);
-    let lengths = named.filter_map(|named| lengths.get(named.extract::<1>().1[0]));
-    if lengths.sum::<usize>() > MOST_ONTOLOGY_BYTES {
-        return Err("its entities stand for more text than an ontology may have");
-    }
-    Ok(())
-}
-
-/// Refuses elements so deep in each other that the parser, which looks through all that it is in for
-/// each name, would not come to an end.
-fn check_depth(content: &str) -> Result<(), &'static str> {
-    let mut reader = quick_xml::Reader::from_str(content);
-    let mut depth = 0_usize;
-    loop {
-        match reader.read_event() {
-            Ok(Event::Start(_)) if depth == MOST_DEPTH => {
-                return Err("its elements are too deep in each other");
-            }
-            Ok(Event::Start(_)) => depth += 1,
-            Ok(Event::End(_)) => depth = depth.saturating_sub(1),
-            // What is wrong with it, the parser says.
-            Ok(Event::Eof) | Err(_) => return Ok(()),
-            Ok(_) => {}
-        }
-    }
-}
-
-/// Whether an entity is the document's own: not one of a character, and none of XML's five.
-fn is_own(entity: &str) -> bool {
-    !entity.starts_with('#') && !["amp", "lt", "gt", "quot", "apos"].contains(&entity)
 }

@@ -1,6 +1,9 @@
 //! Triples to the classes and properties that they speak of.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+};
 
 use knowledge_domain::{Class, Ontology, Property, Takes, Term};
 use oxrdf::{
@@ -15,12 +18,12 @@ use super::{
     vocabulary::{
         LANGUAGES, OBO_DEFINITION, OWL_ANNOTATION_PROPERTY, OWL_ASYMMETRIC_PROPERTY, OWL_CLASS,
         OWL_DATATYPE_PROPERTY, OWL_DEPRECATED, OWL_DEPRECATED_CLASS, OWL_DEPRECATED_PROPERTY,
-        OWL_EQUIVALENT_CLASS, OWL_FUNCTIONAL_PROPERTY, OWL_IMPORTS, OWL_INTERSECTION_OF,
-        OWL_INVERSE_FUNCTIONAL_PROPERTY, OWL_IRREFLEXIVE_PROPERTY, OWL_OBJECT_PROPERTY,
-        OWL_ONTOLOGY, OWL_ONTOLOGY_PROPERTY, OWL_REFLEXIVE_PROPERTY, OWL_SYMMETRIC_PROPERTY,
-        OWL_TRANSITIVE_PROPERTY, OWL_UNION_OF, SCHEMA_DATA_TYPE, SCHEMA_DOMAIN, SCHEMA_RANGE,
-        SCHEMAS_DATA_TYPE, SCHEMAS_DOMAIN, SCHEMAS_RANGE, SKOS_ALT_LABEL, SKOS_DEFINITION,
-        SKOS_PREF_LABEL,
+        OWL_DISJOINT_UNION_OF, OWL_EQUIVALENT_CLASS, OWL_FUNCTIONAL_PROPERTY, OWL_IMPORTS,
+        OWL_INTERSECTION_OF, OWL_INVERSE_FUNCTIONAL_PROPERTY, OWL_IRREFLEXIVE_PROPERTY,
+        OWL_OBJECT_PROPERTY, OWL_ONTOLOGY, OWL_ONTOLOGY_PROPERTY, OWL_REFLEXIVE_PROPERTY,
+        OWL_SYMMETRIC_PROPERTY, OWL_TRANSITIVE_PROPERTY, OWL_UNION_OF, SCHEMA_DATA_TYPE,
+        SCHEMA_DOMAIN, SCHEMA_RANGE, SCHEMAS_DATA_TYPE, SCHEMAS_DOMAIN, SCHEMAS_RANGE,
+        SKOS_ALT_LABEL, SKOS_DEFINITION, SKOS_PREF_LABEL,
     },
 };
 
@@ -44,11 +47,23 @@ const OF_DOCUMENTS: &[NamedNodeRef<'static>] = &[OWL_ANNOTATION_PROPERTY, OWL_ON
 
 const DEPRECATED: &[NamedNodeRef<'static>] = &[OWL_DEPRECATED_CLASS, OWL_DEPRECATED_PROPERTY];
 
+/// What a nameless class is made of.
+const SETS: &[NamedNodeRef<'static>] = &[OWL_INTERSECTION_OF, OWL_UNION_OF];
+
 const DOMAINS: &[NamedNodeRef<'static>] = &[rdfs::DOMAIN, SCHEMA_DOMAIN, SCHEMAS_DOMAIN];
 const RANGES: &[NamedNodeRef<'static>] = &[rdfs::RANGE, SCHEMA_RANGE, SCHEMAS_RANGE];
 
+/// Properties above one that it may have its domain and range from, at most.
+const MOST_PROPERTIES_ABOVE: usize = 100;
+
 /// Labels of a term at most.
 const MOST_LABELS: usize = 16;
+
+/// Characters of a label at most.
+const MOST_LABEL_CHARS: usize = 100;
+
+/// Characters of a definition at most.
+const MOST_DEFINITION_CHARS: usize = 500;
 
 /// The ontology of a document.
 pub(super) fn read(document: &Document) -> Result<OntologyDocument, OntologyError> {
@@ -64,11 +79,14 @@ pub(super) fn read(document: &Document) -> Result<OntologyDocument, OntologyErro
         terms.collect()
     };
     let (class_terms, property_terms) = (described(&classes), described(&properties));
+    let class_names = called(&class_terms, &document.prefixes);
     let reading = Reading {
         graph,
-        class_names: called(&class_terms, &document.prefixes),
+        taken: class_names.values().cloned().collect(),
+        class_names,
         property_names: called(&property_terms, &document.prefixes),
         datatypes,
+        united: united(graph),
     };
     let mut classes: Vec<Class> = class_terms.values().map(|it| reading.class(it)).collect();
     classes.sort_by(|a, b| a.name.cmp(&b.name));
@@ -101,16 +119,23 @@ struct Reading<'a> {
     class_names: BTreeMap<&'a str, String>,
     property_names: BTreeMap<&'a str, String>,
     datatypes: BTreeSet<&'a str>,
+    /// Names of classes.
+    taken: HashSet<String>,
+    /// The classes that are unions of others, by those others.
+    united: HashMap<&'a str, BTreeSet<&'a str>>,
 }
 
 impl Reading<'_> {
     fn class(&self, term: &Term) -> Class {
+        let unions = self.united.get(term.iri.as_str()).into_iter().flatten();
         let mut parents: Vec<String> = parents(self.graph, &term.iri)
             .into_iter()
+            .chain(unions.copied())
             .filter(|parent| *parent != term.iri)
             .filter_map(|parent| self.class_names.get(parent).cloned())
             .collect();
         parents.sort();
+        parents.dedup();
         Class {
             name: self.class_names[term.iri.as_str()].clone(),
             parents,
@@ -144,13 +169,14 @@ impl Reading<'_> {
         }
     }
 
-    /// A property and those that it specialises, nearest first.
+    /// A property and those that it specialises, nearest first; so many that none is missed which
+    /// anybody would write.
     fn above<'b>(&'b self, iri: &'b str) -> Vec<&'b str> {
-        let mut above = vec![iri];
+        let (mut above, mut seen) = (vec![iri], BTreeSet::from([iri]));
         let mut next = 0;
         while let Some(iri) = above.get(next).copied() {
             for parent in named(self.graph, iri, &[rdfs::SUB_PROPERTY_OF]) {
-                if !above.contains(&parent) {
+                if above.len() < MOST_PROPERTIES_ABOVE && seen.insert(parent) {
                     above.push(parent);
                 }
             }
@@ -187,34 +213,26 @@ impl Reading<'_> {
         let datatype = self.datatypes.contains(iri) || is_of_a_language(iri);
         let local = local_name(iri);
         // A datatype is no class: it must not be called as one is.
-        let taken = || self.class_names.values().any(|name| name == local);
-        datatype.then(|| {
-            if taken() {
-                iri.to_owned()
-            } else {
-                local.to_owned()
-            }
-        })
+        let taken = self.taken.contains(local);
+        datatype.then(|| if taken { iri } else { local }.to_owned())
     }
 }
 
 fn datatypes(graph: &Graph) -> BTreeSet<&str> {
     let of_a_kind = |kind: &NamedNodeRef<'_>| instances(graph, *kind);
     let mut datatypes: BTreeSet<&str> = DATATYPES.iter().flat_map(of_a_kind).collect();
+    datatypes.extend(DATATYPES.iter().map(|kind| kind.as_str()));
     // schema.org has datatypes that are classes below others.
-    loop {
-        let below = graph
-            .triples_for_predicate(rdfs::SUB_CLASS_OF)
-            .filter(|triple| iri_of(triple.object).is_some_and(|it| datatypes.contains(it)))
-            .filter_map(|triple| subject_iri(triple.subject))
-            .collect::<BTreeSet<_>>();
-        let before = datatypes.len();
-        datatypes.extend(below);
-        if datatypes.len() == before {
-            datatypes.extend(DATATYPES.iter().map(|kind| kind.as_str()));
-            return datatypes;
-        }
+    let mut left: Vec<&str> = datatypes.iter().copied().collect();
+    while let Some(iri) = left.pop() {
+        let datatype = NamedNodeRef::new_unchecked(iri);
+        let below = graph.subjects_for_predicate_object(rdfs::SUB_CLASS_OF, datatype);
+        let below = below
+            .filter_map(subject_iri)
+            .filter(|iri| datatypes.insert(iri));
+        left.extend(below.collect::<Vec<_>>());
     }
+    datatypes
 }
 
 /// What is declared as a property, or speaks as one.
@@ -244,12 +262,22 @@ fn classes<'a>(
     datatypes: &BTreeSet<&'a str>,
 ) -> BTreeSet<&'a str> {
     let declared = CLASSES.iter().flat_map(|kind| instances(graph, *kind));
-    let above = [rdfs::SUB_CLASS_OF, OWL_EQUIVALENT_CLASS];
-    let above = above
+    let links = [
+        rdfs::SUB_CLASS_OF,
+        OWL_EQUIVALENT_CLASS,
+        OWL_DISJOINT_UNION_OF,
+    ];
+    let above = links
         .into_iter()
-        .flat_map(|link| graph.triples_for_predicate(link))
-        .flat_map(|triple| {
-            let ends = members(graph, triple.object, &[OWL_INTERSECTION_OF, OWL_UNION_OF]);
+        .flat_map(|link| graph.triples_for_predicate(link).map(move |it| (link, it)))
+        .flat_map(|(link, triple)| {
+            // A class of somebody else that is the same is no class of this ontology by that.
+            let same = link == OWL_EQUIVALENT_CLASS && iri_of(triple.object).is_some();
+            let ends = if same {
+                Vec::new()
+            } else {
+                members(graph, triple.object, SETS)
+            };
             ends.into_iter().chain(subject_iri(triple.subject))
         });
     let ends = properties.iter().flat_map(|property| {
@@ -290,37 +318,56 @@ fn named<'a>(graph: &'a Graph, iri: &str, links: &[NamedNodeRef<'_>]) -> BTreeSe
         .map(|triple| triple.object)
         .collect();
     let objects = objects.into_iter();
-    let named =
-        objects.flat_map(|object| members(graph, object, &[OWL_UNION_OF, OWL_INTERSECTION_OF]));
+    let named = objects.flat_map(|object| members(graph, object, SETS));
     named.collect()
 }
 
-/// An IRI, or the IRIs of the list that a nameless class is made of.
+/// The classes that are unions of others, by those others.
+fn united(graph: &Graph) -> HashMap<&str, BTreeSet<&str>> {
+    let mut united: HashMap<&str, BTreeSet<&str>> = HashMap::new();
+    for link in [OWL_UNION_OF, OWL_DISJOINT_UNION_OF] {
+        for triple in graph.triples_for_predicate(link) {
+            let unions: Vec<&str> = match triple.subject {
+                NamedOrBlankNodeRef::NamedNode(union) => vec![union.as_str()],
+                NamedOrBlankNodeRef::BlankNode(node) => graph
+                    .subjects_for_predicate_object(OWL_EQUIVALENT_CLASS, node)
+                    .filter_map(subject_iri)
+                    .collect(),
+            };
+            for member in listed(graph, triple.object) {
+                united.entry(member).or_default().extend(&unions);
+            }
+        }
+    }
+    united
+}
+
+/// An IRI, or the IRIs of the lists that a nameless class is made of; those of a list.
 fn members<'a>(graph: &'a Graph, term: TermRef<'a>, made_of: &[NamedNodeRef<'_>]) -> Vec<&'a str> {
     match term {
         TermRef::NamedNode(iri) => vec![iri.as_str()],
         TermRef::BlankNode(node) => {
             let lists = made_of.iter();
-            let lists = lists.filter_map(|link| graph.object_for_subject_predicate(node, *link));
-            lists.flat_map(|list| listed(graph, list)).collect()
+            let lists = lists.flat_map(|link| graph.objects_for_subject_predicate(node, *link));
+            let listed_there = lists.flat_map(|list| listed(graph, list));
+            listed_there.chain(listed(graph, term)).collect()
         }
         TermRef::Literal(_) => Vec::new(),
     }
 }
 
-/// The IRIs of a list; a list that never ends is read up to where it repeats itself.
+/// The IRIs of a list, whatever is wrong with it; one that never ends is read up to where it
+/// repeats itself.
 fn listed<'a>(graph: &'a Graph, list: TermRef<'a>) -> Vec<&'a str> {
-    let (mut listed, mut seen) = (Vec::new(), BTreeSet::new());
-    let mut rest = list;
-    while let TermRef::BlankNode(node) = rest {
-        if !seen.insert(node.as_str()) {
-            break;
-        }
-        let first = graph.object_for_subject_predicate(node, rdf::FIRST);
-        listed.extend(first.and_then(iri_of));
-        match graph.object_for_subject_predicate(node, rdf::REST) {
-            Some(next) => rest = next,
-            None => break,
+    let (mut listed, mut seen, mut left) = (Vec::new(), BTreeSet::new(), vec![list]);
+    while let Some(list) = left.pop() {
+        let TermRef::BlankNode(node) = list else {
+            continue;
+        };
+        if seen.insert(node.as_str()) {
+            let first = graph.objects_for_subject_predicate(node, rdf::FIRST);
+            listed.extend(first.filter_map(iri_of));
+            left.extend(graph.objects_for_subject_predicate(node, rdf::REST));
         }
     }
     listed
@@ -339,9 +386,10 @@ fn is_any(graph: &Graph, iri: &str, kinds: &[NamedNodeRef<'_>]) -> bool {
 
 fn is_deprecated(graph: &Graph, iri: &str) -> bool {
     let subject = NamedNodeRef::new_unchecked(iri);
-    let said = graph.object_for_subject_predicate(subject, OWL_DEPRECATED);
-    let said =
-        matches!(said, Some(TermRef::Literal(said)) if ["true", "1"].contains(&said.value()));
+    let mut said = graph.objects_for_subject_predicate(subject, OWL_DEPRECATED);
+    let is_true =
+        |said| matches!(said, TermRef::Literal(it) if ["true", "1"].contains(&it.value()));
+    let said = said.any(is_true);
     said || is_any(graph, iri, DEPRECATED)
 }
 
@@ -361,8 +409,13 @@ fn is_anything(iri: &str) -> bool {
 }
 
 fn term(graph: &Graph, iri: &str) -> Term {
-    let preferred = texts(graph, iri, &[SKOS_PREF_LABEL, rdfs::LABEL]);
-    let others = texts(graph, iri, &[SKOS_ALT_LABEL]);
+    let preferred = texts(
+        graph,
+        iri,
+        &[SKOS_PREF_LABEL, rdfs::LABEL],
+        MOST_LABEL_CHARS,
+    );
+    let others = texts(graph, iri, &[SKOS_ALT_LABEL], MOST_LABEL_CHARS);
     let mut labels: Vec<String> = Vec::new();
     for label in preferred.into_iter().chain(others) {
         if !labels.contains(&label) && labels.len() < MOST_LABELS {
@@ -373,25 +426,39 @@ fn term(graph: &Graph, iri: &str) -> Term {
     Term {
         iri: iri.to_owned(),
         labels,
-        definition: texts(graph, iri, &definitions).into_iter().next(),
+        definition: texts(graph, iri, &definitions, MOST_DEFINITION_CHARS)
+            .into_iter()
+            .next(),
     }
 }
 
 /// What is said of a term by these words: in English or no language first, then by word.
-fn texts(graph: &Graph, iri: &str, words: &[NamedNodeRef<'_>]) -> Vec<String> {
+fn texts(graph: &Graph, iri: &str, words: &[NamedNodeRef<'_>], most: usize) -> Vec<String> {
     let subject = NamedNodeRef::new_unchecked(iri);
     let mut texts: Vec<((bool, usize), &str, &str)> = Vec::new();
     for (position, word) in words.iter().enumerate() {
         for object in graph.objects_for_subject_predicate(subject, *word) {
             if let TermRef::Literal(text) = object {
                 let language = text.language().unwrap_or_default();
-                texts.push(((is_foreign(text), position), language, text.value().trim()));
+                texts.push(((is_foreign(text), position), language, text.value()));
             }
         }
     }
     texts.sort_unstable();
-    let said = texts.into_iter().filter(|(_, _, text)| !text.is_empty());
-    said.map(|(_, _, text)| text.to_owned()).collect()
+    let said = texts
+        .into_iter()
+        .map(|(_, _, text)| on_one_line(text, most));
+    said.filter(|text| !text.is_empty()).collect()
+}
+
+/// A text on one line, without what cannot be seen, up to so many characters.
+fn on_one_line(text: &str, most: usize) -> String {
+    let words: Vec<&str> = text
+        .split(|char: char| char.is_whitespace() || char.is_control())
+        .filter(|word| !word.is_empty())
+        .take(most)
+        .collect();
+    words.join(" ").chars().take(most).collect()
 }
 
 fn is_foreign(text: LiteralRef<'_>) -> bool {
@@ -399,20 +466,24 @@ fn is_foreign(text: LiteralRef<'_>) -> bool {
     language != "en" && !language.starts_with("en-")
 }
 
-/// The IRI of the ontology; where it has none, what most of its classes begin with.
-fn namespace<'a>(graph: &Graph, classes: impl Iterator<Item = &'a String>) -> String {
-    if let Some(iri) = instances(graph, OWL_ONTOLOGY).first() {
-        return (*iri).to_owned();
+/// The IRI of the ontology, of several that with which most of its classes begin; where it has
+/// none, what most of them begin with.
+fn namespace<'a>(graph: &Graph, classes: impl Iterator<Item = &'a String> + Clone) -> String {
+    let ontologies = instances(graph, OWL_ONTOLOGY).into_iter().map(|ontology| {
+        let own = ontology.trim_end_matches(['#', '/']);
+        let within = classes.clone().filter(|class| class.starts_with(own));
+        (Reverse(within.count()), ontology)
+    });
+    if let Some((_, ontology)) = ontologies.min() {
+        return ontology.to_owned();
     }
     let mut times: BTreeMap<&str, usize> = BTreeMap::new();
     for iri in classes {
-        *times
-            .entry(&iri[..iri.len() - local_name(iri).len()])
-            .or_default() += 1;
+        let namespace = &iri[..iri.len() - local_name(iri).len()];
+        *times.entry(namespace).or_default() += 1;
     }
-    let most = times
-        .into_iter()
-        .max_by_key(|(namespace, times)| (*times, std::cmp::Reverse(*namespace)));
+    let namespaces = times.into_iter();
+    let most = namespaces.max_by_key(|(namespace, times)| (*times, Reverse(*namespace)));
     most.map_or_else(String::new, |(namespace, _)| namespace.to_owned())
 }
 

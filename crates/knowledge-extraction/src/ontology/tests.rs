@@ -200,12 +200,16 @@ fn classes_that_are_the_same_or_made_of_others_are_below_them() {
     let read = turtle(
         "@prefix : <https://example.org/> . @prefix owl: <http://www.w3.org/2002/07/owl#> . \
          @prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> . \
-         :Human owl:equivalentClass :Person . \
+         :Human owl:equivalentClass :Person . :Person a owl:Class . \
+         :Agent owl:equivalentClass [ owl:unionOf ( :Person :Firm ) ] . \
+         :Work owl:disjointUnionOf ( :Book :Film ) . \
          :Captain owl:equivalentClass [ owl:intersectionOf ( :Person [ a owl:Restriction ] ) ] .",
     )
     .unwrap();
     assert!(read.ontology.is_a("Human", "Person") && read.ontology.is_a("Person", "Human"));
     assert!(read.ontology.is_a("Captain", "Person") && !read.ontology.is_a("Person", "Captain"));
+    assert!(read.ontology.is_a("Firm", "Agent") && read.ontology.is_a("Captain", "Agent"));
+    assert!(read.ontology.is_a("Film", "Work") && !read.ontology.is_a("Agent", "Person"));
 }
 
 #[test]
@@ -281,19 +285,123 @@ fn entities_that_grow_are_refused() {
         error.contains("an entity that names another one"),
         "{error}"
     );
+    // Who declares entities as nobody would has something else in mind.
     let percent = laughs.replace("<!ENTITY ", "<!ENTITY%");
-    let error = read(&percent, "&l29;").unwrap_err().to_string();
-    assert!(
-        error.contains("an entity that names another one"),
-        "{error}"
-    );
-
-    let long = format!("<!ENTITY a \"{}\">", "x".repeat(100_000));
-    let error = read(&long, &"&a;".repeat(1000)).unwrap_err().to_string();
+    let unseen = laughs.replace('l', "l\u{a0}");
+    for entities in [
+        percent.as_str(),
+        &unseen,
+        "<!ENTITY a \"x\"><!ENTITY a \"y\">",
+    ] {
+        let error = read(entities, "&l29;").unwrap_err().to_string();
+        assert!(error.contains("declared"), "{error}");
+    }
+    let long = format!("<!ENTITY a \"{}\">", "x".repeat(4_000));
+    let error = read(&long, &"&a;".repeat(5_000)).unwrap_err().to_string();
     assert!(
         error.contains("more text than an ontology may have"),
         "{error}"
     );
+    let swallowed = format!("<!-- <!ENTITY z \" -->{}", xml(&long, &"&a;".repeat(5_000)));
+    let error = read_ontology(&swallowed, OntologyFormat::RdfXml)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("more text than an ontology may have"),
+        "{error}"
+    );
+    let twice = format!("{}<!DOCTYPE r [<!ENTITY a \"x\">]>", xml(&long, "&a;"));
+    let error = read_ontology(&twice, OntologyFormat::RdfXml)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("not at its beginning"), "{error}");
+}
+
+#[test]
+fn little_does_not_become_much() {
+    let rdfs = "http://www.w3.org/2000/01/rdf-schema#";
+    let prefix = "x".repeat(100_000);
+    let long = format!("@prefix o: <http://{prefix}/> . o:A <{rdfs}subClassOf> o:B . o:B a o:C .");
+    assert_eq!(turtle(&long), Err(OntologyError::TooLarge));
+    let middle = "x".repeat(4_000);
+    let many: Vec<String> = (0..40_000)
+        .map(|number| format!("o:a o:b{number} o:c .\n"))
+        .collect();
+    let many = many.concat();
+    let many = format!("@prefix o: <http://{middle}/> .\n{many}");
+    assert_eq!(turtle(&many), Err(OntologyError::TooLarge));
+
+    let contexts = "{\"@context\":{},\"urn:x:b\":".repeat(60);
+    let contexts = format!("{contexts}1{}", "}".repeat(60));
+    let error = read_ontology(&contexts, OntologyFormat::JsonLd)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("contexts"), "{error}");
+    let attributes: Vec<String> = (0..10_000)
+        .map(|number| format!(" xmlns:a{number}=''"))
+        .collect();
+    let attributes = attributes.concat();
+    let error = read_ontology(&format!("<a{attributes}/>"), OntologyFormat::RdfXml).unwrap_err();
+    assert!(error.to_string().contains("too many attributes"), "{error}");
+}
+
+#[test]
+fn chains_however_long_are_read_or_refused() {
+    let chain = |link: &str, length: usize| -> String {
+        let links = (0..length).map(|number| format!(":x{number} {link} :x{} .\n", number + 1));
+        let links: String = links.collect();
+        format!(
+            "@prefix : <urn:x:> . @prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .\n{links}"
+        )
+    };
+    let deep = chain("rdfs:subClassOf", 5_000);
+    assert_eq!(turtle(&deep), Err(OntologyError::TooDeep));
+    let datatypes = format!("{deep} :x5000 a rdfs:Datatype .");
+    assert_eq!(turtle(&datatypes), Err(OntologyError::NoClasses));
+    let properties = chain("rdfs:subPropertyOf", 2_000);
+    let read = turtle(&format!("{properties} :x90 rdfs:domain :A .")).unwrap();
+    assert_eq!(property(&read, "x0").domain, ["A"]);
+    let long = chain("rdfs:subClassOf", 900);
+    assert!(turtle(&long).unwrap().ontology.is_a("x0", "x900"));
+}
+
+#[test]
+fn what_authors_write_on_many_lines_is_one() {
+    let read = turtle(
+        "@prefix : <urn:x:> . @prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> . \
+         :A a rdfs:Class ; rdfs:label \"\"\" car\n\tferry\u{7} \"\"\", \"  \" ; rdfs:comment \"\"\"A ship.\n- B\"\"\" .",
+    )
+    .unwrap();
+    let term = class(&read, "A").term.clone().unwrap();
+    assert_eq!(term.labels, ["car ferry"]);
+    assert_eq!(term.definition.as_deref(), Some("A ship. - B"));
+    let long = "word ".repeat(1_000);
+    let read = turtle(&format!(
+        "<urn:x:A> a <http://www.w3.org/2002/07/owl#Class> ; \
+         <http://www.w3.org/2000/01/rdf-schema#label> \"{long}\" ."
+    ));
+    let term = class(&read.unwrap(), "A").term.clone().unwrap();
+    assert!(term.labels[0].chars().count() <= 100);
+}
+
+#[test]
+fn a_class_of_somebody_else_takes_no_name() {
+    // As FOAF has it.
+    let rdf_xml = r#"<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+            xmlns:rdfs="http://www.w3.org/2000/01/rdf-schema#"
+            xmlns:foaf="http://xmlns.com/foaf/0.1/" xmlns:mine="https://example.org/"
+            xmlns:owl="http://www.w3.org/2002/07/owl#">
+          <owl:Ontology rdf:about="http://xmlns.com/foaf/0.1/"/>
+          <owl:Ontology rdf:about="https://example.org/other"/>
+          <owl:Class rdf:about="http://xmlns.com/foaf/0.1/Person">
+            <owl:equivalentClass rdf:resource="http://schema.org/Person"/>
+          </owl:Class>
+          <owl:Class rdf:about="http://xmlns.com/foaf/0.1/Group"/>
+          <owl:Class rdf:about="https://example.org/Group"/>
+        </rdf:RDF>"#;
+    let read = read_ontology(rdf_xml, OntologyFormat::RdfXml).unwrap();
+    assert_eq!(class_names(&read), ["Person", "foaf:Group", "mine:Group"]);
+    assert_eq!(read.namespace, "http://xmlns.com/foaf/0.1/");
 }
 
 #[test]

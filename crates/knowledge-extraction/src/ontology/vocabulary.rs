@@ -20,6 +20,7 @@ words!("http://www.w3.org/2002/07/owl#":
     OWL_DEPRECATED = "deprecated",
     OWL_DEPRECATED_CLASS = "DeprecatedClass",
     OWL_DEPRECATED_PROPERTY = "DeprecatedProperty",
+    OWL_DISJOINT_UNION_OF = "disjointUnionOf",
     OWL_EQUIVALENT_CLASS = "equivalentClass",
     OWL_FUNCTIONAL_PROPERTY = "FunctionalProperty",
     OWL_IMPORTS = "imports",

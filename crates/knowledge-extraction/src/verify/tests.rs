@@ -118,12 +118,15 @@ fn domains_and_ranges_follow_the_hierarchy() {
             class("Agent", &[]),
             class("Person", &["Agent"]),
             class("Place", &[]),
+            class("Time", &[]),
+            class("Date", &["Time"]),
         ],
         vec![
             property("bornIn", &["Agent"], &["Place"], Takes::Anything),
             property("age", &["Person"], &["xsd:int"], Takes::Anything),
             property("seat", &["Place", "Person"], &[], Takes::Entities),
             property("motto", &[], &[], Takes::Literals),
+            property("bornOn", &[], &["Time"], Takes::Entities),
             property("since", &[], &["Person", "xsd:date"], Takes::Anything),
         ],
     );
@@ -143,7 +146,8 @@ fn domains_and_ranges_follow_the_hierarchy() {
     assert!(fits("age", "Person", "Quantity", true));
     assert!(!fits("age", "Person", "Place", false));
     assert!(fits("seat", "Person", "Place", false) && !fits("seat", "Agent", "Place", false));
-    assert!(!fits("seat", "Person", "string", true));
+    assert!(!fits("seat", "Person", "string", true) && !fits("seat", "Person", "Place", true));
+    assert!(fits("bornOn", "Person", "Date", true) && !fits("bornOn", "Person", "string", true));
     assert!(fits("motto", "Place", "string", true) && !fits("motto", "Place", "Place", false));
     assert!(fits("since", "Place", "Date", true) && fits("since", "Place", "Person", false));
     assert!(!fits("since", "Place", "Place", false));

@@ -72,9 +72,6 @@ pub enum ExportError {
     /// The graph could not be read.
     #[error("the graph could not be read")]
     Store(#[from] StoreError),
-    /// What its classes and predicates are called could not be read.
-    #[error("the graph could not be named")]
-    Ontology(#[from] OntologyUnavailable),
     /// The file could not be written.
     #[error("the graph could not be written")]
     Write(#[from] io::Error),
@@ -119,7 +116,15 @@ async fn vocabulary(
     let ontologies = Ontologies::new(store.clone());
     let mut vocabulary = Vocabulary::default();
     for id in reads.ontologies_used(batch).await? {
-        vocabulary.add(&*ontologies.get(reads.organization(), id).await?);
+        let Some(id) = id else {
+            vocabulary.add_core();
+            continue;
+        };
+        match ontologies.get(reads.organization(), id).await {
+            Ok(ontology) => vocabulary.add(&ontology),
+            Err(OntologyUnavailable::Store(error)) => return Err(error.into()),
+            Err(error) => tracing::warn!("its names are exported as ours: {error}"),
+        }
     }
     Ok(vocabulary)
 }

@@ -18,6 +18,8 @@ pub(super) const ATTRIBUTE: &str = "urn:knowledge:attribute:";
 pub(super) struct Vocabulary {
     classes: Iris,
     predicates: Iris,
+    /// Whether a batch has predicates of its own making, which may be called as those are.
+    any_predicate: bool,
 }
 
 /// IRIs by name; none for a name that ontologies have for different things.
@@ -26,12 +28,18 @@ type Iris = HashMap<String, Option<NamedNode>>;
 impl Vocabulary {
     /// Adds the names of an ontology.
     pub(super) fn add(&mut self, ontology: &Ontology) {
+        self.any_predicate |= ontology.properties().is_empty();
         for class in ontology.classes() {
             add(&mut self.classes, &class.name, class.term.as_ref());
         }
         for property in ontology.properties() {
             add(&mut self.predicates, &property.name, property.term.as_ref());
         }
+    }
+
+    /// Adds the names of a batch without an ontology: the core types, and any predicate.
+    pub(super) fn add_core(&mut self) {
+        self.add(&Ontology::core());
     }
 
     /// The IRI of a class.
@@ -41,7 +49,8 @@ impl Vocabulary {
 
     /// The IRI of a predicate.
     pub(super) fn predicate(&self, name: &str) -> io::Result<NamedNode> {
-        known(&self.predicates, name).map_or_else(|| named(PREDICATE, name), Ok)
+        let known = known(&self.predicates, name).filter(|_| !self.any_predicate);
+        known.map_or_else(|| named(PREDICATE, name), Ok)
     }
 }
 
@@ -116,8 +125,13 @@ mod tests {
         let other = vec![
             class("Person", "http://xmlns.com/foaf/0.1/Person"),
             class("Group", "https://example.org/Group"),
+            class("Sailor", "https://example.org/Sailor"),
         ];
-        vocabulary.add(&Ontology::new(other, Vec::new()));
+        let likes = Property {
+            name: "likes".to_owned(),
+            ..Property::default()
+        };
+        vocabulary.add(&Ontology::new(other, vec![likes]));
         let called = |name: &str| vocabulary.class(name).unwrap().into_string();
         assert_eq!(called("Person"), "http://xmlns.com/foaf/0.1/Person");
         assert_eq!(
@@ -129,5 +143,13 @@ mod tests {
         assert_eq!(called("https://example.org/X"), "https://example.org/X");
         let knows = vocabulary.predicate("knows").unwrap();
         assert_eq!(knows.as_str(), "http://xmlns.com/foaf/0.1/knows");
+
+        // A batch without an ontology has persons too, and may have found that one knows another.
+        vocabulary.add_core();
+        let called = |name: &str| vocabulary.class(name).unwrap().into_string();
+        assert_eq!(called("Person"), "urn:knowledge:class:Person");
+        assert_eq!(called("Sailor"), "https://example.org/Sailor");
+        let knows = vocabulary.predicate("knows").unwrap();
+        assert_eq!(knows.as_str(), "urn:knowledge:predicate:knows");
     }
 }

@@ -6,7 +6,7 @@ use knowledge_domain::ids::OntologyId;
 
 use super::{
     enums::OntologyFormat,
-    error::{internal, not_found, unavailable},
+    error::{internal, not_found},
     payload::ValidationError,
     scalar::int,
     viewer::Viewer,
@@ -113,9 +113,7 @@ pub(super) async fn register(
 ) -> Result<RegisterOntologyPayload> {
     let reads = &Viewer::of(ctx)?.reads;
     let orchestrator = ctx.data::<Orchestrator>()?;
-    let request = RegisterOntology::from(input);
-    let checked = tokio::task::spawn_blocking(move || request.check()).await;
-    let checked = match checked.map_err(|_| unavailable("the ontology could not be read"))? {
+    let checked = match RegisterOntology::from(input).check_in_turn().await {
         Ok(checked) => checked,
         Err(RegisterError { path, message }) => {
             return Ok(ValidationError::new(vec![path.to_owned()], message).into());

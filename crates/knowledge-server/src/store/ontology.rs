@@ -6,7 +6,7 @@ use knowledge_domain::{
     ids::{OntologyId, OrganizationId},
 };
 use knowledge_tables::ontology::{ActiveModel, Column, Entity};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Set};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, Set};
 
 use super::{Store, StoreError, convert};
 
@@ -58,6 +58,19 @@ impl Store {
             .exec_without_returning(&tx)
             .await?;
         Ok(tx.commit().await?)
+    }
+
+    /// Whether the organisation has this ontology.
+    pub async fn has_ontology(
+        &self,
+        organization: OrganizationId,
+        ontology: OntologyId,
+    ) -> Result<bool, StoreError> {
+        let count = Entity::find_by_id(ontology.uuid())
+            .filter(Column::OrganizationId.eq(organization.uuid()))
+            .count(self.read())
+            .await?;
+        Ok(count > 0)
     }
 
     /// What an ontology is written in, and its content, when the organisation has it.

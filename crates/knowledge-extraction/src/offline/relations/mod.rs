@@ -20,10 +20,14 @@ mod scene;
 #[cfg(test)]
 mod tests;
 
-use knowledge_domain::graph::{CharSpan, Confidence};
+use knowledge_domain::{
+    Ontology,
+    graph::{CharSpan, Confidence},
+};
 use scene::{Item, Scene, Statement, Target};
 
 use super::{
+    class_for,
     kind::Kind,
     lexicon::{WordClass, lexicon},
     ontology::predicate,
@@ -58,7 +62,7 @@ fn candidate(
 ) -> Option<RelationCandidate> {
     let subject = scene.item(statement.subject);
     let object = match statement.object {
-        Target::Item(item) => object(scene.item(item))?,
+        Target::Item(item) => object(scene.item(item), request.ontology)?,
         Target::Text(value) => ObjectCandidate::Literal {
             value,
             literal_type: None,
@@ -81,11 +85,11 @@ fn is_demonym(name: &str) -> bool {
     class.is(WordClass::DEMONYM.and(WordClass::GROUP))
 }
 
-fn object(item: &Item<'_>) -> Option<ObjectCandidate> {
+fn object(item: &Item<'_>, ontology: &Ontology) -> Option<ObjectCandidate> {
     match item.kind {
         Kind::Date | Kind::Quantity => Some(ObjectCandidate::Literal {
             value: item.text.split_whitespace().collect::<Vec<_>>().join(" "),
-            literal_type: Some(item.kind.core_type().to_owned()),
+            literal_type: Some(class_for(ontology, item.kind.core_type()).to_owned()),
         }),
         _ => item.id.map(ObjectCandidate::Mention),
     }

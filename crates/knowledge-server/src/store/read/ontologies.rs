@@ -70,24 +70,25 @@ impl Reads {
         Ok(page.page(views?))
     }
 
-    /// The ontologies that a batch was started with, or any batch of the organisation.
+    /// The ontologies that a batch was started with, or the batches of the organisation; `None` where
+    /// one was started without.
     pub async fn ontologies_used(
         &self,
         batch: Option<BatchId>,
-    ) -> Result<Vec<OntologyId>, StoreError> {
+    ) -> Result<Vec<Option<OntologyId>>, StoreError> {
         use batch_execution::Column;
         let mut query = batch_execution::Entity::find()
             .select_only()
             .column(Column::OntologyId)
             .distinct()
             .filter(Column::OrganizationId.eq(self.organization.uuid()))
-            .filter(Column::OntologyId.is_not_null())
             .order_by_asc(Column::OntologyId);
         if let Some(batch) = batch {
             query = query.filter(Column::Id.eq(batch.uuid()));
         }
-        let ids: Vec<Uuid> = query.into_tuple().all(self.connection()).await?;
-        Ok(ids.into_iter().map(OntologyId::from_uuid).collect())
+        let ids: Vec<Option<Uuid>> = query.into_tuple().all(self.connection()).await?;
+        let ids = ids.into_iter();
+        Ok(ids.map(|id| id.map(OntologyId::from_uuid)).collect())
     }
 }
 
