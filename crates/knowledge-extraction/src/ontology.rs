@@ -77,6 +77,8 @@ pub fn read_ontology(
     if content.len() > MOST_ONTOLOGY_BYTES {
         return Err(OntologyError::TooLarge);
     }
+    // Some editors begin a file with a mark that is no part of it.
+    let content = content.strip_prefix('\u{feff}').unwrap_or(content);
     let document = rdf::parse(content, format)?;
     let read = terms::read(&document)?;
     if read.ontology.is_deeper_than(MOST_ABOVE) {

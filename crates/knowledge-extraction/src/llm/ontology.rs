@@ -16,18 +16,22 @@ const MOST: usize = 60;
 /// Classes above one that is spoken of, which a prompt names as well, at most.
 const NEAREST: usize = 10;
 
+/// Classes of a domain or range that a prompt names at most.
+const ENDS: usize = 6;
+
 /// Characters of a definition that a prompt quotes at most.
 const DEFINITION: usize = 160;
 
 /// The allowed types and predicates as a prompt says them.
 pub(super) fn section(ontology: &Ontology, text: &str) -> String {
     let classes = classes(ontology, text);
+    let described = described(ontology.classes().len(), text);
     let mut section = String::from("Allowed types:\n");
     for class in ontology.classes() {
         if !classes.contains(class.name.as_str()) {
             continue;
         }
-        let about = about(&class.name, class.term.as_ref());
+        let about = described(&class.name, class.term.as_ref());
         // Writing to a string cannot fail.
         let _ = match class.parents.as_slice() {
             [] => writeln!(section, "- {}{about}", class.name),
@@ -47,9 +51,10 @@ fn predicates(ontology: &Ontology, text: &str, classes: &BTreeSet<&str>) -> Stri
     if ontology.properties().is_empty() {
         return "Any predicate is allowed.".to_owned();
     }
+    let described = described(ontology.properties().len(), text);
     let mut section = String::from("Allowed predicates:\n");
     for property in properties(ontology, text, classes) {
-        let about = about(&property.name, property.term.as_ref());
+        let about = described(&property.name, property.term.as_ref());
         let (domain, range) = (one_of(&property.domain), range(property));
         let _ = writeln!(section, "- {}: {domain} → {range}{about}", property.name);
     }
@@ -60,6 +65,9 @@ fn one_of(names: &[String]) -> String {
     if names.is_empty() {
         return "any".to_owned();
     }
+    if names.len() > ENDS {
+        return format!("{} or others", names[..ENDS].join(" or "));
+    }
     names.join(" or ")
 }
 
@@ -68,6 +76,16 @@ fn range(property: &Property) -> String {
         (true, Takes::Literals) => "plain value".to_owned(),
         (true, Takes::Entities) => "any entity".to_owned(),
         _ => one_of(&property.range),
+    }
+}
+
+/// What is said of a term: all that its author says where there are few, else that only of terms that
+/// the text speaks of, since every word of it is paid for with every question.
+fn described(terms: usize, text: &str) -> impl Fn(&str, Option<&Term>) -> String {
+    let words = (terms > MOST).then(|| words(text));
+    move |name, term| match &words {
+        Some(words) if !told_of(name, term, words) => String::new(),
+        _ => about(name, term),
     }
 }
 
@@ -281,6 +299,8 @@ mod tests {
              - motto: Ferry → plain value\n\
              - ownedBy: Ferry → Firm or Person\n"
         );
+        let many: Vec<String> = (0..9).map(|number| format!("C{number}")).collect();
+        assert_eq!(one_of(&many), "C0 or C1 or C2 or C3 or C4 or C5 or others");
         let long = beginning(&"word ".repeat(100));
         assert!(long.ends_with("word …") && long.chars().count() <= DEFINITION + 2);
     }
@@ -292,6 +312,13 @@ mod tests {
             .collect();
         classes.push(class("Watercraft", &[]));
         classes.push(class("SteamShip", &["Watercraft"]));
+        classes.insert(
+            0,
+            Class {
+                term: Some(term(&["port"], Some("Where ships are."))),
+                ..class("Harbour", &[])
+            },
+        );
         classes.push(Class {
             term: Some(term(&["slipway"], None)),
             ..class("Q7", &[])
@@ -312,6 +339,11 @@ mod tests {
         assert!(section.contains("- SteamShip (a kind of Watercraft)\n"));
         assert!(section.contains("- Watercraft\n") && section.contains("- Q7, also “slipway”\n"));
         assert!(section.contains("- launchedIn: SteamShip → any\n"));
+        let harbour = "- Harbour\n";
+        assert!(
+            section.contains(harbour),
+            "what nobody speaks of is named alone: {section}"
+        );
         assert!(section.lines().count() < 2 * MOST + 5);
     }
 

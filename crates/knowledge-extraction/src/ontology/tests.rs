@@ -216,6 +216,8 @@ fn classes_that_are_the_same_or_made_of_others_are_below_them() {
 fn the_document_stands_for_the_ontology_in_fingerprints() {
     let written = |content| serde_json::to_string(&turtle(content).unwrap().ontology).unwrap();
     assert_eq!(written(HARBOUR), written(HARBOUR));
+    let marked = format!("\u{feff}{HARBOUR}");
+    assert_eq!(written(HARBOUR), written(&marked));
     assert_ne!(
         written(HARBOUR),
         written(&format!("{HARBOUR}\n# another\n"))
