@@ -252,6 +252,8 @@ proptest! {
         text in "(([A-Z]?[a-zé]{1,7}|University of|Ltd|John|was born in|1990|£5 million|\\(ABC\\)|\"|Smith's|。|\n\n)[ .,]{1,2}){1,150}",
         max_chars in 50_u32..400,
     ) {
+        // A text of blanks alone is refused, and another test's.
+        prop_assume!(text.chars().any(|char| !char.is_whitespace()));
         let chunk = crate::ChunkConfig { max_chars, min_chars: 20, overlap_sentences: 1 };
         let config = PipelineConfig { chunk, mentions_per_batch: 7, ..PipelineConfig::default() };
         let ontology = Ontology::core();
