@@ -112,6 +112,8 @@ each_database! {
         let totals: Value = serde_json::from_slice(&first.stdout).unwrap();
         let rejections = &totals["rejections"];
         assert!(rejections["unknownTypes"].as_u64() > Some(0), "{rejections}");
+        let told = format!("has no class for {} names", rejections["unknownTypes"]);
+        assert!(complaints(&first).contains(&told), "{}", complaints(&first));
 
         // The same command has nothing left to do.
         let again = extract(&db, &["--ontology", &ontology, "--json"]);
@@ -145,6 +147,12 @@ each_database! {
         let ours = |line: &&str| line.contains(" class:") || line.contains(" predicate:");
         let ours = turtle.lines().filter(ours).filter(|line| !line.starts_with("@prefix"));
         assert_eq!(ours.collect::<Vec<_>>(), Vec::<&str>::new());
+        // That of everything calls nobody's persons by somebody's name: one batch had no ontology.
+        let everything = server::run(&["export", "--format", "turtle", "--database", db.url()]);
+        let everything = String::from_utf8(everything.stdout).unwrap();
+        assert!(everything.contains("a class:Person") && !everything.contains("firms#Person"));
+        assert!(everything.contains("a <https://example.org/firms#Company>"), "{everything}");
+        assert!(!everything.contains("firms#employer"), "{everything}");
         knowledge_tests::verify(&db).await;
     }
 

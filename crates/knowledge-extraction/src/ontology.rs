@@ -1,11 +1,14 @@
 //! Ontologies as their authors publish them: Turtle, RDF/XML, N-Triples, JSON-LD.
 //!
-//! `rdf` turns a document into triples, `terms` finds the classes and properties among them, `names`
-//! gives each a name that is short and its own. Nothing is fetched: neither imports nor contexts.
+//! `rdf` turns a document into triples (`xml` looks at RDF/XML before), `terms` finds the classes and
+//! properties among them by the questions of `triples`, `labels` what their author says of each, and
+//! `names` gives each a name that is short and its own. Nothing is fetched: neither imports nor contexts.
 
+mod labels;
 mod names;
 mod rdf;
 mod terms;
+mod triples;
 mod vocabulary;
 mod xml;
 

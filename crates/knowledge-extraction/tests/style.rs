@@ -1,6 +1,6 @@
 //! How well the offline extractor does on short texts in many registers that were written for this
 //! test: rules were developed on one half and never looked at the other. The floors keep both.
-#![allow(
+#![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     reason = "a test fails where a fixture is wrong"

@@ -3,7 +3,7 @@
 //! Owns what a registration must be. What an ontology says is read by
 //! [`knowledge_extraction::read_ontology`], where it is kept is the store's.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use knowledge_domain::{
     Clock, Ontology, OntologyFormat,
@@ -141,10 +141,11 @@ pub struct Ontologies {
 }
 
 /// An ontology that is read, or being read.
-#[derive(Clone)]
+type Place = Arc<OnceCell<Arc<Ontology>>>;
+
 struct Kept {
     of: (OrganizationId, OntologyId),
-    ontology: Arc<OnceCell<Arc<Ontology>>>,
+    ontology: Place,
 }
 
 impl Ontologies {
@@ -210,30 +211,37 @@ impl Ontologies {
         Ok(Arc::clone(read))
     }
 
-    fn known(&self, of: (OrganizationId, OntologyId)) -> Option<Arc<OnceCell<Arc<Ontology>>>> {
-        let all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = all.iter().any(|kept| kept.of == of);
-        drop(all);
-        known.then(|| self.kept(of))
+    /// The place of an ontology, if it is kept.
+    fn known(&self, of: (OrganizationId, OntologyId)) -> Option<Place> {
+        let mut all = self.lock();
+        let at = all.iter().position(|kept| kept.of == of)?;
+        // What is asked for comes first, and stays longest.
+        all[..=at].rotate_right(1);
+        Some(Arc::clone(&all[0].ontology))
     }
 
-    /// The place of an ontology among those that are kept; the one that was not asked for the
-    /// longest makes room.
-    fn kept(&self, of: (OrganizationId, OntologyId)) -> Arc<OnceCell<Arc<Ontology>>> {
-        // The list is changed by single pushes and removals.
-        let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = all.iter().position(|kept| kept.of == of);
-        let kept = known.map_or_else(
-            || Kept {
+    /// The place of an ontology, from now on if it is not kept yet; the one that was not asked for
+    /// the longest makes room.
+    fn kept(&self, of: (OrganizationId, OntologyId)) -> Place {
+        if let Some(known) = self.known(of) {
+            return known;
+        }
+        let ontology = Place::default();
+        let mut all = self.lock();
+        all.insert(
+            0,
+            Kept {
                 of,
-                ontology: Arc::default(),
+                ontology: Arc::clone(&ontology),
             },
-            |at| all.remove(at),
         );
-        let ontology = Arc::clone(&kept.ontology);
-        all.insert(0, kept);
         all.truncate(KEPT);
         ontology
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Kept>> {
+        // The list is changed by single steps.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn read(

@@ -7,23 +7,24 @@ use std::{
 
 use knowledge_domain::{Class, Ontology, Property, Takes, Term};
 use oxrdf::{
-    Graph, LiteralRef, NamedNodeRef, NamedOrBlankNodeRef, TermRef,
+    Graph, NamedNodeRef, NamedOrBlankNodeRef, TermRef,
     vocab::{rdf, rdfs},
 };
 
 use super::{
     OntologyDocument, OntologyError,
+    labels::term,
     names::{Unnamed, local_name, names},
     rdf::Document,
+    triples::{SETS, instances, iri_of, is_any, listed, members, named, subject_iri},
     vocabulary::{
-        LANGUAGES, OBO_DEFINITION, OWL_ANNOTATION_PROPERTY, OWL_ASYMMETRIC_PROPERTY, OWL_CLASS,
+        LANGUAGES, OWL_ANNOTATION_PROPERTY, OWL_ASYMMETRIC_PROPERTY, OWL_CLASS,
         OWL_DATATYPE_PROPERTY, OWL_DEPRECATED, OWL_DEPRECATED_CLASS, OWL_DEPRECATED_PROPERTY,
         OWL_DISJOINT_UNION_OF, OWL_EQUIVALENT_CLASS, OWL_FUNCTIONAL_PROPERTY, OWL_IMPORTS,
         OWL_INTERSECTION_OF, OWL_INVERSE_FUNCTIONAL_PROPERTY, OWL_IRREFLEXIVE_PROPERTY,
         OWL_OBJECT_PROPERTY, OWL_ONTOLOGY, OWL_ONTOLOGY_PROPERTY, OWL_REFLEXIVE_PROPERTY,
         OWL_SYMMETRIC_PROPERTY, OWL_TRANSITIVE_PROPERTY, OWL_UNION_OF, SCHEMA_DATA_TYPE,
         SCHEMA_DOMAIN, SCHEMA_RANGE, SCHEMAS_DATA_TYPE, SCHEMAS_DOMAIN, SCHEMAS_RANGE,
-        SKOS_ALT_LABEL, SKOS_DEFINITION, SKOS_PREF_LABEL,
     },
 };
 
@@ -47,23 +48,11 @@ const OF_DOCUMENTS: &[NamedNodeRef<'static>] = &[OWL_ANNOTATION_PROPERTY, OWL_ON
 
 const DEPRECATED: &[NamedNodeRef<'static>] = &[OWL_DEPRECATED_CLASS, OWL_DEPRECATED_PROPERTY];
 
-/// What a nameless class is made of.
-const SETS: &[NamedNodeRef<'static>] = &[OWL_INTERSECTION_OF, OWL_UNION_OF];
-
 const DOMAINS: &[NamedNodeRef<'static>] = &[rdfs::DOMAIN, SCHEMA_DOMAIN, SCHEMAS_DOMAIN];
 const RANGES: &[NamedNodeRef<'static>] = &[rdfs::RANGE, SCHEMA_RANGE, SCHEMAS_RANGE];
 
 /// Properties above one that it may have its domain and range from, at most.
 const MOST_PROPERTIES_ABOVE: usize = 100;
-
-/// Labels of a term at most.
-const MOST_LABELS: usize = 16;
-
-/// Characters of a label at most.
-const MOST_LABEL_CHARS: usize = 100;
-
-/// Characters of a definition at most.
-const MOST_DEFINITION_CHARS: usize = 500;
 
 /// The ontology of a document.
 pub(super) fn read(document: &Document) -> Result<OntologyDocument, OntologyError> {
@@ -309,19 +298,6 @@ fn parents<'a>(graph: &'a Graph, iri: &'a str) -> BTreeSet<&'a str> {
     said.chain(same).collect()
 }
 
-/// The classes and datatypes that a property names by these links.
-fn named<'a>(graph: &'a Graph, iri: &str, links: &[NamedNodeRef<'_>]) -> BTreeSet<&'a str> {
-    let subject = NamedNodeRef::new_unchecked(iri);
-    let objects: Vec<TermRef<'a>> = graph
-        .triples_for_subject(subject)
-        .filter(|triple| links.contains(&triple.predicate))
-        .map(|triple| triple.object)
-        .collect();
-    let objects = objects.into_iter();
-    let named = objects.flat_map(|object| members(graph, object, SETS));
-    named.collect()
-}
-
 /// The classes that are unions of others, by those others.
 fn united(graph: &Graph) -> HashMap<&str, BTreeSet<&str>> {
     let mut united: HashMap<&str, BTreeSet<&str>> = HashMap::new();
@@ -340,48 +316,6 @@ fn united(graph: &Graph) -> HashMap<&str, BTreeSet<&str>> {
         }
     }
     united
-}
-
-/// An IRI, or the IRIs of the lists that a nameless class is made of; those of a list.
-fn members<'a>(graph: &'a Graph, term: TermRef<'a>, made_of: &[NamedNodeRef<'_>]) -> Vec<&'a str> {
-    match term {
-        TermRef::NamedNode(iri) => vec![iri.as_str()],
-        TermRef::BlankNode(node) => {
-            let lists = made_of.iter();
-            let lists = lists.flat_map(|link| graph.objects_for_subject_predicate(node, *link));
-            let listed_there = lists.flat_map(|list| listed(graph, list));
-            listed_there.chain(listed(graph, term)).collect()
-        }
-        TermRef::Literal(_) => Vec::new(),
-    }
-}
-
-/// The IRIs of a list, whatever is wrong with it; one that never ends is read up to where it
-/// repeats itself.
-fn listed<'a>(graph: &'a Graph, list: TermRef<'a>) -> Vec<&'a str> {
-    let (mut listed, mut seen, mut left) = (Vec::new(), BTreeSet::new(), vec![list]);
-    while let Some(list) = left.pop() {
-        let TermRef::BlankNode(node) = list else {
-            continue;
-        };
-        if seen.insert(node.as_str()) {
-            let first = graph.objects_for_subject_predicate(node, rdf::FIRST);
-            listed.extend(first.filter_map(iri_of));
-            left.extend(graph.objects_for_subject_predicate(node, rdf::REST));
-        }
-    }
-    listed
-}
-
-fn instances<'a>(graph: &'a Graph, kind: NamedNodeRef<'_>) -> Vec<&'a str> {
-    let subjects = graph.subjects_for_predicate_object(rdf::TYPE, kind);
-    subjects.filter_map(subject_iri).collect()
-}
-
-fn is_any(graph: &Graph, iri: &str, kinds: &[NamedNodeRef<'_>]) -> bool {
-    let subject = NamedNodeRef::new_unchecked(iri);
-    let mut types = graph.objects_for_subject_predicate(subject, rdf::TYPE);
-    types.any(|kind| matches!(kind, TermRef::NamedNode(kind) if kinds.contains(&kind)))
 }
 
 fn is_deprecated(graph: &Graph, iri: &str) -> bool {
@@ -406,64 +340,6 @@ fn is_anything(iri: &str) -> bool {
         "https://schema.org/Thing",
     ];
     ANYTHING.contains(&iri)
-}
-
-fn term(graph: &Graph, iri: &str) -> Term {
-    let preferred = texts(
-        graph,
-        iri,
-        &[SKOS_PREF_LABEL, rdfs::LABEL],
-        MOST_LABEL_CHARS,
-    );
-    let others = texts(graph, iri, &[SKOS_ALT_LABEL], MOST_LABEL_CHARS);
-    let mut labels: Vec<String> = Vec::new();
-    for label in preferred.into_iter().chain(others) {
-        if !labels.contains(&label) && labels.len() < MOST_LABELS {
-            labels.push(label);
-        }
-    }
-    let definitions = [SKOS_DEFINITION, OBO_DEFINITION, rdfs::COMMENT];
-    Term {
-        iri: iri.to_owned(),
-        labels,
-        definition: texts(graph, iri, &definitions, MOST_DEFINITION_CHARS)
-            .into_iter()
-            .next(),
-    }
-}
-
-/// What is said of a term by these words: in English or no language first, then by word.
-fn texts(graph: &Graph, iri: &str, words: &[NamedNodeRef<'_>], most: usize) -> Vec<String> {
-    let subject = NamedNodeRef::new_unchecked(iri);
-    let mut texts: Vec<((bool, usize), &str, &str)> = Vec::new();
-    for (position, word) in words.iter().enumerate() {
-        for object in graph.objects_for_subject_predicate(subject, *word) {
-            if let TermRef::Literal(text) = object {
-                let language = text.language().unwrap_or_default();
-                texts.push(((is_foreign(text), position), language, text.value()));
-            }
-        }
-    }
-    texts.sort_unstable();
-    let said = texts
-        .into_iter()
-        .map(|(_, _, text)| on_one_line(text, most));
-    said.filter(|text| !text.is_empty()).collect()
-}
-
-/// A text on one line, without what cannot be seen, up to so many characters.
-fn on_one_line(text: &str, most: usize) -> String {
-    let words: Vec<&str> = text
-        .split(|char: char| char.is_whitespace() || char.is_control())
-        .filter(|word| !word.is_empty())
-        .take(most)
-        .collect();
-    words.join(" ").chars().take(most).collect()
-}
-
-fn is_foreign(text: LiteralRef<'_>) -> bool {
-    let language = text.language().unwrap_or("en");
-    language != "en" && !language.starts_with("en-")
 }
 
 /// The IRI of the ontology, of several that with which most of its classes begin; where it has
@@ -495,18 +371,4 @@ fn imports(graph: &Graph) -> Vec<String> {
         .collect::<BTreeSet<_>>()
         .into_iter()
         .collect()
-}
-
-fn iri_of(term: TermRef<'_>) -> Option<&str> {
-    match term {
-        TermRef::NamedNode(iri) => Some(iri.as_str()),
-        _ => None,
-    }
-}
-
-fn subject_iri(subject: NamedOrBlankNodeRef<'_>) -> Option<&str> {
-    match subject {
-        NamedOrBlankNodeRef::NamedNode(iri) => Some(iri.as_str()),
-        NamedOrBlankNodeRef::BlankNode(_) => None,
-    }
 }

@@ -345,6 +345,12 @@ fn little_does_not_become_much() {
     let attributes = attributes.concat();
     let error = read_ontology(&format!("<a{attributes}/>"), OntologyFormat::RdfXml).unwrap_err();
     assert!(error.to_string().contains("too many attributes"), "{error}");
+    let some: Vec<String> = (0..400)
+        .map(|number| format!(" xmlns:a{number}=''"))
+        .collect();
+    let nested = format!("<a{}>", some.concat()).repeat(3);
+    let error = read_ontology(&nested, OntologyFormat::RdfXml).unwrap_err();
+    assert!(error.to_string().contains("hold at once"), "{error}");
 }
 
 #[test]

@@ -16,6 +16,9 @@ const MOST_DEPTH: usize = 1000;
 /// Attributes of an element at most: the parser compares each with each.
 const MOST_ATTRIBUTES: usize = 500;
 
+/// Namespaces that hold at once, at most: for each name the parser looks through them.
+const MOST_NAMESPACES: usize = 1000;
+
 /// Bytes that an entity stands for at most.
 const MOST_ENTITY_BYTES: usize = 4096;
 
@@ -27,7 +30,9 @@ const MOST_ENTITY_BYTES: usize = 4096;
 pub(super) fn check(content: &str) -> Result<Vec<(String, String)>, &'static str> {
     let mut reader = Reader::from_str(content);
     let mut entities = HashMap::new();
-    let (mut prefixes, mut depth, mut started) = (Vec::new(), 0_usize, false);
+    let (mut prefixes, mut started) = (Vec::new(), false);
+    // How many namespaces hold in each element that is open.
+    let mut open: Vec<usize> = Vec::new();
     loop {
         match reader.read_event() {
             Ok(Event::DocType(_)) if started || !entities.is_empty() => {
@@ -37,21 +42,26 @@ pub(super) fn check(content: &str) -> Result<Vec<(String, String)>, &'static str
                 entities = declared(&String::from_utf8_lossy(&text))?;
                 check_growth(content, &entities)?;
             }
-            Ok(Event::Start(_)) if depth == MOST_DEPTH => {
+            Ok(Event::Start(_)) if open.len() == MOST_DEPTH => {
                 return Err("its elements are too deep in each other");
             }
             Ok(Event::Start(element)) => {
                 let names = namespaces(&element, &entities)?;
+                let hold = open.last().copied().unwrap_or_default() + names.len();
+                if hold > MOST_NAMESPACES {
+                    return Err("too many of its namespaces hold at once");
+                }
+                open.push(hold);
                 if !started {
                     prefixes = names;
                 }
-                (depth, started) = (depth + 1, true);
+                started = true;
             }
             Ok(Event::Empty(element)) => {
                 namespaces(&element, &entities)?;
                 started = true;
             }
-            Ok(Event::End(_)) => depth = depth.saturating_sub(1),
+            Ok(Event::End(_)) => drop(open.pop()),
             Ok(Event::Eof) | Err(_) => break,
             Ok(_) => {}
         }

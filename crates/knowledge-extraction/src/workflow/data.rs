@@ -247,7 +247,7 @@ pub(super) struct AssembleInput {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[allow(
+#[expect(
     clippy::struct_field_names,
     reason = "the names of the summary that they go to"
 )]

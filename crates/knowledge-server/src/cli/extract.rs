@@ -243,6 +243,9 @@ async fn report(app: &App, batch: &BatchView, json: bool) -> anyhow::Result<Ende
         batch.entity_count,
         batch.relation_count
     ));
+    if batch.ontology.is_some() {
+        tell_rejected(app, batch).await?;
+    }
     let missing = batch.failed_documents + batch.skipped_documents;
     if missing == 0 {
         return Ok(Ended::Done);
@@ -252,6 +255,21 @@ async fn report(app: &App, batch: &BatchView, json: bool) -> anyhow::Result<Ende
          with --retry tries them again"
     ));
     Ok(Ended::SomeDocumentsFailed)
+}
+
+/// What was found and the ontology has no word for: it may be more than what is in the graph.
+async fn tell_rejected(app: &App, batch: &BatchView) -> anyhow::Result<()> {
+    let reads = app.store.reads(OrganizationId::DEFAULT);
+    let rejections = reads.findings(batch.id).await?.rejections;
+    let (types, predicates) = (rejections.unknown_types, rejections.unknown_predicates);
+    let ends = rejections.domain_or_range;
+    if types + predicates + ends > 0 {
+        super::tell(&format!(
+            "the ontology has no class for {types} names that were found and no property for \
+             {predicates} relations; {ends} do not fit a domain or range"
+        ));
+    }
+    Ok(())
 }
 
 async fn totals(app: &App, batch: &BatchView) -> anyhow::Result<serde_json::Value> {

@@ -8,7 +8,7 @@ use crate::offline::{
 };
 
 /// Which kinds a head word can be the head of.
-#[allow(
+#[expect(
     clippy::struct_excessive_bools,
     reason = "a word can be the head of several kinds"
 )]
