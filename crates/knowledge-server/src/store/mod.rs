@@ -15,6 +15,7 @@ mod graph;
 pub mod ledger;
 mod notify;
 mod ontology;
+mod packed;
 mod patience;
 mod portions;
 mod prune;

@@ -11,17 +11,19 @@ use knowledge_domain::{
 };
 use knowledge_tables::{
     batch_document,
-    entity::{Column, Entity, Model},
+    entity::{Column, Entity},
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
     sea_query::{Alias, Expr, ExprTrait, IntoColumnRef, Query, SelectStatement},
 };
+use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{KEYS_A_STATEMENT, Reads, parse};
+use super::{KEYS_A_STATEMENT, Reads};
 use crate::store::{
     StoreError,
+    packed::{Kind, Packed, packed},
     scope::{no_other, owned},
 };
 pub use pages::EntityFilter;
@@ -66,6 +68,32 @@ pub struct EntityView {
     pub confidence: Confidence,
     /// The members, sorted.
     pub members: Vec<EntityId>,
+}
+
+#[derive(Deserialize)]
+struct Row {
+    id: Uuid,
+    canonical_id: Uuid,
+    extraction_id: Uuid,
+    name: String,
+    types: Vec<String>,
+    aliases: Vec<String>,
+    attributes: BTreeMap<String, String>,
+    confidence: Confidence,
+}
+
+impl Packed for Row {
+    const ROWS: &'static str = "entity";
+    const COLUMNS: &'static [(&'static str, Kind)] = &[
+        ("id", Kind::Id),
+        ("canonical_id", Kind::Id),
+        ("extraction_id", Kind::Id),
+        ("name", Kind::Plain),
+        ("types", Kind::Json),
+        ("aliases", Kind::Json),
+        ("attributes", Kind::Json),
+        ("confidence", Kind::Plain),
+    ];
 }
 
 impl Reads {
@@ -139,9 +167,8 @@ impl Reads {
             if let Some(batch) = batch {
                 query = query.filter(Self::is_of(batch, (Entity, Column::ExtractionId)));
             }
-            for row in query.all(self.connection()).await? {
-                members.push(row.try_into()?);
-            }
+            let rows = packed::<Row>(self.connection(), query.into_query()).await?;
+            members.extend(rows.into_iter().map(EntityMember::from));
         }
         Ok(members)
     }
@@ -209,20 +236,18 @@ impl Reads {
     }
 }
 
-impl TryFrom<Model> for EntityMember {
-    type Error = StoreError;
-
-    fn try_from(row: Model) -> Result<Self, StoreError> {
-        Ok(Self {
+impl From<Row> for EntityMember {
+    fn from(row: Row) -> Self {
+        Self {
             id: EntityId::from_uuid(row.id),
             canonical_id: EntityId::from_uuid(row.canonical_id),
             extraction_id: ExtractionId::from_uuid(row.extraction_id),
             name: row.name,
-            types: parse::texts("types", row.types)?,
-            aliases: parse::texts("aliases", row.aliases)?,
-            attributes: parse::text_map("attributes", row.attributes)?,
-            confidence: Confidence::new(row.confidence),
-        })
+            types: row.types,
+            aliases: row.aliases,
+            attributes: row.attributes,
+            confidence: row.confidence,
+        }
     }
 }
 

@@ -7,14 +7,15 @@ use knowledge_domain::{
     ids::{BatchId, DocumentId, EntityId, ExtractionId, RelationId},
 };
 use knowledge_tables::{entity, mention_record, relation, relation_evidence};
-use sea_orm::{
-    FromQueryResult,
-    sea_query::{Expr, ExprTrait, JoinType, Query, SelectStatement},
-};
+use sea_orm::sea_query::{Expr, ExprTrait, JoinType, Query, SelectStatement};
+use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{KEYS_A_STATEMENT, Reads};
-use crate::store::StoreError;
+use crate::store::{
+    StoreError,
+    packed::{Kind, Packed, packed},
+};
 
 /// A stretch of a document that something rests on.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,7 +34,7 @@ pub struct EvidenceView {
     pub confidence: Confidence,
 }
 
-#[derive(FromQueryResult)]
+#[derive(Deserialize)]
 struct Row {
     owner_id: Uuid,
     document_id: Uuid,
@@ -41,7 +42,20 @@ struct Row {
     start_char: i32,
     end_char: i32,
     text: String,
-    confidence: f64,
+    confidence: Confidence,
+}
+
+impl Packed for Row {
+    const ROWS: &'static str = "evidence";
+    const COLUMNS: &'static [(&'static str, Kind)] = &[
+        ("owner_id", Kind::Id),
+        ("document_id", Kind::Id),
+        ("extraction_id", Kind::Id),
+        ("start_char", Kind::Plain),
+        ("end_char", Kind::Plain),
+        ("text", Kind::Plain),
+        ("confidence", Kind::Plain),
+    ];
 }
 
 impl Reads {
@@ -55,12 +69,9 @@ impl Reads {
         let mut evidence = HashMap::with_capacity(canonical.len());
         for ids in canonical.chunks(KEYS_A_STATEMENT) {
             let keys = ids.iter().map(|id| id.uuid());
-            self.collect(
-                &self.mentions(batch, keys),
-                EntityId::from_uuid,
-                &mut evidence,
-            )
-            .await?;
+            let query = self.mentions(batch, keys);
+            self.collect(query, EntityId::from_uuid, &mut evidence)
+                .await?;
         }
         Ok(sorted(evidence))
     }
@@ -73,7 +84,7 @@ impl Reads {
         let mut evidence = HashMap::with_capacity(relations.len());
         for ids in relations.chunks(KEYS_A_STATEMENT) {
             let keys = ids.iter().map(|id| id.uuid());
-            self.collect(&self.statements(keys), RelationId::from_uuid, &mut evidence)
+            self.collect(self.statements(keys), RelationId::from_uuid, &mut evidence)
                 .await?;
         }
         Ok(sorted(evidence))
@@ -143,15 +154,11 @@ impl Reads {
 
     async fn collect<K: Eq + std::hash::Hash>(
         &self,
-        query: &SelectStatement,
+        query: SelectStatement,
         key: fn(Uuid) -> K,
         into: &mut HashMap<K, Vec<EvidenceView>>,
     ) -> Result<(), StoreError> {
-        let statement = self.store.backend().build(query);
-        let rows = Row::find_by_statement(statement)
-            .all(self.connection())
-            .await?;
-        for row in rows {
+        for row in packed::<Row>(self.connection(), query).await? {
             into.entry(key(row.owner_id)).or_default().push(row.into());
         }
         Ok(())
@@ -188,7 +195,7 @@ impl From<Row> for EvidenceView {
             start_char: row.start_char,
             end_char: row.end_char,
             text: row.text,
-            confidence: Confidence::new(row.confidence),
+            confidence: row.confidence,
         }
     }
 }

@@ -1,8 +1,6 @@
 //! From columns to the domain's types.
 
-use std::{collections::BTreeMap, str::FromStr};
-
-use sea_orm::JsonValue;
+use std::str::FromStr;
 
 use crate::store::StoreError;
 
@@ -29,19 +27,4 @@ pub(super) fn count(column: &'static str, value: i32) -> Result<u32, StoreError>
 /// A count of 64 bits; no release writes a negative one.
 pub(super) fn long_count(column: &'static str, value: i64) -> Result<u64, StoreError> {
     u64::try_from(value).map_err(|_| StoreError::corrupt(format!("a negative {column}")))
-}
-
-/// A list of texts.
-pub(super) fn texts(column: &'static str, value: JsonValue) -> Result<Vec<String>, StoreError> {
-    serde_json::from_value(value)
-        .map_err(|_| StoreError::corrupt(format!("{column} that are no list of texts")))
-}
-
-/// Texts by their names.
-pub(super) fn text_map(
-    column: &'static str,
-    value: JsonValue,
-) -> Result<BTreeMap<String, String>, StoreError> {
-    serde_json::from_value(value)
-        .map_err(|_| StoreError::corrupt(format!("{column} that are no map of texts")))
 }

@@ -16,13 +16,19 @@ use knowledge_tables::{
     relation::{Column, Entity},
 };
 use sea_orm::{
-    FromQueryResult, Order,
+    Order,
     sea_query::{Alias, DynIden, Expr, ExprTrait, IntoIden, JoinType, Query, SelectStatement},
 };
+use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{KEYS_A_STATEMENT, Reads};
-use crate::store::{StoreError, fold::folded, scope::no_other};
+use crate::store::{
+    StoreError,
+    fold::folded,
+    packed::{Kind, Packed, packed},
+    scope::no_other,
+};
 pub use pages::RelationPlace;
 
 /// What agreeing statements agree in.
@@ -70,14 +76,26 @@ pub struct RelationView {
     pub members: Vec<RelationId>,
 }
 
-#[derive(FromQueryResult)]
+#[derive(Deserialize)]
 struct Row {
     id: Uuid,
     subject: Uuid,
     predicate: String,
     object: Option<Uuid>,
     literal: Option<String>,
-    confidence: f64,
+    confidence: Confidence,
+}
+
+impl Packed for Row {
+    const ROWS: &'static str = "relation";
+    const COLUMNS: &'static [(&'static str, Kind)] = &[
+        ("id", Kind::Id),
+        ("subject", Kind::Id),
+        ("predicate", Kind::Plain),
+        ("object", Kind::Id),
+        ("literal", Kind::Plain),
+        ("confidence", Kind::Plain),
+    ];
 }
 
 impl Reads {
@@ -93,7 +111,7 @@ impl Reads {
             let predicates: BTreeSet<_> = keys.iter().map(|key| key.predicate.as_str()).collect();
             let mut query = self.statements_of(subjects);
             query.and_where(Expr::col((Entity, Column::Predicate)).is_in(predicates));
-            let mut members = self.relation_rows(&query).await?;
+            let mut members = self.relation_rows(query).await?;
             members.retain(|member| wanted.contains(&member.key));
             found.extend(fold_relations(members));
         }
@@ -104,7 +122,7 @@ impl Reads {
     pub async fn relation(&self, id: RelationId) -> Result<Option<RelationView>, StoreError> {
         let mut query = self.statements_resolved();
         query.and_where(Expr::col((Entity, Column::Id)).eq(id.uuid()));
-        let Some(member) = self.relation_rows(&query).await?.pop() else {
+        let Some(member) = self.relation_rows(query).await?.pop() else {
             return Ok(None);
         };
         let mut found = self.relations(std::slice::from_ref(&member.key)).await?;
@@ -148,7 +166,7 @@ impl Reads {
         let mut members = Vec::new();
         for subjects in subjects.chunks(KEYS_A_STATEMENT) {
             let query = self.statements_in(batch, subjects.iter().map(|id| id.uuid()));
-            members.extend(self.relation_rows(&query).await?);
+            members.extend(self.relation_rows(query).await?);
         }
         Ok(members)
     }
@@ -220,11 +238,9 @@ impl Reads {
 
     async fn relation_rows(
         &self,
-        query: &SelectStatement,
+        query: SelectStatement,
     ) -> Result<Vec<RelationMember>, StoreError> {
-        let rows = Row::find_by_statement(self.store.backend().build(query))
-            .all(self.connection())
-            .await?;
+        let rows = packed::<Row>(self.connection(), query).await?;
         Ok(rows.into_iter().map(RelationMember::from).collect())
     }
 
@@ -253,7 +269,7 @@ impl From<Row> for RelationMember {
                 folded_literal: row.literal.as_deref().map(str::to_ascii_lowercase),
             },
             literal: row.literal,
-            confidence: Confidence::new(row.confidence),
+            confidence: row.confidence,
         }
     }
 }
