@@ -13,7 +13,7 @@ export default defineConfig({
     // The query editor is large, and it is one page's business.
     chunkSizeWarningLimit: 8192,
     rolldownOptions: {
-      input: { graphiql: 'graphiql.html' },
+      input: { index: 'index.html', graphiql: 'graphiql.html' },
       // Directives for a compiler that has run already.
       checks: { moduleLevelDirective: false },
     },

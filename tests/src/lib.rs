@@ -5,6 +5,7 @@
 
 pub mod bad_network;
 pub mod batches;
+pub mod browser;
 pub mod client;
 pub mod cluster;
 pub mod database;

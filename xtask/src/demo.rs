@@ -51,7 +51,7 @@ async fn demonstrate(arguments: &Arguments) -> Result<()> {
     }
     if arguments.keep {
         println!("\nThe server keeps running: Ctrl-C stops it.");
-        println!("  pages     {}/", server.address());
+        println!("  dashboard {}/", server.address());
         println!("  explorer  {}/graphiql", server.address());
         signalled().await?;
     }
@@ -113,6 +113,8 @@ fn print_ways_on(database: &str) -> Result<()> {
     println!("\nWhere to look next, in the folder of the repository:");
     println!("  {binary} serve --database {database}");
     println!("  {binary} export --out graph.json --database {database}");
-    println!("  cargo xtask demo --keep    leaves the server running, with its pages and GraphiQL");
+    println!(
+        "  cargo xtask demo --keep    leaves the server running, with its dashboard and GraphiQL"
+    );
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! Development tasks: `cargo xtask --help` lists them.
 
 mod bench;
+mod browser;
+mod debian;
 mod demo;
 mod eval;
 mod generated;

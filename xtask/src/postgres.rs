@@ -13,7 +13,10 @@ use std::{
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
-use crate::process::{answers, output, run};
+use crate::{
+    debian,
+    process::{answers, output, run},
+};
 
 const PROGRAMS: &[&str] = &["initdb", "pg_ctl", "postgres"];
 /// Another program may take the port between our asking and PostgreSQL's listening.
@@ -34,8 +37,8 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Creates and starts a cluster, installing PostgreSQL first where that is possible.
     pub(crate) fn start() -> Result<Self> {
-        let as_root = is_root()?;
-        let programs = provided(as_root)?;
+        let as_root = debian::is_root()?;
+        let programs = provided()?;
         let mut cluster = Self {
             programs,
             folder: folder(as_root)?,
@@ -137,17 +140,13 @@ fn as_unprivileged() -> Command {
     command
 }
 
-fn is_root() -> Result<bool> {
-    Ok(output(Command::new("id").arg("-u"))?.trim() == "0")
-}
-
 /// The folder of PostgreSQL's programs, installed first where they are missing and may be.
-fn provided(as_root: bool) -> Result<PathBuf> {
+fn provided() -> Result<PathBuf> {
     if let Some(found) = find() {
         return Ok(found);
     }
-    if as_root && answers("apt-get", &["--version"]) {
-        install()?;
+    if debian::can_install()? {
+        debian::install("postgresql")?;
         if let Some(found) = find() {
             return Ok(found);
         }
@@ -157,18 +156,6 @@ fn provided(as_root: bool) -> Result<PathBuf> {
          `dnf install postgresql-server`, `brew install postgresql`) or put initdb, pg_ctl and \
          postgres on the PATH"
     )
-}
-
-fn install() -> Result<()> {
-    println!("PostgreSQL is not installed; installing it with apt-get");
-    let apt = |arguments: &[&str]| {
-        let mut command = Command::new("apt-get");
-        command.env("DEBIAN_FRONTEND", "noninteractive");
-        command.args(arguments);
-        run(&mut command)
-    };
-    apt(&["update", "--quiet"])?;
-    apt(&["install", "--yes", "--quiet", "postgresql"])
 }
 
 /// The first folder of the PATH, or else the newest of a distribution, with all the programs.

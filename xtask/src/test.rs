@@ -1,12 +1,17 @@
 //! Every check of the workspace, the cheap ones first, and the tests on both kinds of database.
 
-use std::{fs, path::PathBuf, process::Command, time::Instant};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Instant,
+};
 
 use anyhow::{Context, Result};
 
 use crate::{
     bench::target,
-    generated,
+    browser, generated,
     postgres::Cluster,
     process::{beside, cargo, output, root, run as run_to_end, stop_with_signals},
     tools, web,
@@ -30,6 +35,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             run_to_end(cargo().args(["fmt", "--all", "--check"]))
         })?;
         step("browser pages", || web::build(false))?;
+        step("the pages' own tests", web::check)?;
         step("clippy", clippy)?;
         step("benchmarks", benchmarks)?;
         step("documentation", documentation)?;
@@ -47,7 +53,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             unit_tests_on_postgres(&cluster)
         })?;
     }
-    step("tests", || tests(&cluster, &arguments.filter))?;
+    let browser = step("browser", browser::provided)?;
+    step("tests", || {
+        tests(&cluster, browser.as_deref(), &arguments.filter)
+    })?;
     drop(cluster);
     println!("all passed in {}", seconds(begun));
     Ok(())
@@ -145,7 +154,7 @@ fn runner(selection: &[&str]) -> Command {
     tests
 }
 
-fn tests(cluster: &Cluster, filter: &[String]) -> Result<()> {
+fn tests(cluster: &Cluster, browser: Option<&Path>, filter: &[String]) -> Result<()> {
     let mut tests = runner(&["--workspace", "--lib", "--bins", "--tests"]);
     tests.args(filter);
     tests.env("KNOWLEDGE_TEST_POSTGRES_URL", cluster.url());
@@ -154,5 +163,8 @@ fn tests(cluster: &Cluster, filter: &[String]) -> Result<()> {
     // A snapshot that differs is a failure and no new file.
     tests.env("INSTA_UPDATE", "no");
     tests.env("KNOWLEDGE_TEST_BINARY", beside("knowledge")?);
+    if let Some(browser) = browser {
+        tests.env("KNOWLEDGE_TEST_BROWSER", browser);
+    }
     run_to_end(&mut tests)
 }

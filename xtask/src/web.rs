@@ -36,6 +36,18 @@ pub(crate) fn build(required: bool) -> Result<()> {
     process::run(npm(&folder).args(["run", "build"]))
 }
 
+/// Checks the types of the pages' sources and runs their tests, where Node.js is.
+pub(crate) fn check() -> Result<()> {
+    let folder = root().join("crates/knowledge-web");
+    if let Some(reason) = missing(&folder) {
+        println!("the browser pages are not checked: {reason}");
+        return Ok(());
+    }
+    install(&folder)?;
+    process::run(npm(&folder).args(["run", "--silent", "check"]))?;
+    process::run(npm(&folder).args(["run", "--silent", "test"]))
+}
+
 /// Installs the packages of a folder as its lock file has them, unless they are.
 pub(crate) fn install(folder: &Path) -> Result<()> {
     if let Some(program) = absent() {

@@ -21,10 +21,13 @@ pub struct Asset {
     pub media_type: String,
 }
 
-/// The page at the root.
+/// The dashboard, or what there is without it and how to build it.
 #[must_use]
 pub fn index() -> Cow<'static, [u8]> {
-    Cow::Borrowed(include_bytes!("index.html"))
+    Dist::get("index.html").map_or(
+        Cow::Borrowed(include_bytes!("index.html").as_slice()),
+        |page| page.data,
+    )
 }
 
 /// The explorer of the GraphQL API, or how to build it.

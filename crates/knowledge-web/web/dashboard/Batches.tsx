@@ -1,0 +1,113 @@
+import { useEffect, useState } from 'react';
+
+import { isOver } from '../progress';
+import type { BatchStage } from '../progress';
+import { batchAddress } from './App';
+import { StartBatch } from './StartBatch';
+import { useAnswer } from './ask';
+import { count, moment, percent, words } from './format';
+
+interface Batch {
+  id: string;
+  stage: BatchStage;
+  progress: number;
+  totalDocuments: number;
+  completedDocuments: number;
+  failedDocuments: number;
+  entityCount: number;
+  relationCount: number;
+  createdAt: string;
+}
+
+interface Page {
+  batches: { nodes: Batch[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } };
+}
+
+const BATCHES = `
+query Batches($after: String) {
+  batches(first: 25, after: $after) {
+    nodes {
+      id stage progress totalDocuments completedDocuments failedDocuments entityCount relationCount
+      createdAt
+    }
+    pageInfo { hasNextPage endCursor }
+  }
+}`;
+
+/** Milliseconds between two looks at the list while something runs, and while nothing does. */
+const BUSY = 1_000;
+const IDLE = 5_000;
+
+/** All batches, the newest first, a page at a time. */
+export function Batches() {
+  const [pages, setPages] = useState<(string | null)[]>([null]);
+  const after = pages.at(-1) ?? null;
+  const { data, error, again } = useAnswer<Page>(BATCHES, { after });
+  const batches = data?.batches.nodes ?? [];
+  const isBusy = batches.some((batch) => !isOver(batch.stage));
+
+  useEffect(() => {
+    const timer = setInterval(again, isBusy ? BUSY : IDLE);
+    return () => clearInterval(timer);
+  }, [again, isBusy]);
+
+  const next = data?.batches.pageInfo.hasNextPage ? data.batches.pageInfo.endCursor : null;
+  return (
+    <>
+      <StartBatch />
+      <section>
+        <h2>Batches</h2>
+        {error && <p className="error">{error}</p>}
+        {data && batches.length === 0 && <p className="quiet">There is no batch yet.</p>}
+        {batches.length > 0 && (
+          <table>
+            <thead>
+              <tr>
+                <th>Started</th>
+                <th>Stage</th>
+                <th>Progress</th>
+                <th className="number">Documents</th>
+                <th className="number">Entities</th>
+                <th className="number">Relations</th>
+              </tr>
+            </thead>
+            <tbody>
+              {batches.map((batch) => (
+                <Row key={batch.id} batch={batch} />
+              ))}
+            </tbody>
+          </table>
+        )}
+        <p className="pager">
+          {pages.length > 1 && (
+            <button onClick={() => setPages(pages.slice(0, -1))}>Newer batches</button>
+          )}
+          {next !== null && <button onClick={() => setPages([...pages, next])}>Older batches</button>}
+        </p>
+      </section>
+    </>
+  );
+}
+
+function Row({ batch }: { batch: Batch }) {
+  const failed = batch.failedDocuments;
+  return (
+    <tr>
+      <td>
+        <a href={batchAddress(batch.id)}>{moment(batch.createdAt)}</a>
+      </td>
+      <td>
+        <span className={`stage ${batch.stage.toLowerCase()}`}>{words(batch.stage)}</span>
+      </td>
+      <td>
+        <progress value={batch.progress} max={1} aria-label="Progress" /> {percent(batch.progress)}
+      </td>
+      <td className="number">
+        {batch.completedDocuments} of {batch.totalDocuments}
+        {failed > 0 && <span className="error"> {count(failed, 'failed', 'failed')}</span>}
+      </td>
+      <td className="number">{batch.entityCount.toLocaleString()}</td>
+      <td className="number">{batch.relationCount.toLocaleString()}</td>
+    </tr>
+  );
+}

@@ -1,0 +1,152 @@
+// A user at the dashboard, in a real browser: `node dashboard.mjs CHROMIUM URL start FILE…` starts a
+// batch of files, `… URL watch BATCH` opens a batch's page. Either watches the batch to its end and
+// looks at its graph, and prints one JSON line for each thing that was seen.
+// Exits with 1 where a page does not come to what is waited for.
+import puppeteer from 'puppeteer-core';
+
+const [executablePath, url, task, ...rest] = process.argv.slice(2);
+const TIMEOUT = 90_000;
+
+function print(line) {
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}
+
+/** What no page of ours may do: fail, complain, or ask anybody else. */
+function listen(page) {
+  const complaints = [];
+  page.on('pageerror', (error) => complaints.push(`error: ${error.message}`));
+  page.on('console', (message) => {
+    // While the server is away, connections fail; the page says so by itself.
+    const isNetwork = /ERR_CONNECTION|WebSocket connection|Failed to load resource/.test(message.text());
+    if (message.type() === 'error' && !isNetwork) complaints.push(`console: ${message.text()}`);
+  });
+  page.on('request', (request) => {
+    const asked = new URL(request.url());
+    if (!['data:', 'blob:'].includes(asked.protocol) && asked.host !== new URL(url).host) {
+      complaints.push(`foreign: ${request.url()}`);
+    }
+  });
+  return complaints;
+}
+
+async function start(page, files) {
+  await page.goto(url);
+  await page.waitForFunction(() => document.body.innerText.includes('There is no batch yet.'));
+  await click(page, 'Start a batch');
+  await (await page.waitForSelector('input[type=file]')).uploadFile(...files);
+  await click(page, 'Start');
+  await page.waitForFunction(() => location.hash.startsWith('#/batches/'));
+}
+
+async function click(page, label) {
+  const button = await page.waitForSelector(`::-p-xpath(//button[normalize-space()='${label}'])`);
+  await button.click();
+}
+
+/** Every share and stage that the page shows until the batch is over. */
+async function watch(page) {
+  await page.waitForSelector('.head output');
+  const seen = await page.evaluate(
+    (timeout) =>
+      new Promise((resolve, reject) => {
+        const seen = { shares: [], stages: [], reconnected: false };
+        const look = () => {
+          const share = document.querySelector('.head output')?.textContent ?? '';
+          const stage = document.querySelector('.head .stage')?.textContent ?? '';
+          if (seen.shares.at(-1) !== share) seen.shares.push(share);
+          if (seen.stages.at(-1) !== stage) seen.stages.push(stage);
+          seen.reconnected ||= document.querySelector('.head [role=status]') !== null;
+          if (!['completed', 'failed', 'cancelled'].includes(stage)) return;
+          observer.disconnect();
+          clearTimeout(timer);
+          resolve(seen);
+        };
+        const observer = new MutationObserver(look);
+        observer.observe(document.body, { subtree: true, childList: true, characterData: true });
+        const timer = setTimeout(() => reject(new Error(JSON.stringify(seen))), timeout);
+        look();
+      }),
+    TIMEOUT,
+  );
+  const facts = await page.$$eval('.facts li', (items) => items.map((item) => item.textContent));
+  print({ saw: 'progress', ...seen, facts });
+  return facts;
+}
+
+/** The drawing, and the words about what is chosen from the list. */
+async function look(page, facts) {
+  const relations = facts.find((fact) => fact.endsWith('relations'));
+  const drawn = await page.waitForFunction(
+    (relations) => {
+      const text = document.querySelector('[data-testid=drawn]')?.textContent.trim() ?? '';
+      // Of a large graph a part is drawn.
+      return (text.endsWith(`${relations}.`) || text.startsWith('The first')) && text;
+    },
+    {},
+    relations,
+  );
+  const colours = await page.waitForFunction(() => {
+    let painted = 0;
+    for (const canvas of document.querySelectorAll('.canvas canvas')) {
+      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+      for (let at = 3; at < data.length; at += 4) painted += data[at] > 0 ? 1 : 0;
+    }
+    return painted > 500 && painted;
+  });
+  print({ saw: 'graph', drawn: await drawn.jsonValue(), painted: await colours.jsonValue() });
+  const first = await page.waitForSelector('.entities .entity');
+  await first.click();
+  await page.waitForSelector('.selected blockquote');
+  const chosen = await page.evaluate(() => ({
+    name: document.querySelector('.selected h3').textContent,
+    quotes: [...document.querySelectorAll('.selected blockquote')].map((quote) => ({
+      text: quote.firstChild.textContent,
+      from: quote.querySelector('footer').textContent,
+    })),
+  }));
+  print({ saw: 'entity', ...chosen });
+  await page.type('input[aria-label="Search for a name"]', chosen.name);
+  await page.waitForFunction(
+    (name) =>
+      [...document.querySelectorAll('.entities .entity')].length < 20 &&
+      document.querySelector('.entities .entity')?.textContent.includes(name),
+    {},
+    chosen.name,
+  );
+  const rows = await page.$$eval('.documents tbody tr', (rows) =>
+    rows.map((row) => [...row.cells].map((cell) => cell.innerText.trim())),
+  );
+  print({ saw: 'documents', rows });
+  await (await page.waitForSelector('.documents tbody button')).click();
+  await page.waitForFunction(
+    () => document.querySelector('.workflow')?.innerText.startsWith('Workflow completed'),
+  );
+  const units = await page.$$eval('.workflow tbody tr', (rows) =>
+    rows.map((row) => [row.cells[0].innerText, row.cells[1].innerText]),
+  );
+  print({ saw: 'units', units });
+}
+
+const browser = await puppeteer.launch({
+  executablePath,
+  // Tests may run as root, where Chromium has no sandbox.
+  args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'],
+});
+try {
+  const page = await browser.newPage();
+  page.setDefaultTimeout(TIMEOUT);
+  await page.setViewport({ width: 1_280, height: 1_000 });
+  const complaints = listen(page);
+  if (task === 'start') await start(page, rest);
+  else await page.goto(`${url}/#/batches/${encodeURIComponent(rest[0])}`);
+  print({ saw: 'batch', id: decodeURIComponent(new URL(page.url()).hash.slice('#/batches/'.length)) });
+  await look(page, await watch(page));
+  if (process.env.SCREENSHOT) await page.screenshot({ path: process.env.SCREENSHOT, fullPage: true });
+  await page.goto(`${url}/#/`);
+  await page.waitForSelector('tbody .stage');
+  const batches = await page.$$eval('tbody tr', (rows) => rows.map((row) => row.innerText));
+  print({ saw: 'batches', batches });
+  print({ saw: 'complaints', complaints });
+} finally {
+  await browser.close();
+}

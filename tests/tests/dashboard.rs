@@ -1,0 +1,137 @@
+//! A user at the dashboard, in a real browser.
+
+use std::{fs, time::Duration};
+
+use knowledge_tests::{
+    Client, TestServer, bad_network::BadNetwork, browser, documents, each_database, node,
+};
+use serde_json::{Value, json};
+
+/// Relations that the page draws at first.
+const DRAWN: u64 = 200;
+
+/// What the script saw of one kind.
+fn saw<'a>(lines: &'a [Value], what: &str) -> &'a Value {
+    let line = lines.iter().find(|line| line["saw"] == what);
+    line.unwrap_or_else(|| panic!("it did not see {what}: {lines:#?}"))
+}
+
+fn texts(list: &Value) -> Vec<&str> {
+    let list = list.as_array().expect("a list");
+    list.iter().map(|it| it.as_str().expect("a text")).collect()
+}
+
+/// That progress never went back and came to its end, and that the page asked nobody else for
+/// anything and never failed.
+fn assert_watched(lines: &[Value]) {
+    let progress = saw(lines, "progress");
+    let shares = texts(&progress["shares"]).into_iter();
+    let shares: Vec<u32> = shares
+        .map(|share| share.trim_end_matches(" %").parse().expect("a share"))
+        .collect();
+    assert!(shares.is_sorted(), "{shares:?}");
+    assert_eq!(shares.last(), Some(&100));
+    assert_eq!(texts(&progress["stages"]).last(), Some(&"completed"));
+    assert_eq!(saw(lines, "complaints")["complaints"], json!([]));
+}
+
+/// That the page shows what the API says: each document, all relations, and quotes that are true.
+async fn assert_true(lines: &[Value], client: &Client, documents: &[Value]) {
+    let id = saw(lines, "batch")["id"].as_str().expect("an id");
+    let query = "query ($id: ID!) { batch(id: $id) {
+        entityCount relationCount
+        documents(first: 25) { nodes { name entityCount relationCount } }
+    } }";
+    let data = client.graphql(query, json!({ "id": id })).await;
+    let batch = &data["batch"];
+    let relations = batch["relationCount"].as_u64().expect("a count");
+    let drawn = saw(lines, "graph")["drawn"].as_str().expect("a text");
+    let all = format!("{} relations.", relations.min(DRAWN));
+    assert!(drawn.ends_with(&all), "{drawn}");
+    assert_eq!(drawn.starts_with("The first"), relations > DRAWN, "{drawn}");
+    let entities = format!("{} entities", batch["entityCount"]);
+    let facts = texts(&saw(lines, "progress")["facts"]);
+    assert!(facts.contains(&&*entities), "{facts:?}");
+    let nodes = batch["documents"]["nodes"].as_array().expect("a list");
+    let rows = nodes.iter().map(|node| {
+        let count = |name: &str| node[name].to_string();
+        json!([
+            node["name"],
+            "completed",
+            "",
+            "1",
+            count("entityCount"),
+            count("relationCount")
+        ])
+    });
+    assert_eq!(saw(lines, "documents")["rows"], rows.collect::<Value>());
+    let units = saw(lines, "units")["units"].as_array().expect("a list");
+    for unit in ["chunk", "mentions/0", "assemble"] {
+        assert!(units.contains(&json!([unit, "completed"])), "{units:?}");
+    }
+    let quotes = saw(lines, "entity")["quotes"].as_array().expect("a list");
+    assert!(!quotes.is_empty());
+    for quote in quotes {
+        let from = quote["from"].as_str().expect("a text");
+        let (name, span) = from.rsplit_once(", ").expect("a name and a span");
+        let (start, end) = span.split_once(" to ").expect("a span");
+        let offset = |text: &str| text.parse::<usize>().expect("an offset");
+        let (start, end) = (offset(start), offset(end));
+        let document = documents.iter().find(|document| document["name"] == name);
+        let text = document.expect("a document of the batch")["text"].as_str();
+        let text = text.expect("a text");
+        let said: String = text.chars().skip(start).take(end - start).collect();
+        assert_eq!(quote["text"], said.as_str());
+    }
+}
+
+async fn run(script: std::process::Command) -> Vec<Value> {
+    let lines = tokio::task::spawn_blocking(move || node::lines(script));
+    lines.await.expect("the browser ends")
+}
+
+each_database! {
+    async fn a_batch_is_started_watched_and_looked_at(db: TestDatabase) {
+        let server = TestServer::start(db.url());
+        let folder = tempfile::tempdir().expect("a folder");
+        let documents = documents::documents(12);
+        let mut arguments = vec![server.client().url(""), "start".to_owned()];
+        for document in &documents {
+            let path = folder.path().join(document["name"].as_str().unwrap());
+            fs::write(&path, document["text"].as_str().unwrap()).expect("a file");
+            arguments.push(path.to_str().expect("a path of text").to_owned());
+        }
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let Some(script) = browser::script("dashboard.mjs", &arguments) else {
+            return;
+        };
+        let lines = run(script).await;
+        assert_watched(&lines);
+        assert_true(&lines, server.client(), &documents).await;
+    }
+
+    /// The page stays open while the server dies and comes back, elsewhere behind its address.
+    async fn a_page_survives_a_server_that_is_killed(db: TestDatabase) {
+        let mut server = TestServer::start(db.url());
+        let network = BadNetwork::start(&server.client().url(""), 0, 1, 7).await;
+        let documents = documents::long_documents(24);
+        let batch = server.client().start(&documents, json!({ "concurrency": 1 })).await;
+        let arguments = [&network.url(), "watch", &batch];
+        let Some(script) = browser::script("dashboard.mjs", &arguments) else {
+            return;
+        };
+        let page = tokio::spawn(run(script));
+        for milliseconds in [2_500, 1_000] {
+            tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+            server.kill9();
+            // Long enough for the page to say so.
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            server = TestServer::start(db.url());
+            network.move_to(&server.client().url(""));
+        }
+        let lines = page.await.expect("the browser ends");
+        assert_watched(&lines);
+        assert_eq!(saw(&lines, "progress")["reconnected"], true);
+        assert_true(&lines, server.client(), &documents).await;
+    }
+}
