@@ -12,13 +12,14 @@ function print(line) {
 }
 
 /** What no page of ours may do: fail, complain, or ask anybody else. */
-function listen(page) {
+function listen(page, isServerAway) {
   const complaints = [];
   page.on('pageerror', (error) => complaints.push(`error: ${error.message}`));
   page.on('console', (message) => {
     // While the server is away, connections fail; the page says so by itself.
-    const isNetwork = /ERR_CONNECTION|WebSocket connection|Failed to load resource/.test(message.text());
-    if (message.type() === 'error' && !isNetwork) complaints.push(`console: ${message.text()}`);
+    const isNetwork = /WebSocket connection|Failed to load resource/.test(message.text());
+    if (message.type() !== 'error' || (isNetwork && isServerAway)) return;
+    complaints.push(`console: ${message.text()}`);
   });
   page.on('request', (request) => {
     const asked = new URL(request.url());
@@ -45,7 +46,8 @@ async function click(page, label) {
 
 /** Every share and stage that the page shows until the batch is over. */
 async function watch(page) {
-  await page.waitForSelector('.head output');
+  const share = await page.waitForSelector('.head output');
+  print({ saw: 'share', share: await share.evaluate((it) => it.textContent) });
   const seen = await page.evaluate(
     (timeout) =>
       new Promise((resolve, reject) => {
@@ -73,6 +75,24 @@ async function watch(page) {
   return facts;
 }
 
+/** How many of the first relations are between entities, as the server says. */
+async function edgesOf(page) {
+  const id = idOf(page);
+  return page.evaluate(async (id) => {
+    const query = `query ($id: ID!) {
+      batch(id: $id) { relations(first: 200) { nodes { object { id } } } }
+    }`;
+    const headers = { 'content-type': 'application/json' };
+    const body = JSON.stringify({ query, variables: { id } });
+    const { data } = await (await fetch('/graphql', { method: 'POST', headers, body })).json();
+    return data.batch.relations.nodes.filter((it) => it.object !== null).length;
+  }, id);
+}
+
+function idOf(page) {
+  return decodeURIComponent(new URL(page.url()).hash.slice('#/batches/'.length));
+}
+
 /** The drawing, and the words about what is chosen from the list. */
 async function look(page, facts) {
   const relations = facts.find((fact) => fact.endsWith('relations'));
@@ -93,7 +113,10 @@ async function look(page, facts) {
     }
     return painted > 500 && painted;
   });
-  print({ saw: 'graph', drawn: await drawn.jsonValue(), painted: await colours.jsonValue() });
+  const edges = await edgesOf(page);
+  const canvas = `.canvas[data-edges='${edges}']`;
+  await page.waitForSelector(canvas);
+  print({ saw: 'graph', drawn: await drawn.jsonValue(), edges, painted: await colours.jsonValue() });
   const first = await page.waitForSelector('.entities .entity');
   await first.click();
   await page.waitForSelector('.selected blockquote');
@@ -136,10 +159,10 @@ try {
   const page = await browser.newPage();
   page.setDefaultTimeout(TIMEOUT);
   await page.setViewport({ width: 1_280, height: 1_000 });
-  const complaints = listen(page);
+  const complaints = listen(page, task === 'watch');
   if (task === 'start') await start(page, rest);
   else await page.goto(`${url}/#/batches/${encodeURIComponent(rest[0])}`);
-  print({ saw: 'batch', id: decodeURIComponent(new URL(page.url()).hash.slice('#/batches/'.length)) });
+  print({ saw: 'batch', id: idOf(page) });
   await look(page, await watch(page));
   if (process.env.SCREENSHOT) await page.screenshot({ path: process.env.SCREENSHOT, fullPage: true });
   await page.goto(`${url}/#/`);

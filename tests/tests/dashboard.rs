@@ -1,11 +1,17 @@
 //! A user at the dashboard, in a real browser.
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    process::Command,
+    time::Duration,
+};
 
 use knowledge_tests::{
     Client, TestServer, bad_network::BadNetwork, browser, documents, each_database, node,
 };
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 
 /// Relations that the page draws at first.
 const DRAWN: u64 = 200;
@@ -41,6 +47,7 @@ async fn assert_true(lines: &[Value], client: &Client, documents: &[Value]) {
     let query = "query ($id: ID!) { batch(id: $id) {
         entityCount relationCount
         documents(first: 25) { nodes { name entityCount relationCount } }
+        relations(first: 200) { nodes { object { id } } }
     } }";
     let data = client.graphql(query, json!({ "id": id })).await;
     let batch = &data["batch"];
@@ -49,6 +56,10 @@ async fn assert_true(lines: &[Value], client: &Client, documents: &[Value]) {
     let all = format!("{} relations.", relations.min(DRAWN));
     assert!(drawn.ends_with(&all), "{drawn}");
     assert_eq!(drawn.starts_with("The first"), relations > DRAWN, "{drawn}");
+    // Those to a value are told beside the drawing.
+    let stated = batch["relations"]["nodes"].as_array().expect("a list");
+    let edges = stated.iter().filter(|it| !it["object"].is_null()).count();
+    assert_eq!(saw(lines, "graph")["edges"], edges);
     let entities = format!("{} entities", batch["entityCount"]);
     let facts = texts(&saw(lines, "progress")["facts"]);
     assert!(facts.contains(&&*entities), "{facts:?}");
@@ -85,9 +96,35 @@ async fn assert_true(lines: &[Value], client: &Client, documents: &[Value]) {
     }
 }
 
-async fn run(script: std::process::Command) -> Vec<Value> {
-    let lines = tokio::task::spawn_blocking(move || node::lines(script));
-    lines.await.expect("the browser ends")
+/// What a script sees, as it sees it; it ends where the script does.
+fn watch(script: Command) -> mpsc::UnboundedReceiver<Value> {
+    let (tell, told) = mpsc::unbounded_channel();
+    tokio::task::spawn_blocking(move || {
+        let mut child = node::start(script);
+        let output = BufReader::new(child.stdout.take().expect("it is piped"));
+        for line in output.lines() {
+            let line = line.expect("the output is text");
+            // Who does not listen any more has failed already.
+            let _ = tell.send(serde_json::from_str(&line).expect("a line is JSON"));
+        }
+        let ended = child.wait_with_output().expect("it can be waited for");
+        let complaints = String::from_utf8_lossy(&ended.stderr);
+        let failed = json!({ "saw": "failure", "complaints": complaints });
+        if !ended.status.success() {
+            let _ = tell.send(failed);
+        }
+    });
+    told
+}
+
+/// All that a script still sees.
+async fn rest(mut page: mpsc::UnboundedReceiver<Value>) -> Vec<Value> {
+    let mut lines = Vec::new();
+    while let Some(line) = page.recv().await {
+        assert_ne!(line["saw"], "failure", "{line:#}");
+        lines.push(line);
+    }
+    lines
 }
 
 each_database! {
@@ -105,7 +142,7 @@ each_database! {
         let Some(script) = browser::script("dashboard.mjs", &arguments) else {
             return;
         };
-        let lines = run(script).await;
+        let lines = rest(watch(script)).await;
         assert_watched(&lines);
         assert_true(&lines, server.client(), &documents).await;
     }
@@ -120,16 +157,22 @@ each_database! {
         let Some(script) = browser::script("dashboard.mjs", &arguments) else {
             return;
         };
-        let page = tokio::spawn(run(script));
-        for milliseconds in [2_500, 1_000] {
-            tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+        let mut page = watch(script);
+        let mut lines = Vec::new();
+        for what in ["batch", "share"] {
+            let line = page.recv().await.expect("the page is opened");
+            assert_eq!(line["saw"], what, "{line:#}");
+            lines.push(line);
+        }
+        for _ in 0..2 {
             server.kill9();
             // Long enough for the page to say so.
-            tokio::time::sleep(Duration::from_millis(500)).await;
+            tokio::time::sleep(Duration::from_millis(700)).await;
             server = TestServer::start(db.url());
             network.move_to(&server.client().url(""));
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
-        let lines = page.await.expect("the browser ends");
+        lines.extend(rest(page).await);
         assert_watched(&lines);
         assert_eq!(saw(&lines, "progress")["reconnected"], true);
         assert_true(&lines, server.client(), &documents).await;

@@ -4,7 +4,7 @@ use std::{env, path::PathBuf};
 
 use anyhow::Result;
 
-use crate::debian;
+use crate::{debian, process::answers};
 
 /// What Chromium is called on the PATH.
 const NAMES: &[&str] = &["chromium", "chromium-browser", "google-chrome"];
@@ -15,12 +15,9 @@ pub(crate) fn provided() -> Result<Option<PathBuf>> {
     if let Some(found) = find() {
         return Ok(Some(found));
     }
-    let installed = if debian::can_install()? {
-        debian::install("chromium")
-    } else {
-        Ok(())
-    };
-    if let Err(error) = installed {
+    if debian::can_install()?
+        && let Err(error) = debian::install("chromium")
+    {
         println!("chromium could not be installed: {error:#}");
     }
     let found = find();
@@ -33,11 +30,15 @@ pub(crate) fn provided() -> Result<Option<PathBuf>> {
     Ok(found)
 }
 
-fn find() -> Option<PathBuf> {
+/// The first on the PATH that runs: under a name of Chromium there may be something that tells how
+/// to install it.
+pub(crate) fn find() -> Option<PathBuf> {
     let on_path = env::var_os("PATH")?;
     let folders: Vec<PathBuf> = env::split_paths(&on_path).collect();
     let programs = NAMES
         .iter()
         .flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
-    programs.into_iter().find(|program| program.is_file())
+    programs
+        .into_iter()
+        .find(|program| program.is_file() && answers(program, &["--version"]))
 }

@@ -42,6 +42,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         step("dependencies", dependencies)?;
     }
     step("official clients", clients)?;
+    if !arguments.filter.is_empty() {
+        step("browser pages", || web::build(false))?;
+    }
     step("build", build)?;
     if arguments.filter.is_empty() {
         step("generated files", generated::check)?;
@@ -53,7 +56,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             unit_tests_on_postgres(&cluster)
         })?;
     }
-    let browser = step("browser", browser::provided)?;
+    let browser = if arguments.filter.is_empty() {
+        step("browser", browser::provided)?
+    } else {
+        browser::find()
+    };
     step("tests", || {
         tests(&cluster, browser.as_deref(), &arguments.filter)
     })?;

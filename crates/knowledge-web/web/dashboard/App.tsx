@@ -30,7 +30,16 @@ function useBatchInAddress(): string | null {
     return () => removeEventListener('hashchange', changed);
   }, []);
   const found = /^#\/batches\/(.+)$/.exec(address)?.[1];
-  return found === undefined ? null : decodeURIComponent(found);
+  return found === undefined ? null : decoded(found);
+}
+
+/** `null` where it is no address of ours. */
+function decoded(part: string): string | null {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return null;
+  }
 }
 
 export function batchAddress(id: string): string {

@@ -1,12 +1,17 @@
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 
 import { isOver, useBatchProgress } from '../progress';
-import type { BatchProgress, BatchStage, DocumentsByStage, Following } from '../progress';
+import type {
+  BatchProgress,
+  BatchStage,
+  DocumentsByStage,
+  Following,
+  Remaining,
+} from '../progress';
 import { Documents } from './Documents';
 import { Graph } from './Graph';
-import { ask, text, useAnswer } from './ask';
+import { ask, text, useAnswer, useChange, useEvery, usePaced } from './ask';
 import { count, percent, remaining, words } from './format';
-import type { Revision } from './graphOf';
 
 interface Batch {
   id: string;
@@ -18,6 +23,9 @@ interface Batch {
   totalDocuments: number;
   completedDocuments: number;
   failedDocuments: number;
+  documentsByStage: DocumentsByStage | null;
+  documentsPerMinute: number | null;
+  remainingSeconds: Remaining | null;
   skippedDocuments: number;
   partialDocuments: number;
   entityCount: number;
@@ -35,14 +43,20 @@ query Batch($id: ID!) {
   batch(id: $id) {
     id stage extractor model lastSequence progress totalDocuments completedDocuments
     failedDocuments skippedDocuments partialDocuments entityCount relationCount tokensUsed
-    tokenBudget error resolutionNote
+    tokenBudget error resolutionNote documentsPerMinute
+    documentsByStage { waiting chunk mentions entities relations assemble }
+    remainingSeconds { low likely high }
     modelUsage { costUsd }
     ontology { name }
   }
 }`;
 
-/** Milliseconds between two looks at what no event tells. */
+/** Milliseconds between two looks at what no event tells, while the batch runs and afterwards. */
 const LOOK = 2_000;
+const LATER = 10_000;
+
+/** Milliseconds between two looks at a graph that grows. */
+const GRAPH = 3_000;
 
 /** A batch, once it is known where it stands. */
 export function BatchPage({ id }: { id: string }) {
@@ -58,13 +72,12 @@ function Known(of: { batch: Batch; error: string | null; look: () => void }) {
   const { id } = batch;
   const { progress, following, resume } = useBatchProgress(id, { known: known(batch) });
   const over = isOver(progress.stage);
-
-  useEffect(() => {
-    look();
-    if (over) return;
-    const timer = setInterval(look, LOOK);
-    return () => clearInterval(timer);
-  }, [look, over]);
+  const more = usePaced(`${progress.completedDocuments} ${progress.stage}`, GRAPH, over);
+  useEvery(over ? LATER : LOOK, look);
+  useChange(over, look);
+  // Somebody else has had its failed documents tried again.
+  const goesOn = following.state === 'ended' && batch.lastSequence > progress.sequence;
+  useChange(goesOn, () => goesOn && resume());
 
   return (
     <>
@@ -93,7 +106,7 @@ function Known(of: { batch: Batch; error: string | null; look: () => void }) {
         />
       </section>
       {progress.documentsByStage && !over && <Stages stages={progress.documentsByStage} />}
-      <Graph batch={id} revision={revisionOf(progress)} />
+      <Graph batch={id} revision={more} />
       <Documents batch={id} progress={progress} />
     </>
   );
@@ -101,15 +114,17 @@ function Known(of: { batch: Batch; error: string | null; look: () => void }) {
 
 /** What the row of a batch says, so that only what happens from there on is followed. */
 function known(batch: Batch): Partial<BatchProgress> {
-  const { stage, progress, totalDocuments, completedDocuments, failedDocuments } = batch;
-  const sequence = batch.lastSequence;
-  return { sequence, stage, progress, totalDocuments, completedDocuments, failedDocuments };
-}
-
-/** Changes when more of the graph can be seen: with every document, and when they are resolved. */
-function revisionOf(progress: BatchProgress): Revision {
-  const isLast = isOver(progress.stage);
-  return { name: `${progress.completedDocuments} ${progress.stage}`, isLast };
+  return {
+    sequence: batch.lastSequence,
+    stage: batch.stage,
+    progress: batch.progress,
+    totalDocuments: batch.totalDocuments,
+    completedDocuments: batch.completedDocuments,
+    failedDocuments: batch.failedDocuments,
+    documentsByStage: batch.documentsByStage,
+    documentsPerMinute: batch.documentsPerMinute,
+    remainingSeconds: batch.remainingSeconds,
+  };
 }
 
 function Numbers({ progress, batch }: { progress: BatchProgress; batch: Batch }) {
@@ -204,10 +219,11 @@ function Steering(of: { id: string; progress: BatchProgress; partial: number; ch
     try {
       const { payload } = await ask<Steered>(mutation, { id });
       if (payload.message) throw new Error(payload.message);
-      changed();
     } catch (failure) {
       setError(text(failure));
     }
+    // Also where it was refused: the batch is not as this page believes.
+    changed();
   };
   const over = isOver(progress.stage);
   const canRetry =

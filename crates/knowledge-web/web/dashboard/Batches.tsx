@@ -1,10 +1,10 @@
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 
 import { isOver } from '../progress';
 import type { BatchStage } from '../progress';
 import { batchAddress } from './App';
 import { StartBatch } from './StartBatch';
-import { useAnswer } from './ask';
+import { useAnswer, useEvery } from './ask';
 import { count, moment, percent, words } from './format';
 
 interface Batch {
@@ -45,11 +45,7 @@ export function Batches() {
   const { data, error, again } = useAnswer<Page>(BATCHES, { after });
   const batches = data?.batches.nodes ?? [];
   const isBusy = batches.some((batch) => !isOver(batch.stage));
-
-  useEffect(() => {
-    const timer = setInterval(again, isBusy ? BUSY : IDLE);
-    return () => clearInterval(timer);
-  }, [again, isBusy]);
+  useEvery(isBusy ? BUSY : IDLE, again);
 
   const next = data?.batches.pageInfo.hasNextPage ? data.batches.pageInfo.endCursor : null;
   return (

@@ -14,10 +14,16 @@ interface Properties {
 /** Edges from which on only those of what is chosen say their predicate. */
 const CROWD = 120;
 
+/** A layout moves every pair of nodes in each step: so many pairs it moves, and in so many steps. */
+const PAIRS = 2e7;
+const MOST_STEPS = 700;
+const LEAST_STEPS = 80;
+
 /** Entities and the relations between them, drawn; a click chooses one. */
 export function Canvas({ statements, chosen, choose }: Properties) {
   const element = useRef<HTMLDivElement>(null);
   const drawing = useRef<Core | null>(null);
+  const isMoved = useRef(false);
 
   useEffect(() => {
     if (!element.current) return;
@@ -31,6 +37,9 @@ export function Canvas({ statements, chosen, choose }: Properties) {
     core.on('tap', (event) => {
       choose(event.target === core ? null : (event.target as { id: () => string }).id());
     });
+    core.on('dragpan scrollzoom pinchzoom', () => {
+      isMoved.current = true;
+    });
     drawing.current = core;
     return () => {
       drawing.current = null;
@@ -42,10 +51,21 @@ export function Canvas({ statements, chosen, choose }: Properties) {
     const core = drawing.current;
     if (!core) return;
     const isFirst = core.elements().empty();
-    if (!replace(core, elements(statements))) return;
+    const changed = replace(core, elements(statements));
+    core.container()?.setAttribute('data-edges', String(core.edges().length));
+    if (!changed) return;
     core.elements().toggleClass('named', core.edges().length <= CROWD);
+    const nodes = core.nodes().length;
     core
-      .layout({ name: 'cose', animate: false, randomize: isFirst, nodeDimensionsIncludeLabels: true })
+      .layout({
+        name: 'cose',
+        animate: false,
+        randomize: isFirst,
+        // Where a user has moved or zoomed it stays.
+        fit: isFirst || !isMoved.current,
+        numIter: Math.min(MOST_STEPS, Math.max(LEAST_STEPS, PAIRS / nodes ** 2)),
+        nodeDimensionsIncludeLabels: true,
+      })
       .run();
   }, [statements]);
 
@@ -71,15 +91,24 @@ export function Canvas({ statements, chosen, choose }: Properties) {
 
 /** Adds what is new, removes what is gone, and says whether anything was. */
 function replace(core: Core, wanted: ElementDefinition[]): boolean {
-  const ids = new Set(wanted.map((it) => it.data.id));
-  const gone = core.elements().filter((it) => !ids.has(it.id()));
-  const added = wanted.filter((it) => core.getElementById(it.data.id ?? '').empty());
+  const before = core.elements().length;
+  const ends = new Map(wanted.map((it) => [it.data.id, endsOf(it.data)]));
+  let added: ElementDefinition[] = [];
+  let gone = core.collection();
   core.batch(() => {
+    // An edge keeps its ends for ever: with others it is another one.
+    gone = core.elements().filter((it) => ends.get(it.id()) !== endsOf(it.data()));
     gone.remove();
-    core.add(added);
+    // With a node its edges are gone too.
+    added = wanted.filter((it) => core.getElementById(it.data.id ?? '').empty());
     for (const it of wanted) core.getElementById(it.data.id ?? '').data(it.data);
+    core.add(added);
   });
-  return added.length > 0 || gone.length > 0;
+  return added.length > 0 || core.elements().length !== before;
+}
+
+function endsOf(data: ElementDefinition['data']): string {
+  return data['source'] === undefined ? 'node' : `${data['source']} ${data['target']}`;
 }
 
 function elements(statements: Statement[]): ElementDefinition[] {

@@ -1,9 +1,9 @@
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 
 import type { BatchProgress, DocumentProgress, WorkflowStage } from '../progress';
 import { isOver } from '../progress';
 import { Workflow } from './Workflow';
-import { useAnswer } from './ask';
+import { useAnswer, useChange, useEvery } from './ask';
 import { words } from './format';
 
 type Status = 'QUEUED' | 'PROCESSING' | 'COMPLETED' | 'FAILED' | 'RETRY' | 'ABANDONED' | 'SKIPPED';
@@ -17,7 +17,7 @@ interface Document {
   error: string | null;
   entityCount: number;
   relationCount: number;
-  execution: { id: string } | null;
+  execution: { id: string; status: string; suspendReason: string | null } | null;
 }
 
 interface Page {
@@ -32,7 +32,7 @@ query Documents($id: ID!, $after: String, $status: DocumentStatus) {
     documents(first: 25, after: $after, status: $status) {
       nodes {
         id name status stage attempt error entityCount relationCount
-        execution { id }
+        execution { id status suspendReason }
       }
       pageInfo { hasNextPage endCursor }
     }
@@ -41,8 +41,9 @@ query Documents($id: ID!, $after: String, $status: DocumentStatus) {
 
 const STATUSES: Status[] = ['QUEUED', 'PROCESSING', 'COMPLETED', 'FAILED', 'ABANDONED', 'SKIPPED'];
 
-/** Milliseconds between two looks at the page while the batch runs. */
+/** Milliseconds between two looks at the page, while the batch runs and afterwards. */
 const LOOK = 2_000;
+const LATER = 10_000;
 
 /** A batch's documents, a page at a time, each as the last event says. */
 export function Documents({ batch, progress }: { batch: string; progress: BatchProgress }) {
@@ -55,13 +56,8 @@ export function Documents({ batch, progress }: { batch: string; progress: BatchP
     status: status === '' ? null : status,
   });
   const over = isOver(progress.stage);
-
-  useEffect(() => {
-    again();
-    if (over) return;
-    const timer = setInterval(again, LOOK);
-    return () => clearInterval(timer);
-  }, [again, over]);
+  useEvery(over ? LATER : LOOK, again);
+  useChange(over, again);
 
   const documents = data?.batch?.documents.nodes ?? [];
   const info = data?.batch?.documents.pageInfo;
@@ -103,8 +99,7 @@ export function Documents({ batch, progress }: { batch: string; progress: BatchP
             <Row
               key={document.id}
               document={document}
-              // A look at the table of an ended batch is later than the last event.
-              live={over ? undefined : progress.documents.get(document.id)}
+              live={progress.documents.get(document.id)}
             />
           ))}
         </tbody>
@@ -118,9 +113,9 @@ export function Documents({ batch, progress }: { batch: string; progress: BatchP
 }
 
 function Row({ document, live }: { document: Document; live: DocumentProgress | undefined }) {
-  const status = live?.state ?? document.status.toLowerCase();
+  const status = live?.state ?? statusOf(document);
   const stage = live?.stage ?? document.stage;
-  const message = live ? live.message : document.error;
+  const message = live ? live.message : messageOf(document);
   const isRunning = status === 'processing' && live !== undefined;
   const [isOpen, setOpen] = useState(false);
   const execution = document.execution?.id;
@@ -154,9 +149,18 @@ function Row({ document, live }: { document: Document; live: DocumentProgress | 
       {row}
       <tr>
         <td colSpan={6}>
-          <Workflow id={execution} />
+          <Workflow id={execution} state={status} />
         </td>
       </tr>
     </>
   );
+}
+
+/** What no event has told since the page was opened. */
+function statusOf({ status, execution }: Document): string {
+  return execution?.status === 'SUSPENDED' ? 'suspended' : status.toLowerCase();
+}
+
+function messageOf({ error, execution }: Document): string | null {
+  return error ?? (execution?.suspendReason ? words(execution.suspendReason) : null);
 }

@@ -1,6 +1,6 @@
-import { useDeferredValue, useEffect, useState } from 'react';
+import { useDeferredValue, useState } from 'react';
 
-import { useAnswer } from './ask';
+import { useAnswer, useChange } from './ask';
 import { hue } from './format';
 import type { Thing } from './graphOf';
 
@@ -36,7 +36,7 @@ export function Entities({ batch, revision, chosen, choose }: Properties) {
     search: wanted === '' ? null : wanted,
     type: wantedType === '' ? null : wantedType,
   });
-  useEffect(again, [again, revision]);
+  useChange(revision, again);
   const entities = data?.batch?.entities;
   return (
     <div className="entities">

@@ -1,25 +1,33 @@
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 
 import { Canvas } from './Canvas';
 import { Entities } from './Entities';
 import { Selected } from './Selected';
+import { useChange, useLoaded } from './ask';
 import { count } from './format';
-import { useGraph } from './graphOf';
-import type { Revision, Statement } from './graphOf';
+import { graphOf } from './graphOf';
+import type { Drawn, Statement } from './graphOf';
 
 /** Pages of relations that are drawn at most: what a browser lays out in a moment. */
 const MOST_PAGES = 5;
 
+const NONE: Statement[] = [];
+
 /** The graph of a batch to look at: drawn, as a list, and what was chosen with its evidence. */
-export function Graph({ batch, revision }: { batch: string; revision: Revision }) {
+export function Graph({ batch, revision }: { batch: string; revision: string }) {
   const [pages, setPages] = useState(1);
   const [chosen, setChosen] = useState<string | null>(null);
-  const graph = useGraph(batch, revision, pages);
-  const statements = graph?.statements ?? [];
+  const { data, error, again } = useLoaded(`${batch} ${pages}`, (signal) => graphOf(batch, pages, signal));
+  useChange(revision, again);
+  // What is drawn stays until there is more.
+  const drawn = useRef<Drawn | null>(null);
+  drawn.current = data ?? drawn.current;
+  const graph = drawn.current;
+  const statements = graph?.statements ?? NONE;
   return (
     <section className="graph">
       <h2>Graph</h2>
-      {graph?.error && <p className="error">{graph.error}</p>}
+      {error && <p className="error">{error}</p>}
       <div className="columns">
         <div className="drawing">
           <Canvas statements={statements} chosen={chosen} choose={setChosen} />
@@ -33,9 +41,9 @@ export function Graph({ batch, revision }: { batch: string; revision: Revision }
           </p>
         </div>
         <div className="beside">
-          <Entities batch={batch} revision={revision.name} chosen={chosen} choose={setChosen} />
+          <Entities batch={batch} revision={revision} chosen={chosen} choose={setChosen} />
           {chosen !== null && (
-            <Selected id={chosen} statements={statements} choose={setChosen} />
+            <Selected id={chosen} revision={revision} statements={statements} choose={setChosen} />
           )}
         </div>
       </div>

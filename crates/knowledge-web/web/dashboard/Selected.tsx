@@ -1,4 +1,6 @@
-import { useAnswer } from './ask';
+import { useEffect } from 'react';
+
+import { useAnswer, useChange } from './ask';
 import { percent } from './format';
 import type { Statement } from './graphOf';
 
@@ -10,6 +12,7 @@ interface Evidence {
 }
 
 interface Node {
+  id: string;
   __typename: string;
   name?: string;
   types?: string[];
@@ -26,7 +29,7 @@ interface Node {
 const NODE = `
 query Node($id: ID!) {
   node(id: $id) {
-    __typename
+    id __typename
     ... on Entity {
       name types aliases attributes confidence
       evidence { text startChar endChar document { name } }
@@ -45,22 +48,27 @@ const SHOWN = 20;
 
 interface Properties {
   id: string;
+  revision: string;
   statements: Statement[];
   choose: (id: string) => void;
 }
 
 /** What was chosen, and the words that prove it. */
-export function Selected({ id, statements, choose }: Properties) {
-  const { data, error } = useAnswer<{ node: Node | null }>(NODE, { id });
-  if (error) return <p className="error">{error}</p>;
-  if (!data) return <p className="quiet">Loading…</p>;
-  // Resolution may have merged it into another meanwhile.
-  if (!data.node) return <p className="quiet">It is part of another entity by now.</p>;
-  const node = data.node;
+export function Selected({ id, revision, statements, choose }: Properties) {
+  const { data, error, again } = useAnswer<{ node: Node | null }>(NODE, { id });
+  useChange(revision, again);
+  const node = data?.node;
+  // Resolution has merged it into another meanwhile, which answers for it.
+  const own = node?.id ?? id;
+  useEffect(() => {
+    if (own !== id) choose(own);
+  }, [own, id, choose]);
+  if (!data) return <p className={error ? 'error' : 'quiet'}>{error ?? 'Loading…'}</p>;
+  if (!node) return <p className="quiet">It is not there any more.</p>;
   return (
     <aside className="selected" aria-label="What was chosen">
       {node.predicate === undefined ? (
-        <Entity id={id} node={node} statements={statements} choose={choose} />
+        <Entity id={own} node={node} statements={statements} choose={choose} />
       ) : (
         <Relation node={node} choose={choose} />
       )}
@@ -71,7 +79,8 @@ export function Selected({ id, statements, choose }: Properties) {
   );
 }
 
-function Entity({ id, node, statements, choose }: Properties & { node: Node }) {
+function Entity(of: Omit<Properties, 'revision'> & { node: Node }) {
+  const { id, node, statements, choose } = of;
   const said = statements.filter((it) => it.subject.id === id || it.object?.id === id);
   const attributes = Object.entries(node.attributes ?? {});
   return (

@@ -47,7 +47,7 @@ function Form({ close }: { close: () => void }) {
   const [error, setError] = useState<string | null>(null);
   const [isStarting, setStarting] = useState(false);
   const { data } = useAnswer<Ontologies>(ONTOLOGIES, {});
-  // The same click twice is one batch.
+  // The same request twice is one batch, also where the answer to the first was lost.
   const key = useRef<string>(newKey());
 
   const submit = async (event: FormEvent<HTMLFormElement>) => {
@@ -60,14 +60,17 @@ function Form({ close }: { close: () => void }) {
       location.hash = batchAddress(id);
     } catch (failure) {
       setError(text(failure));
-      key.current = newKey();
       setStarting(false);
     }
   };
 
   const ontologies = data?.ontologies.nodes ?? [];
   return (
-    <form className="start" onSubmit={(event) => void submit(event)}>
+    <form
+      className="start"
+      onChange={() => (key.current = newKey())}
+      onSubmit={(event) => void submit(event)}
+    >
       <h2>Start a batch</h2>
       <label>
         Text files
@@ -128,7 +131,8 @@ async function start(form: FormData, idempotencyKey: string): Promise<string> {
 async function documentsOf(form: FormData): Promise<Document[]> {
   const documents: Document[] = [];
   for (const file of form.getAll('files')) {
-    if (file instanceof File && file.size > 0) {
+    // Without a choice there is one without a name.
+    if (file instanceof File && file.name !== '') {
       documents.push({ name: file.name, text: await readText(file) });
     }
   }

@@ -1,7 +1,5 @@
-import { useEffect } from 'react';
-
 import { useWorkflowProgress } from '../progress';
-import { useAnswer } from './ask';
+import { useAnswer, useChange } from './ask';
 import { words } from './format';
 
 interface Execution {
@@ -25,11 +23,16 @@ query Execution($id: ID!) {
   }
 }`;
 
-/** The workflow of one document: the stage that it is in, live, and its units. */
-export function Workflow({ id }: { id: string }) {
-  const { progress } = useWorkflowProgress(id);
+/** The workflow of one document, which is in this state: its stage, live, and its units. */
+export function Workflow({ id, state }: { id: string; state: string }) {
+  const { progress, resume } = useWorkflowProgress(id);
   const { data, error, again } = useAnswer<{ workflowExecution: Execution | null }>(EXECUTION, { id });
-  useEffect(again, [again, progress.sequence]);
+  useChange(progress.sequence, again);
+  useChange(state, () => {
+    again();
+    // After the end of a run it is followed again when it is tried again.
+    resume();
+  });
   const execution = data?.workflowExecution;
   if (!execution) return <p className={error ? 'error' : 'quiet'}>{error ?? 'Loading…'}</p>;
   const isRunning = execution.status === 'RUNNING' && progress.stage !== null;

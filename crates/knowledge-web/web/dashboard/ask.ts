@@ -1,9 +1,9 @@
 // Questions to the server, and what they are answered with as React state.
 
-import { useCallback, useEffect, useState } from 'react';
+import { useCallback, useEffect, useRef, useState } from 'react';
 
 /** Asks the server; an error says what the server said. */
-export async function ask<T>(query: string, variables: object = {}): Promise<T> {
+export async function ask<T>(query: string, variables: object = {}, signal?: AbortSignal): Promise<T> {
   const response = await fetch('/graphql', {
     method: 'POST',
     headers: {
@@ -11,6 +11,7 @@ export async function ask<T>(query: string, variables: object = {}): Promise<T> 
       accept: 'application/graphql-response+json, application/json',
     },
     body: JSON.stringify({ query, variables }),
+    signal: signal ?? null,
   });
   const said: { data?: T; errors?: { message: string }[]; detail?: string } = await response
     .json()
@@ -21,36 +22,106 @@ export async function ask<T>(query: string, variables: object = {}): Promise<T> 
 }
 
 export interface Asked<T> {
+  /** The last answer that came. */
   data: T | null;
+  /** Why there is no newer one. */
   error: string | null;
+  /** Asks again, once what is on its way has come. */
   again: () => void;
 }
 
-/** The answer to a question, asked anew when its variables change. `null` asks nothing. */
-export function useAnswer<T>(query: string, variables: object | null): Asked<T> {
-  const key = variables === null ? null : JSON.stringify(variables);
-  const [answer, setAnswer] = useState<{ key: string | null; data: T | null; error: string | null }>({
-    key: null,
+/** Milliseconds before a question that failed is asked again. */
+const RETRY = 3_000;
+
+/** What is loaded under a key, one load at a time, tried again by itself where it fails. */
+export function useLoaded<T>(key: string, load: (signal: AbortSignal) => Promise<T>): Asked<T> {
+  const [loaded, setLoaded] = useState<{ key: string; data: T | null; error: string | null }>({
+    key,
     data: null,
     error: null,
   });
-  const [turn, setTurn] = useState(0);
+  const latest = useRef(load);
+  latest.current = load;
+  const look = useRef<() => void>(() => {});
+
   useEffect(() => {
-    if (key === null) return;
-    let isWanted = true;
-    ask<T>(query, JSON.parse(key) as object).then(
-      (data) => isWanted && setAnswer({ key, data, error: null }),
-      (error: unknown) =>
-        isWanted &&
-        setAnswer((before) => ({ key, data: before.key === key ? before.data : null, error: text(error) })),
-    );
-    return () => {
+    const abort = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let isBusy = false;
+    let isWanted = false;
+    const one = async () => {
+      isBusy = true;
       isWanted = false;
+      clearTimeout(timer);
+      try {
+        const data = await latest.current(abort.signal);
+        if (!abort.signal.aborted) setLoaded({ key, data, error: null });
+      } catch (error) {
+        if (abort.signal.aborted) return;
+        setLoaded((before) => ({
+          key,
+          data: before.key === key ? before.data : null,
+          error: text(error),
+        }));
+        timer = setTimeout(() => look.current(), RETRY);
+      } finally {
+        isBusy = false;
+      }
+      if (isWanted && !abort.signal.aborted) void one();
     };
-  }, [query, key, turn]);
-  const again = useCallback(() => setTurn((before) => before + 1), []);
-  const isOwn = answer.key === key;
-  return { data: isOwn ? answer.data : null, error: isOwn ? answer.error : null, again };
+    look.current = () => {
+      if (isBusy) isWanted = true;
+      else void one();
+    };
+    look.current();
+    return () => {
+      look.current = () => {};
+      clearTimeout(timer);
+      abort.abort();
+    };
+  }, [key]);
+
+  const again = useCallback(() => look.current(), []);
+  const isOwn = loaded.key === key;
+  return { data: isOwn ? loaded.data : null, error: isOwn ? loaded.error : null, again };
+}
+
+/** The answer to a question, asked anew when its variables change. */
+export function useAnswer<T>(query: string, variables: object): Asked<T> {
+  return useLoaded<T>(JSON.stringify([query, variables]), (signal) => ask(query, variables, signal));
+}
+
+/** Calls when the value has become another one; not for the first. */
+export function useChange(value: unknown, changed: () => void): void {
+  const before = useRef(value);
+  useEffect(() => {
+    if (before.current === value) return;
+    before.current = value;
+    changed();
+  }, [value, changed]);
+}
+
+/** Calls every so many milliseconds. */
+export function useEvery(milliseconds: number, call: () => void): void {
+  useEffect(() => {
+    const timer = setInterval(call, milliseconds);
+    return () => clearInterval(timer);
+  }, [milliseconds, call]);
+}
+
+/** The value as it was at most so many milliseconds ago; at once where nothing follows. */
+export function usePaced<T>(value: T, milliseconds: number, isLast: boolean): T {
+  const [paced, setPaced] = useState(value);
+  const at = useRef(0);
+  useEffect(() => {
+    const pause = isLast ? 0 : Math.max(at.current + milliseconds - Date.now(), 0);
+    const timer = setTimeout(() => {
+      at.current = Date.now();
+      setPaced(value);
+    }, pause);
+    return () => clearTimeout(timer);
+  }, [value, milliseconds, isLast]);
+  return paced;
 }
 
 /** What a thrown value says. */

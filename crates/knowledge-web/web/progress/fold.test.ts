@@ -105,6 +105,10 @@ describe('a batch', () => {
     expect([failed.stage, failed.error, isOver(failed.stage)]).toEqual(['FAILED', 'no key', true]);
     const again = foldBatch(failed, [{ ...head(2), __typename: 'BatchStageEntered', stage: 'PENDING' }]);
     expect([again.stage, again.error, isOver(again.stage)]).toEqual(['PENDING', null, false]);
+    const done = foldBatch(NOTHING_YET, LOG);
+    const back = foldBatch(done, [{ ...head(15), __typename: 'BatchStageEntered', stage: 'PENDING' }]);
+    expect([back.entityCount, back.relationCount, back.mergeCount]).toEqual([null, null, null]);
+    expect(back.documents.size).toBe(0);
   });
 
   it('survives an event of a newer server', () => {

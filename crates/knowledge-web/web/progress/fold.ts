@@ -117,8 +117,7 @@ function foldOne(
       break;
     case 'BatchStageEntered':
       batch.stage = event.stage;
-      // A retry puts a batch back, and with it what the run before had come to.
-      batch.error = null;
+      if (event.stage === 'PENDING') forget(batch, documents);
       break;
     case 'DocumentStarted':
       documents.set(event.documentId, BEGUN);
@@ -150,7 +149,7 @@ function foldOne(
       change(event.documentId, { state: 'abandoned', message: event.error });
       break;
     case 'DocumentSkipped':
-      change(event.documentId, { state: 'skipped' });
+      change(event.documentId, { state: 'skipped', message: null });
       break;
     case 'DocumentSuspended':
       change(event.documentId, { state: 'suspended', message: event.message });
@@ -180,6 +179,15 @@ function foldOne(
       // A newer server may tell more; where the batch stands is in every event.
       event satisfies never;
   }
+}
+
+/** A retry puts a batch back, and with it what the run before has come to. */
+function forget(batch: BatchProgress, documents: Map<string, DocumentProgress>): void {
+  batch.error = null;
+  batch.entityCount = null;
+  batch.relationCount = null;
+  batch.mergeCount = null;
+  documents.clear();
 }
 
 const BEGUN: DocumentProgress = {

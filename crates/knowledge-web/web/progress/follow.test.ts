@@ -8,7 +8,7 @@ interface Event {
 }
 
 /** A server whose connections each tell some events, and then break, end, or refuse. */
-type Connection = { tells: number[]; then: 'break' | 'end' | 'refuse' | 'wait' };
+type Connection = { tells: number[]; then: 'break' | 'end' | 'refuse' | 'fail' };
 
 function server(connections: Connection[]): { open: Open; asked: number[] } {
   const asked: number[] = [];
@@ -25,8 +25,10 @@ async function* stream({ tells, then }: Connection, connected: () => void): Asyn
   connected();
   for (const sequence of tells) yield { data: { event: { sequence } } };
   if (then === 'break') throw new Error('the connection is lost');
-  if (then === 'refuse') throw [{ message: 'there is no such batch' }];
-  if (then === 'wait') await new Promise(() => {});
+  if (then === 'refuse') {
+    yield { errors: [{ message: 'there is no such batch', extensions: { code: 'NOT_FOUND' } }] };
+  }
+  if (then === 'fail') throw [{ message: 'internal error', extensions: { code: 'INTERNAL' } }];
 }
 
 async function watched(connections: Connection[], after = 0, abortAfter?: number) {
@@ -79,16 +81,56 @@ it('does not ask again where the server refuses', async () => {
   expect(last).toEqual({ state: 'refused', message: 'there is no such batch' });
 });
 
+it('asks again where the server fails', async () => {
+  const { seen, states } = await watched([
+    { tells: [], then: 'fail' },
+    { tells: [1], then: 'end' },
+  ]);
+  expect(seen).toEqual([1]);
+  expect(states).toEqual(['connecting', 'live', 'reconnecting', 'live', 'ended']);
+});
+
+it('says once that it is live, however many events there are', async () => {
+  const tells = Array.from({ length: 1_000 }, (_, at) => at + 1);
+  const { seen, states } = await watched([{ tells, then: 'end' }]);
+  expect(seen).toHaveLength(1_000);
+  expect(states).toEqual(['connecting', 'live', 'ended']);
+});
+
+it('tells its stream when nothing is wanted any more, and ends', async () => {
+  let end = () => {};
+  const waiting = new Promise<IteratorResult<Result>>((resolve) => {
+    end = () => resolve({ done: true, value: undefined });
+  });
+  const returned = vi.fn(async (): Promise<IteratorResult<Result>> => {
+    end();
+    return { done: true, value: undefined };
+  });
+  const open: Open = () => ({
+    [Symbol.asyncIterator]: () => ({ next: () => waiting, return: returned }),
+  });
+  const abort = new AbortController();
+  const states: Following[] = [];
+  const listener = { events: () => {}, following: (it: Following) => states.push(it) };
+  const log = { query: '', id: '', after: 0, read: (event: object) => event as Event };
+  const done = follow(open, log, listener, abort.signal);
+  abort.abort();
+  await done;
+  expect(returned).toHaveBeenCalled();
+  expect(states).toEqual([{ state: 'connecting' }]);
+});
+
 it('stops at once, and tells nothing afterwards', async () => {
   const { seen, states } = await watched([{ tells: [], then: 'break' }], 0, 100);
   expect(seen).toEqual([]);
   expect(states).toEqual(['connecting', 'reconnecting']);
 });
 
-it('waits longer and longer, and not for ever', async () => {
+it.each([false, true])('waits longer and longer, and not for ever (connected: %s)', async (connects) => {
   const times: number[] = [];
-  const open: Open = () => {
+  const open: Open = (_query, _variables, connected) => {
     times.push(Date.now());
+    if (connects) connected();
     return stream({ tells: [], then: 'break' }, () => {});
   };
   const abort = new AbortController();

@@ -16,7 +16,12 @@ export type Following =
 /** One message of a subscription. */
 export interface Result {
   data?: Record<string, unknown> | null;
-  errors?: readonly { message: string }[];
+  errors?: readonly ServerError[];
+}
+
+interface ServerError {
+  message: string;
+  extensions?: { code?: unknown };
 }
 
 /**
@@ -49,23 +54,51 @@ const LONGEST_PAUSE = 5_000;
 /** Milliseconds in which events are gathered: a page is drawn as often. */
 const FRAME = 50;
 
+/** Milliseconds between two signs of life of a connection, and how long one is waited for. */
+const ALIVE = 15_000;
+const PATIENCE = 10_000;
+
+/** What the server says where asking again is of no use. */
+const REFUSALS = ['NOT_FOUND', 'BAD_USER_INPUT', 'INVALID_REQUEST'];
+
 /** Connections to a GraphQL endpoint, one for all that is followed there. */
 export function sockets(url: string): Open {
-  // Who follows tries again by itself, from the last event that it saw.
-  const client = createClient({ url, retryAttempts: 0 });
   let isUp = false;
-  client.on('connected', () => (isUp = true));
-  client.on('closed', () => (isUp = false));
+  let silence: ReturnType<typeof setTimeout> | undefined;
+  // Who follows tries again by itself, from the last event that it saw.
+  const client = createClient({
+    url,
+    retryAttempts: 0,
+    keepAlive: ALIVE,
+    connectionAckWaitTimeout: PATIENCE,
+    on: {
+      connected: () => (isUp = true),
+      closed: () => {
+        isUp = false;
+        clearTimeout(silence);
+      },
+      // A network that vanished says nothing: the connection is given up when no answer comes.
+      ping: (received) => {
+        if (!received) silence = setTimeout(() => client.terminate(), PATIENCE);
+      },
+      pong: (received) => {
+        if (received) clearTimeout(silence);
+      },
+    },
+  });
   return (query, variables, connected) => {
-    const forget = client.on('connected', () => {
-      forget();
-      connected();
-    });
-    if (isUp) {
-      forget();
-      connected();
-    }
-    return client.iterate<Record<string, unknown>>({ query, variables: { ...variables } });
+    const forget = client.on('connected', connected);
+    if (isUp) connected();
+    const values = client.iterate<Record<string, unknown>>({ query, variables: { ...variables } });
+    const iterator: AsyncIterator<Result> = {
+      next: () => values.next(),
+      return: async () => {
+        forget();
+        await values.return?.();
+        return { done: true, value: undefined };
+      },
+    };
+    return { [Symbol.asyncIterator]: () => iterator };
   };
 }
 
@@ -84,45 +117,39 @@ export async function follow<E extends { sequence: number }>(
   let failures = 0;
   listener.following({ state: 'connecting' });
   while (!signal.aborted) {
+    const begun = Date.now();
     try {
-      const connected = () => {
-        failures = 0;
-        if (!signal.aborted) listener.following({ state: 'live' });
+      let isLive = false;
+      const live = () => {
+        if (!isLive && !signal.aborted) listener.following({ state: 'live' });
+        isLive = true;
       };
-      const stream = open(log.query, { id: log.id, after: last }, connected);
-      const results = stream[Symbol.asyncIterator]();
-      const stop = () => void results.return?.();
-      signal.addEventListener('abort', stop);
-      try {
-        for (;;) {
-          const { done, value } = await results.next();
-          if (done) break;
-          if (value.errors?.length) throw value.errors;
-          const received = value.data?.['event'];
-          if (typeof received !== 'object' || received === null) continue;
-          const event = log.read(received);
-          if (event.sequence <= last) continue;
-          last = event.sequence;
-          if (failures > 0 || last === event.sequence) listener.following({ state: 'live' });
-          failures = 0;
-          gathered.add(event);
-        }
-      } finally {
-        signal.removeEventListener('abort', stop);
+      const stream = open(log.query, { id: log.id, after: last }, live);
+      for await (const { data, errors } of until(signal, stream)) {
+        if (errors?.length) throw errors;
+        const received = data?.['event'];
+        if (typeof received !== 'object' || received === null) continue;
+        const event = log.read(received);
+        if (event.sequence <= last) continue;
+        last = event.sequence;
+        failures = 0;
+        live();
+        gathered.add(event);
       }
       if (signal.aborted) break;
       gathered.hand();
       listener.following({ state: 'ended' });
       return;
     } catch (error) {
-      gathered.hand();
       if (signal.aborted) break;
+      gathered.hand();
       const refusal = refused(error);
       if (refusal !== null) {
         listener.following({ state: 'refused', message: refusal });
         return;
       }
       listener.following({ state: 'reconnecting' });
+      if (Date.now() - begun > LONGEST_PAUSE) failures = 0;
       await pause(Math.min(FIRST_PAUSE * 2 ** failures, LONGEST_PAUSE), signal);
       failures += 1;
     }
@@ -130,11 +157,29 @@ export async function follow<E extends { sequence: number }>(
   gathered.drop();
 }
 
-/** What the server says where it refuses; `null` where the connection broke. */
+/** The values of a stream until the signal comes; the stream is told when no more is wanted. */
+async function* until<T>(signal: AbortSignal, stream: AsyncIterable<T>): AsyncGenerator<T> {
+  const values = stream[Symbol.asyncIterator]();
+  const stop = () => void values.return?.();
+  signal.addEventListener('abort', stop);
+  try {
+    while (!signal.aborted) {
+      const next = await values.next();
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    signal.removeEventListener('abort', stop);
+    stop();
+  }
+}
+
+/** What the server says where it refuses; `null` where the connection broke, or the server failed. */
 function refused(error: unknown): string | null {
   if (!Array.isArray(error)) return null;
-  const messages = error.map((it: { message?: unknown }) => String(it.message ?? it));
-  return messages.join('; ');
+  const errors = error as ServerError[];
+  const isRefusal = errors.some(({ extensions }) => REFUSALS.includes(String(extensions?.code)));
+  return isRefusal ? errors.map((it) => it.message).join('; ') : null;
 }
 
 function pause(milliseconds: number, signal: AbortSignal): Promise<void> {

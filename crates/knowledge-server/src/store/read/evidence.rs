@@ -11,11 +11,15 @@ use sea_orm::sea_query::{Expr, ExprTrait, JoinType, Query, SelectStatement};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{KEYS_A_STATEMENT, Reads};
+use super::Reads;
 use crate::store::{
     StoreError,
     packed::{Kind, Packed, packed},
 };
+
+/// Things whose evidence is read at a time: it comes as one text, of which databases have up to a
+/// gigabyte, and a thing may be named in very many places.
+const THINGS: usize = 100;
 
 /// A stretch of a document that something rests on.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,7 +71,7 @@ impl Reads {
         canonical: &[EntityId],
     ) -> Result<HashMap<EntityId, Vec<EvidenceView>>, StoreError> {
         let mut evidence = HashMap::with_capacity(canonical.len());
-        for ids in canonical.chunks(KEYS_A_STATEMENT) {
+        for ids in canonical.chunks(THINGS) {
             let keys = ids.iter().map(|id| id.uuid());
             let query = self.mentions(batch, keys);
             self.collect(query, EntityId::from_uuid, &mut evidence)
@@ -82,7 +86,7 @@ impl Reads {
         relations: &[RelationId],
     ) -> Result<HashMap<RelationId, Vec<EvidenceView>>, StoreError> {
         let mut evidence = HashMap::with_capacity(relations.len());
-        for ids in relations.chunks(KEYS_A_STATEMENT) {
+        for ids in relations.chunks(THINGS) {
             let keys = ids.iter().map(|id| id.uuid());
             self.collect(self.statements(keys), RelationId::from_uuid, &mut evidence)
                 .await?;
