@@ -33,10 +33,10 @@ export interface Remaining {
   high: number;
 }
 
-/** What every event carries: where the batch stood when it was committed. */
-interface Head {
+/** Where a batch stands. */
+export interface Aggregate {
+  /** Of the last event; 0 before the first. */
   sequence: number;
-  timestamp: string;
   /** From 0 to 1. */
   progress: number;
   completedDocuments: number;
@@ -45,6 +45,11 @@ interface Head {
   documentsByStage: DocumentsByStage | null;
   documentsPerMinute: number | null;
   remainingSeconds: Remaining | null;
+}
+
+/** What every event carries: its place, its moment, and where the batch stood by then. */
+interface Head extends Aggregate {
+  timestamp: string;
 }
 
 export interface StageProgressEvent extends Head {

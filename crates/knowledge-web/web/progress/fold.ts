@@ -1,10 +1,9 @@
 // What the events of a batch, or of one document's workflow, come to.
 
 import type {
+  Aggregate,
   BatchEvent,
   BatchStage,
-  DocumentsByStage,
-  Remaining,
   StageProgressEvent,
   StageStatus,
   WorkflowStage,
@@ -31,19 +30,9 @@ export interface DocumentProgress {
   relationCount: number | null;
 }
 
-/** Where a batch stands. */
-export interface BatchProgress {
-  /** The last event that was seen; 0 before the first. */
-  sequence: number;
+/** Where a batch stands, and what its documents are doing. */
+export interface BatchProgress extends Aggregate {
   stage: BatchStage;
-  /** From 0 to 1. */
-  progress: number;
-  completedDocuments: number;
-  failedDocuments: number;
-  totalDocuments: number;
-  documentsByStage: DocumentsByStage | null;
-  documentsPerMinute: number | null;
-  remainingSeconds: Remaining | null;
   /** Entities and relations, once the batch has completed. */
   entityCount: number | null;
   relationCount: number | null;
