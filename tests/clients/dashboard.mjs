@@ -44,6 +44,12 @@ async function click(page, label) {
   await button.click();
 }
 
+/** Presses a button wherever it is by now: while lists load, those below them move. */
+async function press(page, selector) {
+  await page.waitForSelector(selector);
+  await page.$eval(selector, (button) => button.click());
+}
+
 /** Every share and stage that the page shows until the batch is over. */
 async function watch(page) {
   const share = await page.waitForSelector('.head output');
@@ -117,8 +123,7 @@ async function look(page, facts) {
   const canvas = `.canvas[data-edges='${edges}']`;
   await page.waitForSelector(canvas);
   print({ saw: 'graph', drawn: await drawn.jsonValue(), edges, painted: await colours.jsonValue() });
-  const first = await page.waitForSelector('.entities .entity');
-  await first.click();
+  await press(page, '.entities .entity');
   await page.waitForSelector('.selected blockquote');
   const chosen = await page.evaluate(() => ({
     name: document.querySelector('.selected h3').textContent,
@@ -140,7 +145,7 @@ async function look(page, facts) {
     rows.map((row) => [...row.cells].map((cell) => cell.innerText.trim())),
   );
   print({ saw: 'documents', rows });
-  await (await page.waitForSelector('.documents tbody button')).click();
+  await press(page, '.documents tbody button');
   await page.waitForFunction(
     () => document.querySelector('.workflow')?.innerText.startsWith('Workflow completed'),
   );
@@ -150,13 +155,14 @@ async function look(page, facts) {
   print({ saw: 'units', units });
 }
 
+let page;
 const browser = await puppeteer.launch({
   executablePath,
   // Tests may run as root, where Chromium has no sandbox.
   args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'],
 });
 try {
-  const page = await browser.newPage();
+  page = await browser.newPage();
   page.setDefaultTimeout(TIMEOUT);
   await page.setViewport({ width: 1_280, height: 1_000 });
   const complaints = listen(page, task === 'watch');
@@ -170,6 +176,10 @@ try {
   const batches = await page.$$eval('tbody tr', (rows) => rows.map((row) => row.innerText));
   print({ saw: 'batches', batches });
   print({ saw: 'complaints', complaints });
+} catch (error) {
+  const shown = await page?.evaluate(() => document.body.innerText).catch(() => 'nothing');
+  console.error(`the page shows: ${shown}`);
+  throw error;
 } finally {
   await browser.close();
 }

@@ -1,4 +1,4 @@
-import { useDeferredValue, useState } from 'react';
+import { useDeferredValue, useRef, useState } from 'react';
 
 import { useAnswer, useChange } from './ask';
 import { hue } from './format';
@@ -37,7 +37,10 @@ export function Entities({ batch, revision, chosen, choose }: Properties) {
     type: wantedType === '' ? null : wantedType,
   });
   useChange(revision, again);
-  const entities = data?.batch?.entities;
+  // What was found stays until the next answer, so that nothing below it jumps.
+  const found = useRef(data);
+  found.current = data ?? found.current;
+  const entities = found.current?.batch?.entities;
   return (
     <div className="entities">
       <p>
