@@ -30,8 +30,9 @@ export interface Asked<T> {
   again: () => void;
 }
 
-/** Milliseconds before a question that failed is asked again. */
+/** Milliseconds before a question that failed is asked again, and how long an answer may take. */
 const RETRY = 3_000;
+const PATIENCE = 20_000;
 
 /** What is loaded under a key, one load at a time, tried again by itself where it fails. */
 export function useLoaded<T>(key: string, load: (signal: AbortSignal) => Promise<T>): Asked<T> {
@@ -54,7 +55,9 @@ export function useLoaded<T>(key: string, load: (signal: AbortSignal) => Promise
       isWanted = false;
       clearTimeout(timer);
       try {
-        const data = await latest.current(abort.signal);
+        // A network that vanished says nothing.
+        const patience = AbortSignal.any([abort.signal, AbortSignal.timeout(PATIENCE)]);
+        const data = await latest.current(patience);
         if (!abort.signal.aborted) setLoaded({ key, data, error: null });
       } catch (error) {
         if (abort.signal.aborted) return;
