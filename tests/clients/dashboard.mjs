@@ -1,6 +1,8 @@
 // A user at the dashboard, in a real browser: `node dashboard.mjs CHROMIUM URL start FILE…` starts a
 // batch of files, `… URL watch BATCH` opens a batch's page. Either watches the batch to its end and
-// looks at its graph, and prints one JSON line for each thing that was seen.
+// looks at its graph. `… URL steer FAILED RUNNING` has a batch's failed documents tried again, which
+// another page of it sees too, and cancels one that runs. Prints one JSON line for each thing that
+// was seen.
 // Exits with 1 where a page does not come to what is waited for.
 import puppeteer from 'puppeteer-core';
 
@@ -28,6 +30,44 @@ function listen(page, isServerAway) {
     }
   });
   return complaints;
+}
+
+async function steer(page, browser, [failed, running]) {
+  const stage = (page, name) =>
+    page.waitForFunction(
+      (name) => document.querySelector('.head .stage')?.textContent === name,
+      {},
+      name,
+    );
+  const attempt = (page, number) =>
+    page.waitForFunction(
+      (number) => document.querySelector('.documents tbody tr')?.cells[3].innerText === number,
+      {},
+      number,
+    );
+  const address = (batch) => `${url}/#/batches/${encodeURIComponent(batch)}`;
+  const other = await browser.newPage();
+  await other.goto(address(failed));
+  await page.goto(address(failed));
+  // Only the page in front is painted, and what is not painted is not waited for.
+  for (const each of [other, page]) {
+    await each.bringToFront();
+    await stage(each, 'failed');
+    await attempt(each, '1');
+  }
+  await click(page, 'Try failed documents again');
+  for (const each of [page, other]) {
+    await each.bringToFront();
+    await attempt(each, '2');
+    await stage(each, 'failed');
+  }
+  print({ saw: 'retry', error: await page.$eval('.documents tbody .error', (it) => it.innerText) });
+  await other.close();
+  page.on('dialog', (dialog) => dialog.accept());
+  await page.goto(address(running));
+  await click(page, 'Cancel the batch');
+  await stage(page, 'cancelled');
+  print({ saw: 'cancel' });
 }
 
 async function start(page, files) {
@@ -166,10 +206,14 @@ try {
   page.setDefaultTimeout(TIMEOUT);
   await page.setViewport({ width: 1_280, height: 1_000 });
   const complaints = listen(page, task === 'watch');
-  if (task === 'start') await start(page, rest);
-  else await page.goto(`${url}/#/batches/${encodeURIComponent(rest[0])}`);
-  print({ saw: 'batch', id: idOf(page) });
-  await look(page, await watch(page));
+  if (task === 'steer') {
+    await steer(page, browser, rest);
+  } else {
+    if (task === 'start') await start(page, rest);
+    else await page.goto(`${url}/#/batches/${encodeURIComponent(rest[0])}`);
+    print({ saw: 'batch', id: idOf(page) });
+    await look(page, await watch(page));
+  }
   if (process.env.SCREENSHOT) await page.screenshot({ path: process.env.SCREENSHOT, fullPage: true });
   await page.goto(`${url}/#/`);
   await page.waitForSelector('tbody .stage');

@@ -147,6 +147,25 @@ each_database! {
         assert_true(&lines, server.client(), &documents).await;
     }
 
+    async fn failed_documents_are_tried_again_and_a_batch_is_cancelled(db: TestDatabase) {
+        let server = TestServer::start(db.url());
+        let client = server.client();
+        let failed = client.start(&[documents::empty_document()], json!({})).await;
+        client.ended(&failed).await;
+        let many = documents::long_documents(60);
+        let running = client.start(&many, json!({ "concurrency": 1 })).await;
+        let arguments = [&client.url(""), "steer", &failed, &running];
+        let Some(script) = browser::script("dashboard.mjs", &arguments) else {
+            return;
+        };
+        let lines = rest(watch(script)).await;
+        let error = saw(&lines, "retry")["error"].as_str().expect("a text");
+        assert!(error.contains("empty"), "{error}");
+        saw(&lines, "cancel");
+        assert_eq!(client.ended(&running).await["stage"], "CANCELLED");
+        assert_eq!(saw(&lines, "complaints")["complaints"], json!([]));
+    }
+
     /// The page stays open while the server dies and comes back, elsewhere behind its address.
     async fn a_page_survives_a_server_that_is_killed(db: TestDatabase) {
         let mut server = TestServer::start(db.url());

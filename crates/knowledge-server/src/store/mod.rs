@@ -15,7 +15,6 @@ mod graph;
 pub mod ledger;
 mod notify;
 mod ontology;
-mod packed;
 mod patience;
 mod portions;
 mod prune;

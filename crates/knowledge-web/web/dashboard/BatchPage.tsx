@@ -10,7 +10,7 @@ import type {
 } from '../progress';
 import { Documents } from './Documents';
 import { Graph } from './Graph';
-import { ask, text, useAnswer, useChange, useEvery, usePaced } from './ask';
+import { ask, text, useAnswer, useChange, useLooks, usePaced } from './ask';
 import { count, percent, remaining, words } from './format';
 
 interface Batch {
@@ -51,10 +51,6 @@ query Batch($id: ID!) {
   }
 }`;
 
-/** Milliseconds between two looks at what no event tells, while the batch runs and afterwards. */
-const LOOK = 2_000;
-const LATER = 10_000;
-
 /** Milliseconds between two looks at a graph that grows. */
 const GRAPH = 3_000;
 
@@ -73,8 +69,7 @@ function Known(of: { batch: Batch; error: string | null; look: () => void }) {
   const { progress, following, resume } = useBatchProgress(id, { known: known(batch) });
   const over = isOver(progress.stage);
   const more = usePaced(`${progress.completedDocuments} ${progress.stage}`, GRAPH, over);
-  useEvery(over ? LATER : LOOK, look);
-  useChange(over, look);
+  useLooks(over, look);
   // Somebody else has had its failed documents tried again.
   const goesOn = following.state === 'ended' && batch.lastSequence > progress.sequence;
   useChange(goesOn, () => goesOn && resume());

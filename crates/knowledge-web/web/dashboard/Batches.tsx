@@ -1,11 +1,11 @@
-import { useState } from 'react';
-
 import { isOver } from '../progress';
 import type { BatchStage } from '../progress';
 import { batchAddress } from './App';
 import { StartBatch } from './StartBatch';
 import { useAnswer, useEvery } from './ask';
 import { count, moment, percent, words } from './format';
+import { usePages } from './paging';
+import type { PageInfo } from './paging';
 
 interface Batch {
   id: string;
@@ -20,7 +20,7 @@ interface Batch {
 }
 
 interface Page {
-  batches: { nodes: Batch[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } };
+  batches: { nodes: Batch[]; pageInfo: PageInfo };
 }
 
 const BATCHES = `
@@ -40,14 +40,12 @@ const IDLE = 5_000;
 
 /** All batches, the newest first, a page at a time. */
 export function Batches() {
-  const [pages, setPages] = useState<(string | null)[]>([null]);
-  const after = pages.at(-1) ?? null;
-  const { data, error, again } = useAnswer<Page>(BATCHES, { after });
+  const pages = usePages();
+  const { data, error, again } = useAnswer<Page>(BATCHES, { after: pages.after });
   const batches = data?.batches.nodes ?? [];
   const isBusy = batches.some((batch) => !isOver(batch.stage));
   useEvery(isBusy ? BUSY : IDLE, again);
 
-  const next = data?.batches.pageInfo.hasNextPage ? data.batches.pageInfo.endCursor : null;
   return (
     <>
       <StartBatch />
@@ -74,12 +72,7 @@ export function Batches() {
             </tbody>
           </table>
         )}
-        <p className="pager">
-          {pages.length > 1 && (
-            <button onClick={() => setPages(pages.slice(0, -1))}>Newer batches</button>
-          )}
-          {next !== null && <button onClick={() => setPages([...pages, next])}>Older batches</button>}
-        </p>
+        {pages.buttons(data?.batches.pageInfo, { back: 'Newer ones', on: 'Older ones' })}
       </section>
     </>
   );

@@ -94,10 +94,9 @@ function replace(core: Core, wanted: ElementDefinition[]): boolean {
   const before = core.elements().length;
   const ends = new Map(wanted.map((it) => [it.data.id, endsOf(it.data)]));
   let added: ElementDefinition[] = [];
-  let gone = core.collection();
   core.batch(() => {
     // An edge keeps its ends for ever: with others it is another one.
-    gone = core.elements().filter((it) => ends.get(it.id()) !== endsOf(it.data()));
+    const gone = core.elements().filter((it) => ends.get(it.id()) !== endsOf(it.data()));
     gone.remove();
     // With a node its edges are gone too.
     added = wanted.filter((it) => core.getElementById(it.data.id ?? '').empty());

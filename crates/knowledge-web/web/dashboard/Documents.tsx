@@ -3,8 +3,10 @@ import { useState } from 'react';
 import type { BatchProgress, DocumentProgress, WorkflowStage } from '../progress';
 import { isOver } from '../progress';
 import { Workflow } from './Workflow';
-import { useAnswer, useChange, useEvery } from './ask';
+import { useAnswer, useLooks } from './ask';
 import { words } from './format';
+import { usePages } from './paging';
+import type { PageInfo } from './paging';
 
 type Status = 'QUEUED' | 'PROCESSING' | 'COMPLETED' | 'FAILED' | 'RETRY' | 'ABANDONED' | 'SKIPPED';
 
@@ -22,7 +24,7 @@ interface Document {
 
 interface Page {
   batch: {
-    documents: { nodes: Document[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } };
+    documents: { nodes: Document[]; pageInfo: PageInfo };
   } | null;
 }
 
@@ -41,27 +43,19 @@ query Documents($id: ID!, $after: String, $status: DocumentStatus) {
 
 const STATUSES: Status[] = ['QUEUED', 'PROCESSING', 'COMPLETED', 'FAILED', 'ABANDONED', 'SKIPPED'];
 
-/** Milliseconds between two looks at the page, while the batch runs and afterwards. */
-const LOOK = 2_000;
-const LATER = 10_000;
-
 /** A batch's documents, a page at a time, each as the last event says. */
 export function Documents({ batch, progress }: { batch: string; progress: BatchProgress }) {
   const [status, setStatus] = useState<Status | ''>('');
-  const [pages, setPages] = useState<(string | null)[]>([null]);
-  const after = pages.at(-1) ?? null;
+  const pages = usePages();
   const { data, error, again } = useAnswer<Page>(DOCUMENTS, {
     id: batch,
-    after,
+    after: pages.after,
     status: status === '' ? null : status,
   });
   const over = isOver(progress.stage);
-  useEvery(over ? LATER : LOOK, again);
-  useChange(over, again);
+  useLooks(over, again);
 
   const documents = data?.batch?.documents.nodes ?? [];
-  const info = data?.batch?.documents.pageInfo;
-  const next = info?.hasNextPage ? info.endCursor : null;
   return (
     <section className="documents">
       <h2>Documents</h2>
@@ -71,7 +65,7 @@ export function Documents({ batch, progress }: { batch: string; progress: BatchP
           value={status}
           onChange={(event) => {
             setStatus(event.target.value as Status | '');
-            setPages([null]);
+            pages.restart();
           }}
         >
           <option value="">all</option>
@@ -104,10 +98,7 @@ export function Documents({ batch, progress }: { batch: string; progress: BatchP
           ))}
         </tbody>
       </table>
-      <p className="pager">
-        {pages.length > 1 && <button onClick={() => setPages(pages.slice(0, -1))}>Before</button>}
-        {next !== null && <button onClick={() => setPages([...pages, next])}>After</button>}
-      </p>
+      {pages.buttons(data?.batch?.documents.pageInfo, { back: 'Earlier ones', on: 'Later ones' })}
     </section>
   );
 }

@@ -44,20 +44,8 @@ export function Entities({ batch, revision, chosen, choose }: Properties) {
   return (
     <div className="entities">
       <p>
-        <input
-          type="search"
-          placeholder="Name"
-          aria-label="Search for a name"
-          value={search}
-          onChange={(event) => setSearch(event.target.value)}
-        />{' '}
-        <input
-          type="search"
-          placeholder="Type"
-          aria-label="Search for a type"
-          value={type}
-          onChange={(event) => setType(event.target.value)}
-        />
+        <Search of="Name" value={search} change={setSearch} />{' '}
+        <Search of="Type" value={type} change={setType} />
       </p>
       {error && <p className="error">{error}</p>}
       {entities?.nodes.length === 0 && <p className="quiet">No entity.</p>}
@@ -77,5 +65,17 @@ export function Entities({ batch, revision, chosen, choose }: Properties) {
       </ul>
       {entities?.pageInfo.hasNextPage && <p className="quiet">The first 50; search for others.</p>}
     </div>
+  );
+}
+
+function Search(box: { of: string; value: string; change: (value: string) => void }) {
+  return (
+    <input
+      type="search"
+      placeholder={box.of}
+      aria-label={`Search for a ${box.of.toLowerCase()}`}
+      value={box.value}
+      onChange={(event) => box.change(event.target.value)}
+    />
   );
 }

@@ -112,6 +112,16 @@ export function useEvery(milliseconds: number, call: () => void): void {
   }, [milliseconds, call]);
 }
 
+/** Milliseconds between two looks at what no event tells, while a batch runs and afterwards. */
+const WHILE = 2_000;
+const AFTERWARDS = 10_000;
+
+/** Looks again and again at a batch, or at a part of it, and at once when it is over or goes on. */
+export function useLooks(isOver: boolean, look: () => void): void {
+  useEvery(isOver ? AFTERWARDS : WHILE, look);
+  useChange(isOver, look);
+}
+
 /** The value as it was at most so many milliseconds ago; at once where nothing follows. */
 export function usePaced<T>(value: T, milliseconds: number, isLast: boolean): T {
   const [paced, setPaced] = useState(value);

@@ -9,7 +9,8 @@ export function words(name: string): string {
 
 export function percent(share: number): string {
   // Never 100 before it is done.
-  return `${share >= 1 ? 100 : Math.min(Math.floor(share * 100), 99)} %`;
+  // 0.58 times 100 is a little less than 58.
+  return `${share >= 1 ? 100 : Math.min(Math.floor(share * 100 + 1e-9), 99)} %`;
 }
 
 export function count(number: number, one: string, many: string): string {

@@ -1,6 +1,7 @@
 // The part of a batch's graph that is drawn.
 
 import { ask } from './ask';
+import type { PageInfo } from './paging';
 
 export interface Thing {
   id: string;
@@ -25,7 +26,7 @@ export interface Drawn {
 
 interface Page {
   batch: {
-    relations: { nodes: Statement[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } };
+    relations: { nodes: Statement[]; pageInfo: PageInfo };
   } | null;
 }
 

@@ -20,10 +20,12 @@ use sea_orm::{
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{KEYS_A_STATEMENT, Reads};
+use super::{
+    KEYS_A_STATEMENT, Reads,
+    packed::{Kind, Packed, packed},
+};
 use crate::store::{
     StoreError,
-    packed::{Kind, Packed, packed},
     scope::{no_other, owned},
 };
 pub use pages::EntityFilter;

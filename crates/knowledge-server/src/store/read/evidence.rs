@@ -11,11 +11,11 @@ use sea_orm::sea_query::{Expr, ExprTrait, JoinType, Query, SelectStatement};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::Reads;
-use crate::store::{
-    StoreError,
+use super::{
+    Reads,
     packed::{Kind, Packed, packed},
 };
+use crate::store::StoreError;
 
 /// Things whose evidence is read at a time: it comes as one text, of which databases have up to a
 /// gigabyte, and a thing may be named in very many places.

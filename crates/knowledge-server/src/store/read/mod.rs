@@ -13,6 +13,7 @@ mod evidence;
 mod executions;
 mod health;
 mod ontologies;
+mod packed;
 mod page;
 mod pages;
 mod parse;

@@ -22,13 +22,11 @@ use sea_orm::{
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{KEYS_A_STATEMENT, Reads};
-use crate::store::{
-    StoreError,
-    fold::folded,
+use super::{
+    KEYS_A_STATEMENT, Reads,
     packed::{Kind, Packed, packed},
-    scope::no_other,
 };
+use crate::store::{StoreError, fold::folded, scope::no_other};
 pub use pages::RelationPlace;
 
 /// What agreeing statements agree in.
