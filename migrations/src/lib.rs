@@ -25,6 +25,7 @@ mod m20261121_234500_index_less_of_resolution;
 mod m20261122_144800_add_counted_tokens;
 mod m20261123_003000_add_resolution_leaves;
 mod m20261123_140000_add_classes_above;
+mod m20261123_223000_add_api_keys;
 
 /// The migrations in their order.
 pub struct Migrator;
@@ -52,6 +53,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_144800_add_counted_tokens::Migration),
             Box::new(m20261123_003000_add_resolution_leaves::Migration),
             Box::new(m20261123_140000_add_classes_above::Migration),
+            Box::new(m20261123_223000_add_api_keys::Migration),
         ]
     }
 }

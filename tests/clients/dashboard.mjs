@@ -1,8 +1,8 @@
 // A user at the dashboard, in a real browser: `node dashboard.mjs CHROMIUM URL start FILE…` starts a
 // batch of files, `… URL watch BATCH` opens a batch's page. Either watches the batch to its end and
 // looks at its graph. `… URL steer FAILED RUNNING` has a batch's failed documents tried again, which
-// another page of it sees too, and cancels one that runs. Prints one JSON line for each thing that
-// was seen.
+// another page of it sees too, and cancels one that runs. `… URL sign EDITOR VIEWER FILE…` signs in
+// with API keys. Prints one JSON line for each thing that was seen.
 // Exits with 1 where a page does not come to what is waited for.
 import puppeteer from 'puppeteer-core';
 
@@ -14,13 +14,13 @@ function print(line) {
 }
 
 /** What no page of ours may do: fail, complain, or ask anybody else. */
-function listen(page, isServerAway) {
+function listen(page, isRefused) {
   const complaints = [];
   page.on('pageerror', (error) => complaints.push(`error: ${error.message}`));
   page.on('console', (message) => {
-    // While the server is away, connections fail; the page says so by itself.
+    // Where the server is away, or asks for a key, requests fail; the page says so by itself.
     const isNetwork = /WebSocket connection|Failed to load resource/.test(message.text());
-    if (message.type() !== 'error' || (isNetwork && isServerAway)) return;
+    if (message.type() !== 'error' || (isNetwork && isRefused)) return;
     complaints.push(`console: ${message.text()}`);
   });
   page.on('request', (request) => {
@@ -68,6 +68,37 @@ async function steer(page, browser, [failed, running]) {
   await click(page, 'Cancel the batch');
   await stage(page, 'cancelled');
   print({ saw: 'cancel' });
+}
+
+async function signIn(page, key) {
+  const field = await page.waitForSelector('input[name=key]');
+  await field.type(key);
+  await click(page, 'Sign in');
+  return page.waitForFunction(
+    () =>
+      document.querySelector('form .error')?.innerText ||
+      document.body.innerText.includes('Sign out'),
+  );
+}
+
+/** Somebody who may start batches does so; then somebody looks at them who may not. */
+async function sign(page, [editor, viewer, ...files]) {
+  await page.goto(url);
+  const refused = await signIn(page, 'kn_wrong');
+  print({ saw: 'wrong key', error: await refused.jsonValue() });
+  await page.goto('about:blank');
+  await page.goto(url);
+  await signIn(page, editor);
+  await start(page, files);
+  print({ saw: 'batch', id: idOf(page) });
+  await watch(page);
+  await click(page, 'Sign out');
+  await signIn(page, viewer);
+  await page.waitForSelector('.head .stage');
+  await page.goto(`${url}/#/`);
+  await page.waitForSelector('tbody .stage');
+  await page.waitForFunction(() => !document.body.innerText.includes('Start a batch'));
+  print({ saw: 'viewer', page: await page.evaluate(() => document.body.innerText) });
 }
 
 async function start(page, files) {
@@ -205,9 +236,11 @@ try {
   page = await browser.newPage();
   page.setDefaultTimeout(TIMEOUT);
   await page.setViewport({ width: 1_280, height: 1_000 });
-  const complaints = listen(page, task === 'watch');
+  const complaints = listen(page, ['watch', 'sign'].includes(task));
   if (task === 'steer') {
     await steer(page, browser, rest);
+  } else if (task === 'sign') {
+    await sign(page, rest);
   } else {
     if (task === 'start') await start(page, rest);
     else await page.goto(`${url}/#/batches/${encodeURIComponent(rest[0])}`);

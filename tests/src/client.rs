@@ -61,6 +61,7 @@ const SUBSCRIPTION: &str = "subscription($id: ID!, $after: Long) {
 pub struct Client {
     base: String,
     http: reqwest::Client,
+    key: Option<String>,
 }
 
 impl Client {
@@ -71,6 +72,23 @@ impl Client {
         Self {
             base: base.into(),
             http: reqwest::Client::new(),
+            key: None,
+        }
+    }
+
+    /// The same server, called with this API key.
+    ///
+    /// # Panics
+    /// When the key cannot be sent.
+    #[must_use]
+    pub fn with_key(&self, key: &str) -> Self {
+        let value = format!("Bearer {key}").parse().expect("a key can be sent");
+        let headers = [(reqwest::header::AUTHORIZATION, value)];
+        let http = reqwest::Client::builder().default_headers(headers.into_iter().collect());
+        Self {
+            base: self.base.clone(),
+            http: http.build().expect("a client can be built"),
+            key: Some(key.to_owned()),
         }
     }
 
@@ -227,7 +245,9 @@ impl Client {
             HeaderValue::from_static("graphql-transport-ws"),
         );
         let (mut socket, _) = connect_async(request).await.expect("the socket opens");
-        let init = json!({ "type": "connection_init" });
+        let key = self.key.as_ref();
+        let payload = key.map(|key| json!({ "authorization": format!("Bearer {key}") }));
+        let init = json!({ "type": "connection_init", "payload": payload });
         let subscribe = json!({
             "type": "subscribe", "id": "1",
             "payload": { "query": query, "variables": variables },

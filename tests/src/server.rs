@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use crate::{Client, cargo, workspace};
+use crate::{Client, cargo, provider::Provider, workspace};
 
 /// Where the binary is, when it is not beside the tests.
 pub const BINARY: &str = "KNOWLEDGE_TEST_BINARY";
@@ -45,6 +45,20 @@ impl TestServer {
     pub fn start_with(database: &str, environment: &[(&str, &str)]) -> Self {
         let server = Self::try_start(database, environment);
         server.expect("the server is not killed before it listens")
+    }
+
+    /// As [`TestServer::start`], with this provider of models.
+    ///
+    /// # Panics
+    /// When it does not listen in time; its log is in the message.
+    #[must_use]
+    pub fn start_asking(database: &str, provider: &Provider) -> Self {
+        let environment = provider.environment();
+        let borrowed: Vec<(&str, &str)> = environment
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        Self::start_with(database, &borrowed)
     }
 
     /// As [`TestServer::start_with`]; none when it is killed before it listens.

@@ -8,7 +8,11 @@ use std::{
 };
 
 use knowledge_tests::{
-    Client, TestServer, bad_network::BadNetwork, browser, documents, each_database, node,
+    Client, TestServer,
+    bad_network::BadNetwork,
+    browser, documents, each_database, node,
+    provider::{Provider, Reply, Script},
+    server,
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -148,12 +152,14 @@ each_database! {
     }
 
     async fn failed_documents_are_tried_again_and_a_batch_is_cancelled(db: TestDatabase) {
-        let server = TestServer::start(db.url());
+        // A model that does not answer: the batch is still running when somebody cancels it.
+        let provider = Provider::start(Script::default().then([Reply::Hang; 8]));
+        let server = TestServer::start_asking(db.url(), &provider);
         let client = server.client();
         let failed = client.start(&[documents::empty_document()], json!({})).await;
         client.ended(&failed).await;
-        let many = documents::long_documents(60);
-        let running = client.start(&many, json!({ "concurrency": 1 })).await;
+        let config = json!({ "extractor": "LLM", "concurrency": 1 });
+        let running = client.start(&documents::documents(2), config).await;
         let arguments = [&client.url(""), "steer", &failed, &running];
         let Some(script) = browser::script("dashboard.mjs", &arguments) else {
             return;
@@ -163,6 +169,34 @@ each_database! {
         assert!(error.contains("empty"), "{error}");
         saw(&lines, "cancel");
         assert_eq!(client.ended(&running).await["stage"], "CANCELLED");
+        assert_eq!(saw(&lines, "complaints")["complaints"], json!([]));
+    }
+
+    async fn callers_sign_in_with_their_keys(db: TestDatabase) {
+        let key = |role: &str| {
+            let make = ["key", "create", "--name", role, "--role", role, "--database", db.url()];
+            let made = server::run(&make);
+            String::from_utf8(made.stdout).expect("a text").trim().to_owned()
+        };
+        let (editor, viewer) = (key("editor"), key("viewer"));
+        let server = TestServer::start(db.url());
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("one.txt");
+        fs::write(&path, documents::text(1, 8)).expect("a file");
+        let path = path.to_str().expect("a path of text");
+        let url = server.client().url("");
+        let Some(script) = browser::script("dashboard.mjs", &[&url, "sign", &editor, &viewer, path]) else {
+            return;
+        };
+        let lines = rest(watch(script)).await;
+        let error = saw(&lines, "wrong key")["error"].as_str().expect("a text");
+        assert!(error.contains("unknown, revoked or expired"), "{error}");
+        let id = saw(&lines, "batch")["id"].as_str().expect("an id");
+        let batch = server.client().with_key(&viewer).batch(id).await;
+        assert_eq!(batch["stage"], "COMPLETED");
+        assert_eq!(texts(&saw(&lines, "progress")["stages"]).last(), Some(&"completed"));
+        let page = saw(&lines, "viewer")["page"].as_str().expect("a text");
+        assert!(page.contains("Sign out") && page.contains("1 of 1"), "{page}");
         assert_eq!(saw(&lines, "complaints")["complaints"], json!([]));
     }
 

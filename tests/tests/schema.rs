@@ -28,7 +28,7 @@ macro_rules! with_entities {
             mention_record, entity, relation, relation_evidence, entity_cluster, cluster_member,
             same_as_link, merge_history, resolution_form, resolution_block, resolution_decision,
             resolution_question, resolution_leaf, embedding,
-            llm_call, token_account, circuit_breaker);
+            llm_call, token_account, circuit_breaker, api_key);
         all
     }};
     (@each $all:ident, $function:ident $arguments:tt, $($table:ident),*) => {
@@ -167,6 +167,7 @@ const UNIQUE: &[(&str, &[&str])] = &[
         &["organization_id", "owner_type", "owner_id", "model"],
     ),
     ("token_account", &["batch_id"]),
+    ("api_key", &["secret_hash"]),
     ("circuit_breaker", &["provider", "model"]),
 ];
 

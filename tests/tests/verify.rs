@@ -54,9 +54,7 @@ each_database! {
 
     async fn a_batch_that_runs_breaks_nothing(db: TestDatabase) {
         let provider = Provider::start(Script::default());
-        let environment = provider.environment();
-        let environment: Vec<_> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let server = TestServer::start_with(db.url(), &environment);
+        let server = TestServer::start_asking(db.url(), &provider);
         let (mut batches, mut halfway) = (0, 0);
         while halfway < 2 {
             // Until a batch outlasts being looked at.

@@ -14,6 +14,7 @@ use knowledge_domain::{
     },
 };
 use knowledge_server::{
+    app,
     engine::{Job, Workflow, Workflows},
     http,
     store::{DatabaseUrl, ledger::DocumentOutcome},
@@ -63,7 +64,7 @@ pub(crate) async fn run(url: &DatabaseUrl, load: Load) -> Result<()> {
     let orchestrator = parts::orchestrator(&ledger, workflows);
     let (store, hub) = (ledger.store().clone(), ledger.hub().clone());
     let limits = http::Limits::default();
-    let state = http::AppState::new(store, orchestrator.clone(), hub, limits);
+    let state = http::AppState::new(store.clone(), orchestrator.clone(), app::access(&store), hub, limits);
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let stop = CancellationToken::new();

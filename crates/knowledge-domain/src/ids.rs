@@ -112,6 +112,8 @@ macro_rules! id {
 
 id!(/// A tenant.
     OrganizationId, "org");
+id!(/// An API key; not its secret.
+    ApiKeyId, "key");
 id!(/// A registered ontology.
     OntologyId, "onto");
 id!(/// One run over a set of documents.

@@ -9,11 +9,14 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> DateTime<Utc>;
 }
 
-/// A source of randomness: ids of runs and jitter.
+/// A source of randomness: ids of runs, jitter and secrets.
 pub trait Entropy: Send + Sync {
     /// A new `UUIDv7`, ordered by time.
     fn uuid_v7(&self) -> Uuid;
 
     /// A number in `0.0..1.0`, uniformly distributed.
     fn unit(&self) -> f64;
+
+    /// Bytes that nobody can guess: at least 240 of their bits are random.
+    fn bytes(&self) -> [u8; 32];
 }

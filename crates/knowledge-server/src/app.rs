@@ -10,6 +10,7 @@ pub use lock::DatabaseLock;
 pub use workflows::ExtractionWorkflows;
 
 use crate::{
+    access::Access,
     config::Config,
     engine::legacy::LegacyExecutor,
     environment::{SystemClock, SystemEntropy},
@@ -80,6 +81,16 @@ impl App {
     pub fn is_alone(&self) -> bool {
         self.lock.is_some()
     }
+}
+
+/// Who may call the server over a store.
+#[must_use]
+pub fn access(store: &Store) -> Access {
+    Access::new(
+        store.clone(),
+        Arc::new(SystemClock),
+        Arc::new(SystemEntropy),
+    )
 }
 
 /// The way to the configured models over a store; `None` where none is configured.

@@ -32,11 +32,25 @@ impl Entropy for SystemEntropy {
         let bits = u64::try_from(Uuid::new_v4().as_u128() >> 80).unwrap_or_default();
         bits as f64 / (1_u64 << 48) as f64
     }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the seam")]
+    fn bytes(&self) -> [u8; 32] {
+        // Each has 122 bits of the system's randomness; the version and the variant are fixed.
+        let halves = [Uuid::new_v4(), Uuid::new_v4()].map(Uuid::into_bytes);
+        std::array::from_fn(|at| halves[at / 16][at % 16])
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_two_secrets_are_alike() {
+        let secrets: std::collections::HashSet<_> =
+            (0..1_000).map(|_| SystemEntropy.bytes()).collect();
+        assert_eq!(secrets.len(), 1_000);
+    }
 
     #[test]
     fn random_numbers_cover_their_range() {

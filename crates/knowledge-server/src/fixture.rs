@@ -5,13 +5,14 @@ use knowledge_domain::{
     Entropy,
     batch::{Aggregate, BatchEvent, BatchEventKind, BatchStage},
     ids::{
-        BatchDocumentId, BatchId, DocumentId, EntityId, ExecutionId, ExtractionId, MentionId,
-        OrganizationId, RelationId,
+        ApiKeyId, BatchDocumentId, BatchId, DocumentId, EntityId, ExecutionId, ExtractionId,
+        MentionId, OrganizationId, RelationId,
     },
 };
 use knowledge_tables::{
-    batch_document, batch_event, batch_execution, document, entity, extraction, mention_record,
-    organization, relation, relation_evidence, same_as_link, workflow_activity, workflow_execution,
+    api_key, batch_document, batch_event, batch_execution, document, entity, extraction,
+    mention_record, organization, relation, relation_evidence, same_as_link, workflow_activity,
+    workflow_execution,
 };
 use sea_orm::{
     ActiveModelTrait,
@@ -108,13 +109,19 @@ impl Fixture {
     /// The API over this store.
     pub(crate) fn api(&self) -> Api {
         let hub = EventHub::default();
-        Api::new(self.store.clone(), self.orchestrator(&hub), hub)
+        Api::new(
+            self.store.clone(),
+            self.orchestrator(&hub),
+            app::access(&self.store),
+            hub,
+        )
     }
 
     /// The state of a server over this store, told what is committed by this hub.
     pub(crate) fn state(&self, hub: EventHub, limits: Limits) -> AppState {
         let orchestrator = self.orchestrator(&hub);
-        AppState::new(self.store.clone(), orchestrator, hub, limits)
+        let access = app::access(&self.store);
+        AppState::new(self.store.clone(), orchestrator, access, hub, limits)
     }
 
     /// The same database for another organisation.
@@ -540,6 +547,19 @@ impl Fixture {
             .exec(&transaction)
             .await
             .unwrap();
+        transaction.commit().await.unwrap();
+    }
+
+    pub(crate) async fn expire(&self, key: ApiKeyId, at: DateTime<Utc>) {
+        let transaction = self.store.begin().await.unwrap();
+        api_key::ActiveModel {
+            id: Set(key.uuid()),
+            expires_at: Set(Some(at)),
+            ..Default::default()
+        }
+        .update(&transaction)
+        .await
+        .unwrap();
         transaction.commit().await.unwrap();
     }
 

@@ -5,6 +5,7 @@
 //! [`store`] → [`progress`] → subscribers. Nothing here decides what a state change means: that is
 //! `knowledge-domain`.
 
+pub mod access;
 pub mod app;
 pub mod cli;
 pub mod config;

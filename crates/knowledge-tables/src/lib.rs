@@ -4,6 +4,7 @@
 //! Owns no query, no transaction and no meaning: names and statuses are text here, and
 //! `knowledge-server` translates them into the domain's types.
 
+pub mod api_key;
 pub mod batch_document;
 pub mod batch_event;
 pub mod batch_execution;

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use knowledge_domain::{
+    Role, Slug,
     batch::{BatchStage, Extractor},
-    ids::BatchId,
+    ids::{ApiKeyId, BatchId},
 };
 
 use super::options::{ExtractorArg, Options};
@@ -35,13 +36,17 @@ pub(super) enum Command {
     Verify(Verify),
     /// Remove what finished work kept to be resumed; the graph and the events stay.
     Prune(Prune),
+    /// Make, list and revoke API keys.
+    Key(KeyArguments),
+    /// Make and list organisations, each with a graph of its own.
+    Organization(OrganizationArguments),
     /// Print the GraphQL schema.
     Schema,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
-    /// Address to listen on; loopback only, until there are API keys.
+    /// Address to listen on; one that other machines reach takes API keys (`knowledge key create`).
     #[arg(long, value_name = "ADDRESS")]
     pub(super) listen: Option<String>,
     /// `sqlite://PATH` or `postgres://USER:PASSWORD@HOST:PORT/NAME`.
@@ -73,6 +78,14 @@ pub(super) struct Extract {
     /// `sqlite://PATH` or `postgres://USER:PASSWORD@HOST:PORT/NAME`.
     #[arg(long, value_name = "URL")]
     pub(super) database: Option<String>,
+    /// Whose graph it is: the name of an organisation.
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "KNOWLEDGE_ORGANIZATION",
+        default_value = Slug::DEFAULT
+    )]
+    pub(super) organization: Slug,
     #[command(flatten)]
     pub(super) options: Options,
     /// Say what would be asked of a model and what it would cost, and ask nothing.
@@ -90,7 +103,7 @@ pub(super) struct Extract {
 pub(super) struct BatchArguments {
     #[command(subcommand)]
     pub(super) command: BatchCommand,
-    /// Where the server is.
+    /// Where the server is; the API key, where it asks for one, is taken from `KNOWLEDGE_API_KEY`.
     #[arg(
         long,
         global = true,
@@ -234,6 +247,14 @@ pub(super) struct Export {
     /// `sqlite://PATH` or `postgres://USER:PASSWORD@HOST:PORT/NAME`.
     #[arg(long, value_name = "URL")]
     pub(super) database: Option<String>,
+    /// Whose graph it is: the name of an organisation.
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "KNOWLEDGE_ORGANIZATION",
+        default_value = Slug::DEFAULT
+    )]
+    pub(super) organization: Slug,
 }
 
 #[derive(Debug, Args)]
@@ -278,6 +299,108 @@ pub(super) struct Prune {
     pub(super) json: bool,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct KeyArguments {
+    #[command(subcommand)]
+    pub(super) command: KeyCommand,
+    /// `sqlite://PATH` or `postgres://USER:PASSWORD@HOST:PORT/NAME`.
+    #[arg(long, global = true, value_name = "URL")]
+    pub(super) database: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum KeyCommand {
+    /// Make a key and print its secret, this once. The first key makes the server ask everybody for
+    /// one.
+    Create {
+        /// What it is for.
+        #[arg(long)]
+        name: String,
+        /// What its holder may do: read and watch; start and steer, too; make keys, too.
+        #[arg(long, value_enum)]
+        role: RoleArg,
+        /// Whose graph its holder sees: the name of an organisation.
+        #[arg(
+            long,
+            value_name = "NAME",
+            env = "KNOWLEDGE_ORGANIZATION",
+            default_value = Slug::DEFAULT
+        )]
+        organization: Slug,
+        /// Days until it ends by itself; never without it.
+        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..))]
+        expires_in: Option<u32>,
+        /// Print the key and its secret as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// List all keys, without their secrets.
+    List {
+        /// Print a JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// End a key for good; streams that it has opened end within seconds.
+    Revoke {
+        /// The key.
+        key: ApiKeyId,
+        /// Print it as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct OrganizationArguments {
+    #[command(subcommand)]
+    pub(super) command: OrganizationCommand,
+    /// `sqlite://PATH` or `postgres://USER:PASSWORD@HOST:PORT/NAME`.
+    #[arg(long, global = true, value_name = "URL")]
+    pub(super) database: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum OrganizationCommand {
+    /// Make an organisation. It shares nothing with others: no batch, no entity, no kept answer.
+    Create {
+        /// Its name in commands: small letters, digits and hyphens.
+        name: Slug,
+        /// Its name for people; the other one without it.
+        #[arg(long, value_name = "NAME")]
+        title: Option<String>,
+        /// Print it as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// List all organisations.
+    List {
+        /// Print a JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// What the holder of a key may do.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum RoleArg {
+    /// Read and watch.
+    Viewer,
+    /// Start and steer batches, too.
+    Editor,
+    /// Make and revoke keys and read `/metrics`, too.
+    Admin,
+}
+
+impl From<RoleArg> for Role {
+    fn from(role: RoleArg) -> Self {
+        match role {
+            RoleArg::Viewer => Self::Viewer,
+            RoleArg::Editor => Self::Editor,
+            RoleArg::Admin => Self::Admin,
+        }
+    }
+}
+
 impl Serve {
     pub(super) fn overrides(&self) -> Overrides {
         Overrides {
@@ -313,6 +436,18 @@ impl Export {
 }
 
 impl Verify {
+    pub(super) fn overrides(&self) -> Overrides {
+        of_database(self.database.as_ref())
+    }
+}
+
+impl KeyArguments {
+    pub(super) fn overrides(&self) -> Overrides {
+        of_database(self.database.as_ref())
+    }
+}
+
+impl OrganizationArguments {
     pub(super) fn overrides(&self) -> Overrides {
         of_database(self.database.as_ref())
     }

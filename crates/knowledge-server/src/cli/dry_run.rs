@@ -1,24 +1,23 @@
 //! `knowledge extract --dry-run`: what a batch would take.
 
-use knowledge_domain::{Ontology, ids::OrganizationId};
+use knowledge_domain::Ontology;
 
-use super::{Ended, print};
-use crate::{
-    app::App,
-    orchestrator::{BatchEstimate, StartBatch},
-};
+use super::{Ended, local::Local, print};
+use crate::orchestrator::{BatchEstimate, StartBatch};
 
 /// Says what a model would be asked, and asks nothing.
 pub(super) async fn run(
-    app: &App,
+    local: &Local,
     start: StartBatch,
     ontology: Option<Ontology>,
     json: bool,
 ) -> anyhow::Result<Ended> {
     let ontology = ontology.unwrap_or_else(Ontology::core);
     let estimated =
-        app.orchestrator
-            .estimate_unregistered(OrganizationId::DEFAULT, start, ontology);
+        local
+            .app
+            .orchestrator
+            .estimate_unregistered(local.organization, start, ontology);
     let estimate = estimated.await?;
     if json {
         print(&format!("{}\n", as_json(&estimate)))?;

@@ -5,7 +5,7 @@ use std::{io::ErrorKind, path::Path};
 use anyhow::Context;
 use knowledge_domain::ids::{BatchId, OrganizationId};
 
-use super::{Ended, args::Export, destination::Destination, existing_database};
+use super::{Ended, args::Export, destination::Destination, existing_database, local};
 use crate::{
     config::Config,
     export::{self, ExportError, Format},
@@ -17,7 +17,8 @@ pub(super) async fn run(command: Export, config: Config) -> anyhow::Result<Ended
     let out = Destination::of(command.out.as_deref())?;
     let format = format_of(command.format, command.out.as_deref(), &out)?;
     let store = Store::read_only(&url).await?;
-    write(&store, command.batch, format, &out).await?;
+    let organization = local::organization(&store, &command.organization).await?;
+    write((&store, organization), command.batch, format, &out).await?;
     Ok(Ended::Done)
 }
 
@@ -44,12 +45,11 @@ pub(super) fn format_of(
 
 /// Writes a graph. Whoever reads it from a pipe may have had enough.
 pub(super) async fn write(
-    store: &Store,
+    (store, organization): (&Store, OrganizationId),
     batch: Option<BatchId>,
     format: Format,
     out: &Destination,
 ) -> anyhow::Result<()> {
-    let organization = OrganizationId::DEFAULT;
     let written =
         out.write(async |out| Ok(export::write(store, organization, batch, format, out).await?));
     match written.await {

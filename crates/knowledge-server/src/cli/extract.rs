@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use knowledge_domain::{
     batch::{BatchOptions, BatchStage, Extractor},
-    ids::{BatchId, OrganizationId},
+    ids::BatchId,
 };
 use sha2::{Digest, Sha256};
 
@@ -13,12 +13,13 @@ use super::{
     Ended,
     args::Extract,
     destination::Destination,
-    dry_run, export, inputs, ontology,
+    dry_run, export, inputs,
+    local::Local,
+    ontology,
     serve::{self, Signals},
     watch,
 };
 use crate::{
-    app::App,
     config::Config,
     export::Format,
     ontologies::CheckedOntology,
@@ -44,33 +45,34 @@ pub(super) async fn run(command: Extract, config: Config) -> anyhow::Result<Ende
     let documents = inputs::read(&command.paths)?;
     let start = request(&command, documents, ontology.as_ref(), &config);
     let signals = serve::Signals::catch()?;
-    let app = App::open(&config).await?;
+    let local = Local::open(&config, &command.organization).await?;
     let ended = if command.dry_run {
         let ontology = ontology.map(|ontology| ontology.document().ontology.clone());
-        dry_run::run(&app, start, ontology, command.json).await
+        dry_run::run(&local, start, ontology, command.json).await
     } else {
-        let registered = register(&app, start, ontology).await;
+        let registered = register(&local, start, ontology).await;
         match registered {
-            Ok(start) => extract(&app, start, signals, &command, format, &out).await,
+            Ok(start) => extract(&local, start, signals, &command, format, &out).await,
             Err(error) => Err(error),
         }
     };
-    app.close().await;
+    local.app.close().await;
     ended
 }
 
 /// The request with its ontology, which is registered.
 async fn register(
-    app: &App,
+    local: &Local,
     start: StartBatch,
     ontology: Option<CheckedOntology>,
 ) -> anyhow::Result<StartBatch> {
     let Some(ontology) = ontology else {
         return Ok(start);
     };
-    let registered = app
+    let registered = local
+        .app
         .orchestrator
-        .register_ontology(OrganizationId::DEFAULT, ontology);
+        .register_ontology(local.organization, ontology);
     Ok(StartBatch {
         ontology_id: Some(registered.await?),
         ..start
@@ -78,43 +80,44 @@ async fn register(
 }
 
 async fn extract(
-    app: &App,
+    local: &Local,
     start: StartBatch,
     mut signals: Signals,
     command: &Extract,
     format: Format,
     out: &Destination,
 ) -> anyhow::Result<Ended> {
-    app.orchestrator.keep_leases();
-    let batch = begin(app, start).await?;
+    local.app.orchestrator.keep_leases();
+    let batch = begin(local, start).await?;
     if command.retry {
-        retry(app, batch).await?;
+        retry(local, batch).await?;
     }
     tokio::select! {
-        watched = run_to_end(app, batch) => watched?,
+        watched = run_to_end(local, batch) => watched?,
         () = signals.next() => {
-            app.orchestrator.drain(DRAIN_PATIENCE).await;
+            local.app.orchestrator.drain(DRAIN_PATIENCE).await;
             bail!("interrupted; run the same command again to go on where {batch} is");
         }
     }
-    app.orchestrator.drain(DRAIN_PATIENCE).await;
-    let view = view(app, batch).await?;
-    let exported = export::write(&app.store, ended(&view)?, format, out);
-    let (exported, carried) = tokio::join!(exported, app.store.carry_log_over());
+    local.app.orchestrator.drain(DRAIN_PATIENCE).await;
+    let view = view(local, batch).await?;
+    let exported = export::write(local.source(), ended(&view)?, format, out);
+    let (exported, carried) = tokio::join!(exported, local.app.store.carry_log_over());
     if let Err(error) = carried {
         // Whoever opens the database next does it.
         tracing::debug!("the log was not carried over: {}", chain(&error));
     }
     exported?;
-    report(app, &view, command.json && *out != Destination::Standard).await
+    report(local, &view, command.json && *out != Destination::Standard).await
 }
 
 /// Tries again what an ended batch has no graph of. One that runs goes on, and one that lacks
 /// nothing stays.
-async fn retry(app: &App, batch: BatchId) -> anyhow::Result<()> {
-    let retried = app
+async fn retry(local: &Local, batch: BatchId) -> anyhow::Result<()> {
+    let retried = local
+        .app
         .orchestrator
-        .retry_failed(OrganizationId::DEFAULT, batch);
+        .retry_failed(local.organization, batch);
     match retried.await {
         Err(SteerError::InvalidStateTransition { .. }) => Ok(()),
         retried => Ok(retried?),
@@ -123,9 +126,13 @@ async fn retry(app: &App, batch: BatchId) -> anyhow::Result<()> {
 
 /// Starts the batch, or goes on with the one that the same arguments have started; a larger budget
 /// is that one's from now on.
-async fn begin(app: &App, start: StartBatch) -> anyhow::Result<BatchId> {
+async fn begin(local: &Local, start: StartBatch) -> anyhow::Result<BatchId> {
     let budget = start.options.token_budget;
-    let started = app.orchestrator.start(OrganizationId::DEFAULT, start).await;
+    let started = local
+        .app
+        .orchestrator
+        .start(local.organization, start)
+        .await;
     let (batch, budget) = match (started, budget) {
         // All else is part of the key.
         (Err(StartBatchError::IdempotencyConflict { batch_id }), Some(budget)) => {
@@ -134,11 +141,12 @@ async fn begin(app: &App, start: StartBatch) -> anyhow::Result<BatchId> {
         (started, _) => return Ok(started?),
     };
     let budget = u64::try_from(budget).context("--token-budget is negative")?;
-    let raised = app
+    let raised = local
+        .app
         .orchestrator
-        .raise_token_budget(OrganizationId::DEFAULT, batch, budget);
+        .raise_token_budget(local.organization, batch, budget);
     match raised.await? {
-        Raised::Raised if view(app, batch).await?.stage.is_terminal() => super::tell(&format!(
+        Raised::Raised if view(local, batch).await?.stage.is_terminal() => super::tell(&format!(
             "{batch} has ended; with --retry its failed documents may use the {budget} tokens"
         )),
         Raised::Raised => super::tell(&format!("{batch} goes on with {budget} tokens")),
@@ -189,13 +197,14 @@ fn request(
 }
 
 /// Watches the batch to its end, taking it over where an earlier process left it.
-async fn run_to_end(app: &App, batch: BatchId) -> anyhow::Result<()> {
+async fn run_to_end(local: &Local, batch: BatchId) -> anyhow::Result<()> {
     let adopt = async {
         loop {
-            let alone = app.is_alone();
-            let adopted = app
+            let alone = local.app.is_alone();
+            let adopted = local
+                .app
                 .orchestrator
-                .resume(OrganizationId::DEFAULT, batch, alone)
+                .resume(local.organization, batch, alone)
                 .await;
             match adopted {
                 Ok(_) => tokio::time::sleep(LEASE_RECHECK).await,
@@ -204,13 +213,13 @@ async fn run_to_end(app: &App, batch: BatchId) -> anyhow::Result<()> {
         }
     };
     tokio::select! {
-        watched = watch::to_end(app, batch) => watched,
+        watched = watch::to_end(local, batch) => watched,
         error = adopt => Err(error.into()),
     }
 }
 
-async fn view(app: &App, batch: BatchId) -> anyhow::Result<BatchView> {
-    let reads = app.store.reads(OrganizationId::DEFAULT);
+async fn view(local: &Local, batch: BatchId) -> anyhow::Result<BatchView> {
+    let reads = local.app.store.reads(local.organization);
     reads
         .batch(batch)
         .await?
@@ -231,9 +240,9 @@ fn ended(batch: &BatchView) -> anyhow::Result<Option<BatchId>> {
     }
 }
 
-async fn report(app: &App, batch: &BatchView, json: bool) -> anyhow::Result<Ended> {
+async fn report(local: &Local, batch: &BatchView, json: bool) -> anyhow::Result<Ended> {
     if json {
-        super::print(&format!("{}\n", totals(app, batch).await?))?;
+        super::print(&format!("{}\n", totals(local, batch).await?))?;
     }
     super::tell(&format!(
         "{}: {} of {} documents, {} entities, {} relations",
@@ -244,7 +253,7 @@ async fn report(app: &App, batch: &BatchView, json: bool) -> anyhow::Result<Ende
         batch.relation_count
     ));
     if batch.ontology.is_some() {
-        tell_rejected(app, batch).await?;
+        tell_rejected(local, batch).await?;
     }
     let missing = batch.failed_documents + batch.skipped_documents;
     if missing == 0 {
@@ -258,8 +267,8 @@ async fn report(app: &App, batch: &BatchView, json: bool) -> anyhow::Result<Ende
 }
 
 /// What was found and the ontology has no word for: it may be more than what is in the graph.
-async fn tell_rejected(app: &App, batch: &BatchView) -> anyhow::Result<()> {
-    let reads = app.store.reads(OrganizationId::DEFAULT);
+async fn tell_rejected(local: &Local, batch: &BatchView) -> anyhow::Result<()> {
+    let reads = local.app.store.reads(local.organization);
     let rejections = reads.findings(batch.id).await?.rejections;
     let (types, predicates) = (rejections.unknown_types, rejections.unknown_predicates);
     let ends = rejections.domain_or_range;
@@ -272,8 +281,8 @@ async fn tell_rejected(app: &App, batch: &BatchView) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn totals(app: &App, batch: &BatchView) -> anyhow::Result<serde_json::Value> {
-    let reads = app.store.reads(OrganizationId::DEFAULT);
+async fn totals(local: &Local, batch: &BatchView) -> anyhow::Result<serde_json::Value> {
+    let reads = local.app.store.reads(local.organization);
     let (account, findings) = (
         reads.account(batch.id).await?,
         reads.findings(batch.id).await?,

@@ -12,8 +12,11 @@ mod dry_run;
 mod export;
 mod extract;
 mod inputs;
+mod key;
+mod local;
 mod ontology;
 mod options;
+mod organization;
 mod prune;
 mod resolve;
 mod serve;
@@ -101,6 +104,14 @@ fn run(arguments: Arguments) -> anyhow::Result<Ended> {
             Command::Verify(command) => {
                 let config = configuration(&command.overrides())?;
                 verify::run(&command, &config).await
+            }
+            Command::Key(arguments) => {
+                let config = configuration(&arguments.overrides())?;
+                key::run(arguments.command, &config).await
+            }
+            Command::Organization(arguments) => {
+                let config = configuration(&arguments.overrides())?;
+                organization::run(arguments.command, &config).await
             }
             Command::Prune(command) => {
                 let config = configuration(&command.overrides())?;

@@ -2,7 +2,7 @@
 
 use std::{io::Write, time::Duration};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
@@ -11,8 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Ended, args::Serve};
 use crate::{
-    app::App,
-    config::{Config, loopback_address},
+    access::Access,
+    app::{self, App},
+    config::{Config, ListenAddress},
     http,
 };
 
@@ -27,17 +28,23 @@ pub(super) async fn run(command: &Serve, config: Config) -> anyhow::Result<Ended
         super::print(&Config::describe(&command.overrides())?)?;
         return Ok(Ended::Done);
     }
-    let address = loopback_address(&config.listen)?;
+    let listen = ListenAddress::of(&config.listen)?;
     let signals = Signals::catch()?;
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot listen on {address}; choose another with --listen"))?;
     let app = App::open(&config).await?;
+    let access = app::access(&app.store);
+    let (listener, asks_for_keys) = match bind(&listen, &access).await {
+        Ok(bound) => bound,
+        Err(error) => {
+            app.close().await;
+            return Err(error);
+        }
+    };
     app.orchestrator.recover(app.is_alone()).await?;
     let shutdown = CancellationToken::new();
     let state = http::AppState::new(
         app.store.clone(),
         app.orchestrator.clone(),
+        access,
         app.hub.clone(),
         http::Limits {
             max_body_bytes: config.max_body_bytes,
@@ -48,19 +55,40 @@ pub(super) async fn run(command: &Serve, config: Config) -> anyhow::Result<Ended
     )
     .with_hosts(config.allowed_hosts)
     .with_shutdown(shutdown.clone());
-    announce(&listener)?;
+    announce(&listener, asks_for_keys)?;
     let ended = serve(listener, state, &app, shutdown, signals).await;
     app.close().await;
     ended
 }
 
+/// Where callers connect, and whether they are asked for a key; nowhere that others reach before there
+/// is one.
+async fn bind(listen: &ListenAddress, access: &Access) -> anyhow::Result<(TcpListener, bool)> {
+    let address = listen.address;
+    let asks_for_keys = access.asks_for_keys().await?;
+    if !listen.is_loopback && !asks_for_keys {
+        bail!(
+            "{address} can be reached from other machines, and there is no API key: whoever connects \
+             could do everything; make a key with `knowledge key create`, or listen on 127.0.0.1"
+        );
+    }
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}; choose another with --listen"))?;
+    Ok((listener, asks_for_keys))
+}
+
 /// The one line that scripts wait for.
-fn announce(listener: &TcpListener) -> anyhow::Result<()> {
+fn announce(listener: &TcpListener, asks_for_keys: bool) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "listening on http://{address}")?;
     out.flush()?;
-    tracing::info!("no API keys are configured, so only this machine can connect");
+    if asks_for_keys {
+        tracing::info!("callers are asked for an API key");
+    } else {
+        tracing::info!("no API keys are configured, so only this machine can connect");
+    }
     Ok(())
 }
 

@@ -2,16 +2,17 @@
 
 use anyhow::Context;
 use futures::{StreamExt, pin_mut};
-use knowledge_domain::ids::{BatchId, OrganizationId};
+use knowledge_domain::ids::BatchId;
 
-use super::bars::Display;
-use crate::{app::App, progress::batch_events};
+use super::{bars::Display, local::Local};
+use crate::progress::batch_events;
 
 /// Shows a batch's progress until it ends.
-pub(super) async fn to_end(app: &App, batch: BatchId) -> anyhow::Result<()> {
-    let head = app
+pub(super) async fn to_end(local: &Local, batch: BatchId) -> anyhow::Result<()> {
+    let head = local
+        .app
         .store
-        .reads(OrganizationId::DEFAULT)
+        .reads(local.organization)
         .batch_head(batch)
         .await?
         .with_context(|| format!("{batch} is gone"))?;
@@ -22,7 +23,8 @@ pub(super) async fn to_end(app: &App, batch: BatchId) -> anyhow::Result<()> {
     } else {
         0
     };
-    let events = batch_events(&app.store, &app.hub, OrganizationId::DEFAULT, batch, after);
+    let app = &local.app;
+    let events = batch_events(&app.store, &app.hub, local.organization, batch, after);
     pin_mut!(events);
     while let Some(event) = events.next().await {
         display.show(&**event?);

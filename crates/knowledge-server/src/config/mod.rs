@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     hosts::AllowedHosts,
-    listen::loopback_address,
+    listen::ListenAddress,
     unknown::{UnknownVariable, unknown_variables},
 };
 use crate::{orchestrator::OrchestratorSettings, store::DatabaseUrl};
@@ -219,11 +219,6 @@ pub enum ConfigurationError {
         /// The key.
         key: &'static str,
     },
-    /// An address that this release must not listen on.
-    #[error(
-        "{0} is not a loopback address; without API keys the server listens on 127.0.0.1 or [::1] only"
-    )]
-    NotLoopback(String),
     /// An address that means nothing.
     #[error("`{0}` is not an address to listen on; use HOST:PORT, such as 127.0.0.1:8080")]
     Address(String),

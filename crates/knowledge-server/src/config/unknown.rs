@@ -4,7 +4,7 @@
 use super::{ENV_PREFIX, KEYS, OPENAI_KEYS};
 
 /// What the binary reads beside its configuration.
-const OTHERS: [&str; 2] = ["log", "server"];
+const OTHERS: [&str; 4] = ["api_key", "log", "organization", "server"];
 
 /// What tests and fault injection read: nobody is told of these.
 const OF_TESTS: [&str; 5] = ["TEST_", "REQUIRE_", "FAILPOINT", "FAULTS", "RUN_LOG"];

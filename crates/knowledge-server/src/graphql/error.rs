@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use async_graphql::{Error, ErrorExtensions, Response, ServerError, Value};
 
+use knowledge_domain::Role;
+
 use crate::store::StoreError;
 
 const INTERNAL: &str = "INTERNAL";
@@ -11,6 +13,7 @@ const BAD_USER_INPUT: &str = "BAD_USER_INPUT";
 const NOT_FOUND: &str = "NOT_FOUND";
 const UNAVAILABLE: &str = "UNAVAILABLE";
 const TIMEOUT: &str = "TIMEOUT";
+const FORBIDDEN: &str = "FORBIDDEN";
 const INVALID_REQUEST: &str = "INVALID_REQUEST";
 
 fn coded(message: impl Into<String>, code: &'static str) -> Error {
@@ -38,12 +41,29 @@ pub(super) fn unavailable(message: impl Into<String>) -> Error {
     coded(message, UNAVAILABLE)
 }
 
+/// A mutation that the caller's key does not allow; nothing of it is executed.
+pub(super) fn forbidden(role: Role, least: Role) -> Response {
+    let mut error = ServerError::new(not_allowed(role, least), None);
+    with_code(&mut error, FORBIDDEN);
+    Response::from_errors(vec![error])
+}
+
+/// A field that the caller's key does not allow.
+pub(super) fn forbidden_field(role: Role, least: Role) -> Error {
+    coded(not_allowed(role, least), FORBIDDEN)
+}
+
+fn not_allowed(role: Role, least: Role) -> String {
+    format!("a key of role `{role}` does not allow this; it takes `{least}`")
+}
+
 /// Whether nothing was executed: the document did not parse or was not valid.
 pub(crate) fn is_request_error(response: &Response) -> bool {
     response.data == Value::Null
         && !response.errors.is_empty()
         && response.errors.iter().all(|error| error.path.is_empty())
         && !has_code(response, TIMEOUT)
+        && !has_code(response, FORBIDDEN)
 }
 
 /// Whether the server failed: what a stream has not delivered by then, it never will.

@@ -3,6 +3,7 @@
 //! Owns the translation between the domain and the wire. Owns no query: reads go to
 //! [`crate::store::read`], commands to [`crate::orchestrator`]. Transports are in `crate::http`.
 
+mod access;
 mod batch;
 mod document;
 mod duplicates;
@@ -43,7 +44,7 @@ use futures::{
     StreamExt,
     stream::{self, BoxStream},
 };
-use knowledge_domain::ids::OrganizationId;
+use knowledge_domain::{Caller, Role};
 
 pub(crate) use error::{classify, has_failed, is_request_error};
 pub use guard::{Operation, Prepared, prepare};
@@ -52,7 +53,7 @@ use self::{
     mutation::Mutation, payload::ErrorInterface, query::Query, shape::Shapes,
     subscription::Subscription, viewer::Viewer,
 };
-use crate::{orchestrator::Orchestrator, progress::EventHub, store::Store};
+use crate::{access::Access, orchestrator::Orchestrator, progress::EventHub, store::Store};
 
 /// Introspection, as explorers ask for it, is 15 deep.
 const MAX_DEPTH: usize = 20;
@@ -78,13 +79,14 @@ pub struct Api {
 impl Api {
     /// The API over a store, for those who start and steer through the orchestrator.
     #[must_use]
-    pub fn new(store: Store, orchestrator: Orchestrator, hub: EventHub) -> Self {
+    pub fn new(store: Store, orchestrator: Orchestrator, access: Access, hub: EventHub) -> Self {
         let schema = builder()
             .limit_depth(MAX_DEPTH)
             .limit_complexity(MAX_COMPLEXITY)
             .limit_directives(MAX_DIRECTIVES)
             .data(store.clone())
             .data(orchestrator)
+            .data(access)
             .data(hub)
             .finish();
         Self {
@@ -101,10 +103,14 @@ impl Api {
         Self { timeout, ..self }
     }
 
-    /// Runs a query or a mutation on behalf of an organisation.
-    pub async fn execute(&self, organization: OrganizationId, prepared: Prepared) -> Response {
+    /// Runs a query or a mutation on behalf of somebody.
+    pub async fn execute(&self, caller: Caller, prepared: Prepared) -> Response {
         let reads = prepared.operation() == Operation::Query;
-        let (request, finish) = self.begin(organization, prepared);
+        let changes = prepared.operation() == Operation::Mutation;
+        if changes && caller.role < Role::Editor {
+            return error::forbidden(caller.role, Role::Editor);
+        }
+        let (request, finish) = self.begin(caller, prepared);
         let executed = self.schema.execute(request);
         if !reads {
             // What a mutation has begun it ends, and says so.
@@ -117,26 +123,26 @@ impl Api {
         finish(in_time.unwrap_or_else(|| error::timed_out(self.timeout)))
     }
 
-    /// Runs any operation on behalf of an organisation; a query gives one response.
+    /// Runs any operation on behalf of somebody; a query gives one response.
     #[must_use]
     pub fn execute_stream(
         &self,
-        organization: OrganizationId,
+        caller: Caller,
         prepared: Prepared,
     ) -> BoxStream<'static, Response> {
         if prepared.operation() != Operation::Subscription {
             let api = self.clone();
-            let answer = async move { api.execute(organization, prepared).await };
+            let answer = async move { api.execute(caller, prepared).await };
             return stream::once(answer).boxed();
         }
-        let (request, finish) = self.begin(organization, prepared);
+        let (request, finish) = self.begin(caller, prepared);
         self.schema.execute_stream(request).map(finish).boxed()
     }
 
     /// The request as the schema takes it, and what makes of a result what a client gets.
     fn begin(
         &self,
-        organization: OrganizationId,
+        caller: Caller,
         prepared: Prepared,
     ) -> (Request, impl Fn(Response) -> Response + Send + 'static) {
         let document = prepared.document();
@@ -145,7 +151,7 @@ impl Api {
             document.restore(&shapes, &mut response);
             classify(response)
         };
-        let viewer = Viewer::new(&self.store, organization);
+        let viewer = Viewer::new(&self.store, caller);
         (prepared.into_request().data(viewer), finish)
     }
 }

@@ -4,6 +4,7 @@ use async_graphql::{Context, ID, Object, Result};
 use knowledge_domain::ids::{BatchId, ExecutionId};
 
 use super::{
+    access::{self, CreateApiKeyInput, CreateApiKeyPayload, RevokeApiKeyPayload},
     batch::Batch,
     enums::WorkflowSignal,
     error::{internal, not_found, unavailable},
@@ -155,6 +156,21 @@ impl Mutation {
         #[graphql(desc = "Two or more entities.")] ids: Vec<ID>,
     ) -> Result<EntitiesPayload> {
         decide(ctx, Decision::KeepApart(ids)).await
+    }
+
+    /// Makes an API key of the caller's organisation; for the role `ADMIN`. The first one makes the
+    /// server ask everybody for a key.
+    async fn create_api_key(
+        &self,
+        ctx: &Context<'_>,
+        input: CreateApiKeyInput,
+    ) -> Result<CreateApiKeyPayload> {
+        access::create(ctx, input).await
+    }
+
+    /// Ends an API key for good; for the role `ADMIN`. Streams that it has opened end within seconds.
+    async fn revoke_api_key(&self, ctx: &Context<'_>, id: ID) -> Result<RevokeApiKeyPayload> {
+        access::revoke(ctx, &id).await
     }
 
     /// Tells the workflow of one document to pause, to go on, or to drop what it does for good.

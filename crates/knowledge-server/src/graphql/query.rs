@@ -6,6 +6,7 @@ use knowledge_domain::ids::{
 };
 
 use super::{
+    access::{self, ApiKey, CallerNode},
     batch::{self, Batch},
     document::BatchDocument,
     duplicates,
@@ -147,6 +148,17 @@ impl Query {
         Ok(estimate.into())
     }
 
+    /// Who asks.
+    async fn caller(&self, ctx: &Context<'_>) -> Result<CallerNode> {
+        access::caller(ctx).await
+    }
+
+    /// The organisation's API keys, in the order in which they were made; for the role `ADMIN`.
+    #[graphql(complexity = "100 + child_complexity")]
+    async fn api_keys(&self, ctx: &Context<'_>) -> Result<Vec<ApiKey>> {
+        access::keys(ctx).await
+    }
+
     /// What the organisation's model calls have cost.
     #[graphql(complexity = "10 + child_complexity")]
     async fn model_usage(&self, ctx: &Context<'_>) -> Result<ModelUsage> {
@@ -154,8 +166,10 @@ impl Query {
         Ok(totals.map_err(|error| internal(&error))?.into())
     }
 
-    /// How the calls of models fare on this server; `null` where no model is configured.
+    /// How the calls of models of all organisations fare on this server; `null` where no model is
+    /// configured. For the role `ADMIN`.
     async fn model_health(&self, ctx: &Context<'_>) -> Result<Option<ModelHealth>> {
+        access::administrator(ctx)?;
         match ctx.data::<Orchestrator>()?.models() {
             Some(models) => Ok(Some(models.health().await.into())),
             None => Ok(None),

@@ -127,23 +127,23 @@ pub(super) enum Decision {
 
 /// Carries a decision out.
 pub(super) async fn decide(ctx: &Context<'_>, decision: Decision) -> Result<EntitiesPayload> {
-    let organization = Viewer::of(ctx)?.reads.organization();
+    let caller = Viewer::of(ctx)?.caller;
     let orchestrator = ctx.data::<Orchestrator>()?;
     let done = match &decision {
         Decision::Merge(ids) => match parsed(ids) {
-            Ok(ids) => orchestrator.merge_entities(organization, &ids).await,
+            Ok(ids) => orchestrator.merge_entities(caller, &ids).await,
             Err(missing) => return Ok(missing),
         },
         Decision::Split(ids) => match parsed(ids) {
-            Ok(ids) => orchestrator.split_entity(organization, &ids).await,
+            Ok(ids) => orchestrator.split_entity(caller, &ids).await,
             Err(missing) => return Ok(missing),
         },
         Decision::KeepApart(ids) => match parsed(ids) {
-            Ok(ids) => orchestrator.keep_apart(organization, &ids).await,
+            Ok(ids) => orchestrator.keep_apart(caller, &ids).await,
             Err(missing) => return Ok(missing),
         },
         Decision::Unmerge(id) => match parsed(std::slice::from_ref(id)) {
-            Ok(ids) => orchestrator.unmerge_entity(organization, ids[0]).await,
+            Ok(ids) => orchestrator.unmerge_entity(caller, ids[0]).await,
             Err(missing) => return Ok(missing),
         },
     };

@@ -1,6 +1,9 @@
 //! GraphQL over HTTP: `POST` for everything, `GET` for queries and for the upgrade to WebSocket.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use async_graphql::{Request, Response as GraphqlResponse, ServerError, Value, Variables};
 use axum::{
@@ -13,18 +16,23 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures::stream;
-use knowledge_domain::ids::OrganizationId;
+use knowledge_domain::Caller;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AppState, Problem, body, graphql_sse, graphql_ws,
+    AppState, Problem,
+    access::Called,
+    body, graphql_sse, graphql_ws,
     negotiation::{Format, accepted, is_json},
-    tenant::Tenant,
 };
+use crate::access::AccessError;
 use crate::graphql::{Operation, Prepared, classify, is_request_error, prepare};
 
 /// A body from which parsing is too long for a thread that serves others.
 const LARGE_BODY: usize = 1024 * 1024;
+
+/// Who sends a body for longer is asked once more who it is.
+const RECENT: Duration = Duration::from_secs(1);
 
 /// A request as the specification of GraphQL over HTTP has it.
 #[derive(Deserialize)]
@@ -58,7 +66,7 @@ pub(super) struct QueryParameters {
 /// `POST /graphql`.
 pub(super) async fn post(
     State(state): State<AppState>,
-    Tenant(organization): Tenant,
+    Called(caller): Called,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -68,34 +76,45 @@ pub(super) async fn post(
         ));
     }
     let formats = formats(&headers)?;
+    let begun = Instant::now();
     let body = body::read(body, state.limits.max_body_bytes, state.limits.body_timeout).await?;
+    if begun.elapsed() > RECENT
+        && !state
+            .access
+            .serves(caller)
+            .await
+            .map_err(AccessError::from)?
+    {
+        return Err(AccessError::Unknown.into());
+    }
     let request = parse(body).await?;
     match prepare(request) {
-        Ok(prepared) => Ok(run(&state, organization, &formats, prepared).await),
-        Err(error) => Ok(refused(&state, &formats, error)),
+        Ok(prepared) => Ok(run(&state, caller, &formats, prepared).await),
+        Err(error) => Ok(refused(&state, caller, &formats, error)),
     }
 }
 
 /// `GET /graphql`.
 pub(super) async fn get(
     State(state): State<AppState>,
-    Tenant(organization): Tenant,
+    caller: Result<Called, Problem>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     headers: HeaderMap,
     query: Result<Query<QueryParameters>, QueryRejection>,
 ) -> Result<Response, Problem> {
     if headers.contains_key(header::UPGRADE) {
         let upgrade = upgrade.map_err(|error| Problem::bad_request(error.body_text()))?;
-        return graphql_ws::upgrade(state, organization, &headers, upgrade);
+        return graphql_ws::upgrade(state, caller, &headers, upgrade);
     }
+    let Called(caller) = caller?;
     let formats = formats(&headers)?;
     let Query(parameters) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     match prepare(from_query(parameters)?) {
         Ok(prepared) if prepared.operation() == Operation::Mutation => Err(Problem::post_only(
             "a mutation changes something; send it with POST",
         )),
-        Ok(prepared) => Ok(run(&state, organization, &formats, prepared).await),
-        Err(error) => Ok(refused(&state, &formats, error)),
+        Ok(prepared) => Ok(run(&state, caller, &formats, prepared).await),
+        Err(error) => Ok(refused(&state, caller, &formats, error)),
     }
 }
 
@@ -151,26 +170,22 @@ fn from_query(parameters: QueryParameters) -> Result<Request, Problem> {
 }
 
 /// Runs a request and answers in the best format that fits the operation.
-async fn run(
-    state: &AppState,
-    organization: OrganizationId,
-    formats: &[Format],
-    prepared: Prepared,
-) -> Response {
+async fn run(state: &AppState, caller: Caller, formats: &[Format], prepared: Prepared) -> Response {
     let streamed = formats[0] == Format::EventStream
         || (prepared.operation() == Operation::Subscription
             && formats.contains(&Format::EventStream));
     if streamed {
-        return graphql_sse::response(state, state.api.execute_stream(organization, prepared));
+        let results = state.api.execute_stream(caller, prepared);
+        return graphql_sse::response(state, caller, results);
     }
-    json(formats[0], &state.api.execute(organization, prepared).await)
+    json(formats[0], &state.api.execute(caller, prepared).await)
 }
 
 /// Answers a request that does not reach the schema.
-fn refused(state: &AppState, formats: &[Format], error: ServerError) -> Response {
+fn refused(state: &AppState, caller: Caller, formats: &[Format], error: ServerError) -> Response {
     let response = classify(GraphqlResponse::from_errors(vec![error]));
     if formats[0] == Format::EventStream {
-        return graphql_sse::response(state, stream::iter([response]));
+        return graphql_sse::response(state, caller, stream::iter([response]));
     }
     json(formats[0], &response)
 }

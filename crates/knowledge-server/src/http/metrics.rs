@@ -10,7 +10,7 @@ use axum::{
 };
 use tokio::time::{Instant, timeout};
 
-use super::AppState;
+use super::{AppState, access::Operator};
 use crate::{
     metrics::{self, REQUEST_SECONDS, REQUESTS},
     store::read::Census,
@@ -20,7 +20,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// `GET /metrics`: what the process counts and, where the database answers, what that has.
-pub(super) async fn show(State(state): State<AppState>) -> Response {
+pub(super) async fn show(State(state): State<AppState>, _: Operator) -> Response {
     let mut text = metrics::text();
     let census = match timeout(PATIENCE, state.store.census()).await {
         Ok(census) => census.inspect_err(crate::log::failed_request).ok(),

@@ -3,6 +3,7 @@
 //! Owns transports and nothing behind them: what is asked goes to [`crate::graphql`], what is
 //! watched to [`crate::progress`].
 
+mod access;
 mod body;
 mod graphql;
 mod graphql_sse;
@@ -17,7 +18,6 @@ mod progress;
 mod segment;
 mod server;
 mod sse;
-mod tenant;
 #[cfg(test)]
 mod tests;
 
@@ -38,8 +38,8 @@ pub use problem::Problem;
 pub use server::serve;
 
 use crate::{
-    config::AllowedHosts, graphql::Api, orchestrator::Orchestrator, progress::EventHub,
-    store::Store,
+    access::Access, config::AllowedHosts, graphql::Api, orchestrator::Orchestrator,
+    progress::EventHub, store::Store,
 };
 
 /// What the network faces allow.
@@ -77,6 +77,7 @@ impl Default for Limits {
 pub struct AppState {
     api: Api,
     orchestrator: Orchestrator,
+    access: Access,
     store: Store,
     hub: EventHub,
     limits: Limits,
@@ -87,11 +88,23 @@ pub struct AppState {
 impl AppState {
     /// The state of a server that is never told to stop.
     #[must_use]
-    pub fn new(store: Store, orchestrator: Orchestrator, hub: EventHub, limits: Limits) -> Self {
+    pub fn new(
+        store: Store,
+        orchestrator: Orchestrator,
+        access: Access,
+        hub: EventHub,
+        limits: Limits,
+    ) -> Self {
+        let api = Api::new(
+            store.clone(),
+            orchestrator.clone(),
+            access.clone(),
+            hub.clone(),
+        );
         Self {
-            api: Api::new(store.clone(), orchestrator.clone(), hub.clone())
-                .with_timeout(limits.query_timeout),
+            api: api.with_timeout(limits.query_timeout),
             orchestrator,
+            access,
             store,
             hub,
             limits,

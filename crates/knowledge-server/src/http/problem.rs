@@ -14,6 +14,8 @@ pub struct Problem {
     status: StatusCode,
     detail: String,
     allow: Option<&'static str>,
+    /// How a client can say who it is.
+    authenticate: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -32,12 +34,21 @@ impl Problem {
             status,
             detail: detail.into(),
             allow: None,
+            authenticate: None,
         }
     }
 
     /// 400.
     pub(super) fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// 401.
+    pub(super) fn unauthorized(detail: impl Into<String>) -> Self {
+        Self {
+            authenticate: Some("Bearer"),
+            ..Self::new(StatusCode::UNAUTHORIZED, detail)
+        }
     }
 
     /// 403.
@@ -122,6 +133,9 @@ impl IntoResponse for Problem {
         );
         if let Some(allow) = self.allow {
             headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+        }
+        if let Some(scheme) = self.authenticate {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
         }
         response
     }

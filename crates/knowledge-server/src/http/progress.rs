@@ -18,9 +18,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AppState, Problem,
+    access::Called,
     segment::Segment,
     sse::{self, Frame},
-    tenant::Tenant,
 };
 use crate::{
     progress::{SharedEvent, batch_events, workflow_events},
@@ -36,7 +36,7 @@ pub(super) struct Resume {
 /// `GET /api/knowledge/extraction/progress/{batchId}`.
 pub(super) async fn batch(
     State(state): State<AppState>,
-    Tenant(organization): Tenant,
+    Called(caller): Called,
     Segment(id): Segment,
     headers: HeaderMap,
     query: Result<Query<Resume>, QueryRejection>,
@@ -45,15 +45,16 @@ pub(super) async fn batch(
     let id: BatchId = id
         .parse()
         .map_err(|error| Problem::bad_request(format!("{error}")))?;
-    let reads = state.store.reads(organization);
+    let reads = state.store.reads(caller.organization);
     let head = reads.batch_head(id).await.map_err(|error| failed(&error))?;
     let head = head.ok_or_else(|| Problem::not_found("there is no such batch"))?;
     if head.stage.is_terminal() && after >= head.last_sequence {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let events = batch_events(&state.store, &state.hub, organization, id, after);
+    let events = batch_events(&state.store, &state.hub, caller.organization, id, after);
     Ok(sse::response(
         &state,
+        caller,
         "sse",
         shown(state.limits.retry, events, batch_event),
     ))
@@ -62,7 +63,7 @@ pub(super) async fn batch(
 /// `GET /api/workflows/{executionId}/progress`.
 pub(super) async fn workflow(
     State(state): State<AppState>,
-    Tenant(organization): Tenant,
+    Called(caller): Called,
     Segment(id): Segment,
     headers: HeaderMap,
     query: Result<Query<Resume>, QueryRejection>,
@@ -71,17 +72,25 @@ pub(super) async fn workflow(
     let id: ExecutionId = id
         .parse()
         .map_err(|error| Problem::bad_request(format!("{error}")))?;
-    let reads = state.store.reads(organization);
+    let reads = state.store.reads(caller.organization);
     let head = reads
         .workflow_head(id)
         .await
         .map_err(|error| failed(&error))?;
     let head = head.ok_or_else(|| Problem::not_found("there is no such workflow"))?;
-    let mut events =
-        workflow_events(&state.store, &state.hub, organization, id, head, after).boxed();
+    let mut events = workflow_events(
+        &state.store,
+        &state.hub,
+        caller.organization,
+        id,
+        head,
+        after,
+    )
+    .boxed();
     if !head.ended {
         return Ok(sse::response(
             &state,
+            caller,
             "sse",
             shown(state.limits.retry, events, workflow_event),
         ));
@@ -93,6 +102,7 @@ pub(super) async fn workflow(
     let events = stream::iter([first]).chain(events);
     Ok(sse::response(
         &state,
+        caller,
         "sse",
         shown(state.limits.retry, events, workflow_event),
     ))

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures::{Stream, StreamExt, stream};
-use knowledge_domain::batch::BatchEvent;
+use knowledge_domain::{Caller, batch::BatchEvent};
 use serde::Serialize;
 use tokio::time::timeout;
 
@@ -60,9 +60,10 @@ impl Frame {
 }
 
 /// A response that sends the events as they come, with heartbeats while none does; it ends early
-/// when the server is told to stop.
+/// when the server is told to stop or the caller's key does not hold any more.
 pub(super) fn response(
     state: &AppState,
+    caller: Caller,
     protocol: &'static str,
     events: impl Stream<Item = Frame> + Send + 'static,
 ) -> Response {
@@ -71,7 +72,11 @@ pub(super) fn response(
         let _held = &open;
         DELIVERED.add(&[protocol]);
     });
-    let events = events.take_until(state.shutdown.clone().cancelled_owned());
+    let access = state.access.clone();
+    let withdrawn = access.withdrawn(caller, state.limits.heartbeat);
+    let events = events
+        .take_until(state.shutdown.clone().cancelled_owned())
+        .take_until(withdrawn);
     let body = with_heartbeats(events.boxed(), state.limits.heartbeat);
     let headers = [
         (

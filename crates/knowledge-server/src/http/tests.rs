@@ -1,5 +1,6 @@
 //! The faces as clients meet them: requests through the router, sockets over the loopback.
 
+mod access;
 mod bodies;
 mod graphql;
 mod hosts;

@@ -1,22 +1,23 @@
 //! What persons decide about entities.
 
-use knowledge_domain::ids::{EntityId, OrganizationId};
+use knowledge_domain::{Caller, ids::EntityId};
 
 use super::Orchestrator;
 use crate::store::{Decider, DecisionError};
 
-/// How merge history calls whoever decides, while nobody has a name.
+/// How merge history calls whoever decides, where nobody is asked for a key.
 const USER: &str = "user";
 
 impl Orchestrator {
     /// Makes entities one; the canonical entity.
     pub async fn merge_entities(
         &self,
-        organization: OrganizationId,
+        caller: Caller,
         entities: &[EntityId],
     ) -> Result<Vec<EntityId>, DecisionError> {
         let store = self.shared.ledger.store();
-        let decider = self.decider(organization);
+        let name = by(caller);
+        let decider = self.decider(&name, caller);
         Ok(vec![store.merge_entities(&decider, entities).await?])
     }
 
@@ -24,45 +25,52 @@ impl Orchestrator {
     /// are.
     pub async fn split_entity(
         &self,
-        organization: OrganizationId,
+        caller: Caller,
         members: &[EntityId],
     ) -> Result<Vec<EntityId>, DecisionError> {
         let store = self.shared.ledger.store();
         store
-            .split_entity(&self.decider(organization), members)
+            .split_entity(&self.decider(&by(caller), caller), members)
             .await
     }
 
     /// Undoes the merge of a member; as [`Self::split_entity`].
     pub async fn unmerge_entity(
         &self,
-        organization: OrganizationId,
+        caller: Caller,
         member: EntityId,
     ) -> Result<Vec<EntityId>, DecisionError> {
         let store = self.shared.ledger.store();
         store
-            .unmerge_entity(&self.decider(organization), member)
+            .unmerge_entity(&self.decider(&by(caller), caller), member)
             .await
     }
 
     /// Keeps entities apart; they themselves.
     pub async fn keep_apart(
         &self,
-        organization: OrganizationId,
+        caller: Caller,
         entities: &[EntityId],
     ) -> Result<Vec<EntityId>, DecisionError> {
         let store = self.shared.ledger.store();
         store
-            .keep_apart(&self.decider(organization), entities)
+            .keep_apart(&self.decider(&by(caller), caller), entities)
             .await
     }
 
-    fn decider(&self, organization: OrganizationId) -> Decider<'_> {
+    fn decider<'a>(&'a self, name: &'a str, caller: Caller) -> Decider<'a> {
         Decider {
-            organization,
-            name: USER,
+            organization: caller.organization,
+            name,
             clock: self.shared.ledger.clock(),
             entropy: self.shared.ledger.entropy(),
         }
     }
+}
+
+/// How merge history calls a caller.
+fn by(caller: Caller) -> String {
+    caller
+        .key
+        .map_or_else(|| USER.to_owned(), |key| key.to_string())
 }

@@ -2,7 +2,7 @@
 
 use std::{str::FromStr, time::Duration};
 
-use knowledge_domain::ids::OrganizationId;
+use knowledge_domain::{Slug, ids::OrganizationId};
 use knowledge_migrations::{Migrator, MigratorTrait};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
@@ -113,7 +113,7 @@ impl Store {
         Entity::insert(ActiveModel {
             id: Set(OrganizationId::DEFAULT.uuid()),
             name: Set("Default".to_owned()),
-            slug: Set("default".to_owned()),
+            slug: Set(Slug::DEFAULT.to_owned()),
             resolution_version: NotSet,
             embedding_model: NotSet,
             embedding_gaps: NotSet,

@@ -32,6 +32,7 @@ const OWNED: &[&str] = &[
     "embedding",
     "llm_call",
     "token_account",
+    "api_key",
 ];
 
 /// Columns that hold the id of another row, or nothing: table, column, where it leads.

@@ -2,10 +2,13 @@ import { useEffect, useState } from 'react';
 
 import { BatchPage } from './BatchPage';
 import { Batches } from './Batches';
+import { SignIn } from './SignIn';
+import { useAnswer } from './ask';
+import { MayChange, apiKey, signOut, useAccess } from './caller';
 
 /** `#/batches/{id}` is a batch's page, everything else the list. */
 export function App() {
-  const batch = useBatchInAddress();
+  const { key, isAsked } = useAccess();
   return (
     <>
       <header className="bar">
@@ -15,10 +18,26 @@ export function App() {
         <nav>
           <a href="#/">Batches</a>
           <a href="/graphiql">GraphiQL</a>
+          {key !== null && <button onClick={signOut}>Sign out</button>}
         </nav>
       </header>
-      <main>{batch === null ? <Batches /> : <BatchPage key={batch} id={batch} />}</main>
+      <main>{isAsked ? <SignIn /> : <Pages key={key} />}</main>
     </>
+  );
+}
+
+interface Caller {
+  caller: { role: 'VIEWER' | 'EDITOR' | 'ADMIN'; organization: { name: string } };
+}
+
+function Pages() {
+  const batch = useBatchInAddress();
+  const { data } = useAnswer<Caller>('{ caller { role organization { name } } }', {});
+  return (
+    <MayChange value={data?.caller.role !== 'VIEWER'}>
+      {apiKey() !== null && data && <p className="quiet">{data.caller.organization.name}</p>}
+      {batch === null ? <Batches /> : <BatchPage key={batch} id={batch} />}
+    </MayChange>
   );
 }
 

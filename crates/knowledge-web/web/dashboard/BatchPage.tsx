@@ -11,6 +11,7 @@ import type {
 import { Documents } from './Documents';
 import { Graph } from './Graph';
 import { ask, text, useAnswer, useChange, useLooks, usePaced } from './ask';
+import { apiKey, useMayChange } from './caller';
 import { count, percent, remaining, words } from './format';
 
 interface Batch {
@@ -66,7 +67,10 @@ export function BatchPage({ id }: { id: string }) {
 function Known(of: { batch: Batch; error: string | null; look: () => void }) {
   const { batch, error, look } = of;
   const { id } = batch;
-  const { progress, following, resume } = useBatchProgress(id, { known: known(batch) });
+  const { progress, following, resume } = useBatchProgress(id, {
+    known: known(batch),
+    apiKey: apiKey(),
+  });
   const over = isOver(progress.stage);
   const more = usePaced(`${progress.completedDocuments} ${progress.stage}`, GRAPH, over);
   useLooks(over, look);
@@ -220,6 +224,7 @@ function Steering(of: { id: string; progress: BatchProgress; partial: number; ch
     // Also where it was refused: the batch is not as this page believes.
     changed();
   };
+  if (!useMayChange()) return null;
   const over = isOver(progress.stage);
   const canRetry =
     progress.stage === 'FAILED' ||

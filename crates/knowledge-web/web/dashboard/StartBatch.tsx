@@ -3,6 +3,7 @@ import type { FormEvent } from 'react';
 
 import { batchAddress } from './App';
 import { ask, text, useAnswer } from './ask';
+import { useMayChange } from './caller';
 
 interface Started {
   startBatch: { __typename: string; batch?: { id: string }; message?: string };
@@ -31,6 +32,7 @@ interface Document {
 /** Starts a batch of text files, or of a text that is pasted. */
 export function StartBatch() {
   const [isOpen, setOpen] = useState(false);
+  if (!useMayChange()) return null;
   if (!isOpen) {
     return (
       <p>

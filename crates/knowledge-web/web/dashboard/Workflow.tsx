@@ -1,5 +1,6 @@
 import { useWorkflowProgress } from '../progress';
 import { useAnswer, useChange } from './ask';
+import { apiKey } from './caller';
 import { words } from './format';
 
 interface Execution {
@@ -25,7 +26,7 @@ query Execution($id: ID!) {
 
 /** The workflow of one document, which is in this state: its stage, live, and its units. */
 export function Workflow({ id, state }: { id: string; state: string }) {
-  const { progress, resume } = useWorkflowProgress(id);
+  const { progress, resume } = useWorkflowProgress(id, { apiKey: apiKey() });
   const { data, error, again } = useAnswer<{ workflowExecution: Execution | null }>(EXECUTION, { id });
   useChange(progress.sequence, again);
   useChange(state, () => {

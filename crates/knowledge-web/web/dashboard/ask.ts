@@ -2,17 +2,23 @@
 
 import { useCallback, useEffect, useRef, useState } from 'react';
 
+import { authorization } from '../key';
+import { apiKey, refused } from './caller';
+
 /** Asks the server; an error says what the server said. */
 export async function ask<T>(query: string, variables: object = {}, signal?: AbortSignal): Promise<T> {
+  const key = apiKey();
   const response = await fetch('/graphql', {
     method: 'POST',
     headers: {
+      ...authorization(key),
       'content-type': 'application/json',
       accept: 'application/graphql-response+json, application/json',
     },
     body: JSON.stringify({ query, variables }),
     signal: signal ?? null,
   });
+  if (response.status === 401) refused(key);
   const said: { data?: T; errors?: { message: string }[]; detail?: string } = await response
     .json()
     .catch(() => ({}));

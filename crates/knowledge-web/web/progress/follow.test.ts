@@ -8,7 +8,7 @@ interface Event {
 }
 
 /** A server whose connections each tell some events, and then break, end, or refuse. */
-type Connection = { tells: number[]; then: 'break' | 'end' | 'refuse' | 'fail' };
+type Connection = { tells: number[]; then: 'break' | 'end' | 'refuse' | 'fail' | 'forbid' };
 
 function server(connections: Connection[]): { open: Open; asked: number[] } {
   const asked: number[] = [];
@@ -28,6 +28,7 @@ async function* stream({ tells, then }: Connection, connected: () => void): Asyn
   if (then === 'refuse') {
     yield { errors: [{ message: 'there is no such batch', extensions: { code: 'NOT_FOUND' } }] };
   }
+  if (then === 'forbid') throw { code: 4403, reason: 'Forbidden' };
   if (then === 'fail') throw [{ message: 'internal error', extensions: { code: 'INTERNAL' } }];
 }
 
@@ -73,6 +74,13 @@ it('tells nothing twice, even where the server does', async () => {
     { tells: [8, 7, 9], then: 'end' },
   ], 6);
   expect(seen).toEqual([7, 8, 9]);
+});
+
+it('does not ask again with a key that does not hold', async () => {
+  const { seen, asked, last } = await watched([{ tells: [1], then: 'forbid' }]);
+  expect(seen).toEqual([1]);
+  expect(asked).toEqual([0]);
+  expect(last).toEqual({ state: 'refused', message: 'The server asks for an API key that holds.' });
 });
 
 it('does not ask again where the server refuses', async () => {

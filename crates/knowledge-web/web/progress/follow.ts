@@ -60,14 +60,17 @@ const PATIENCE = 10_000;
 
 /** What the server says where asking again is of no use. */
 const REFUSALS = ['NOT_FOUND', 'BAD_USER_INPUT', 'INVALID_REQUEST'];
+/** The code of a connection that the server closes for want of a key. */
+const FORBIDDEN = 4403;
 
-/** Connections to a GraphQL endpoint, one for all that is followed there. */
-export function sockets(url: string): Open {
+/** Connections to a GraphQL endpoint, one for all that is followed there with one API key. */
+export function sockets(url: string, apiKey: string | null = null): Open {
   let isUp = false;
   let silence: ReturnType<typeof setTimeout> | undefined;
   // Who follows tries again by itself, from the last event that it saw.
   const client = createClient({
     url,
+    ...(apiKey !== null && { connectionParams: { authorization: `Bearer ${apiKey}` } }),
     retryAttempts: 0,
     keepAlive: ALIVE,
     connectionAckWaitTimeout: PATIENCE,
@@ -176,10 +179,15 @@ async function* until<T>(signal: AbortSignal, stream: AsyncIterable<T>): AsyncGe
 
 /** What the server says where it refuses; `null` where the connection broke, or the server failed. */
 function refused(error: unknown): string | null {
+  if (isClose(error) && error.code === FORBIDDEN) return 'The server asks for an API key that holds.';
   if (!Array.isArray(error)) return null;
   const errors = error as ServerError[];
   const isRefusal = errors.some(({ extensions }) => REFUSALS.includes(String(extensions?.code)));
   return isRefusal ? errors.map((it) => it.message).join('; ') : null;
+}
+
+function isClose(error: unknown): error is { code: number } {
+  return typeof error === 'object' && error !== null && 'code' in error;
 }
 
 function pause(milliseconds: number, signal: AbortSignal): Promise<void> {

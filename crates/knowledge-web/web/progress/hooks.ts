@@ -12,6 +12,8 @@ import type { Following, Open } from './follow';
 export interface Options<S> {
   /** The server's GraphQL endpoint, `ws://…/graphql`; the page's own host when left out. */
   url?: string;
+  /** The API key, for a server that asks for one. */
+  apiKey?: string | null;
   /**
    * What is known already, with its `sequence`: the events until then are not asked for. Everything
    * is, when left out. Looked at when the following begins.
@@ -49,7 +51,8 @@ export function useWorkflowProgress(
 }
 
 interface Known<S> {
-  id: string | null;
+  /** Of what: the endpoint, who asks, and the id. */
+  of: string;
   progress: S;
   following: Following;
 }
@@ -62,12 +65,14 @@ function useLog<E extends { sequence: number }, S extends { sequence: number }>(
   options?: Options<S>,
 ): Followed<S> {
   const url = options?.url ?? ownUrl();
+  const apiKey = options?.apiKey ?? null;
   const progress = { ...nothing, ...options?.known };
-  const fresh: Known<S> = { id, progress, following: { state: 'connecting' } };
+  const of = JSON.stringify([url, apiKey, id]);
+  const fresh: Known<S> = { of, progress, following: { state: 'connecting' } };
   const [stored, setKnown] = useState(fresh);
   const [run, setRun] = useState(0);
-  // What is known of another batch is nothing of this one.
-  const known = stored.id === id ? stored : fresh;
+  // What is known of another batch, or was told somebody else, is nothing of this one.
+  const known = stored.of === of ? stored : fresh;
   const after = known.progress.sequence;
 
   useEffect(() => {
@@ -75,11 +80,11 @@ function useLog<E extends { sequence: number }, S extends { sequence: number }>(
     const abort = new AbortController();
     const change = (changed: (before: Known<S>) => Partial<Known<S>>) =>
       setKnown((before) => {
-        const own = before.id === id ? before : fresh;
+        const own = before.of === of ? before : fresh;
         return abort.signal.aborted ? before : { ...own, ...changed(own) };
       });
     void follow<E>(
-      connection(url),
+      connection(url, apiKey),
       { query, id, after, read: named },
       {
         events: (events) => change((before) => ({ progress: fold(before.progress, events) })),
@@ -89,7 +94,7 @@ function useLog<E extends { sequence: number }, S extends { sequence: number }>(
     );
     return () => abort.abort();
     // The rest follows from these; what is known grows meanwhile, and `follow` keeps its own count.
-  }, [url, query, id, run]);
+  }, [url, apiKey, query, id, run]);
 
   const resume = useCallback(() => setRun((before) => before + 1), []);
   return { progress: known.progress, following: known.following, resume };
@@ -102,9 +107,10 @@ function ownUrl(): string {
 
 const connections = new Map<string, Open>();
 
-/** One connection for all hooks that follow something at one endpoint. */
-function connection(url: string): Open {
-  const known = connections.get(url) ?? sockets(url);
-  connections.set(url, known);
+/** One connection for all hooks that follow something at one endpoint with one key. */
+function connection(url: string, apiKey: string | null): Open {
+  const which = JSON.stringify([url, apiKey]);
+  const known = connections.get(which) ?? sockets(url, apiKey);
+  connections.set(which, known);
   return known;
 }

@@ -2,15 +2,20 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use knowledge_domain::{OntologyFormat, batch::BatchStage, ids::BatchId};
-use reqwest::{Client, Response, Url, header};
+use reqwest::{
+    Client, Response, StatusCode, Url,
+    header::{self, HeaderMap, HeaderValue},
+};
 use serde_json::{Value, json};
 
 use crate::ontologies::RegisterOntology;
 
 /// How long a server may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Where the API key is, for a server that asks for one; arguments can be read by others.
+const API_KEY: &str = "KNOWLEDGE_API_KEY";
 /// How long it may take to answer, a batch of many documents to store among it.
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(5);
 
@@ -48,7 +53,10 @@ impl Api {
             url.set_path(&format!("{}/", url.path()));
         }
         crate::llm::choose_tls();
-        let client = Client::builder().connect_timeout(CONNECT_TIMEOUT).build();
+        let client = Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .default_headers(authorization(std::env::var(API_KEY).ok().as_deref())?)
+            .build();
         Ok(Self {
             client: client.context("the HTTP client cannot be built")?,
             server: url,
@@ -196,7 +204,7 @@ impl Api {
         if let Some(error) = answer["errors"][0]["message"].as_str() {
             bail!("the server refused the request: {error}");
         }
-        if let Some(problem) = answer["detail"].as_str() {
+        if let Some(problem) = problem(status, &answer) {
             bail!("the server refused the request: {problem}");
         }
         Ok(answer["data"].take())
@@ -209,6 +217,29 @@ impl Api {
             self.server.as_str().trim_end_matches('/')
         )
     }
+}
+
+/// What a refusal says, and where to put the key that it asks for.
+pub(super) fn problem(status: StatusCode, answer: &Value) -> Option<String> {
+    let detail = answer["detail"].as_str()?;
+    Some(if status == StatusCode::UNAUTHORIZED {
+        format!("{detail}; this command takes it from {API_KEY}")
+    } else {
+        detail.to_owned()
+    })
+}
+
+/// The header that says who calls.
+fn authorization(key: Option<&str>) -> anyhow::Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    if let Some(key) = key.map(str::trim).filter(|key| !key.is_empty()) {
+        let value = HeaderValue::try_from(format!("Bearer {key}"));
+        // The error would quote it.
+        let mut value = value.map_err(|_| anyhow!("{API_KEY} is no API key"))?;
+        value.set_sensitive(true);
+        headers.insert(header::AUTHORIZATION, value);
+    }
+    Ok(headers)
 }
 
 /// The id of a batch that the server sent.
@@ -256,6 +287,17 @@ mod tests {
             let name = wire_name(stage);
             assert!(sdl.contains(&format!("\n  {name}\n")), "{name}");
         }
+    }
+
+    #[test]
+    fn a_key_is_sent_and_never_quoted() {
+        assert!(authorization(None).unwrap().is_empty());
+        assert!(authorization(Some(" ")).unwrap().is_empty());
+        let headers = authorization(Some("kn_1\n")).unwrap();
+        assert_eq!(headers[header::AUTHORIZATION], "Bearer kn_1");
+        assert!(!format!("{headers:?}").contains("kn_1"));
+        let error = authorization(Some("kn_\n2")).unwrap_err();
+        assert!(!format!("{error:?}").contains("kn_"), "{error:?}");
     }
 
     #[test]

@@ -72,10 +72,7 @@ async fn connect(api: &Api, batch: BatchId, after: u64) -> anyhow::Result<Respon
     }
     let body = answer.bytes().await.unwrap_or_default();
     let problem: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
-    let reason = match problem["detail"].as_str() {
-        Some(detail) => detail.to_owned(),
-        None => status.to_string(),
-    };
+    let reason = super::api::problem(status, &problem).unwrap_or_else(|| status.to_string());
     if status.is_client_error() {
         return Err(Refusal { batch, reason }.into());
     }

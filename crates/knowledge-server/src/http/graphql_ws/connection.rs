@@ -5,17 +5,21 @@ use std::{collections::HashMap, panic::AssertUnwindSafe, pin::Pin, time::Duratio
 use async_graphql::{Request, Response as GraphqlResponse};
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures::{
-    Stream, StreamExt,
+    FutureExt, Stream, StreamExt,
+    future::{self, BoxFuture},
     stream::{self, AbortHandle, SelectAll},
 };
-use knowledge_domain::ids::OrganizationId;
+use knowledge_domain::Caller;
+use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::protocol::{ClientMessage, Close, ServerMessage, read};
 use crate::{
+    access::{Access, AccessError},
     graphql::{Operation, Prepared, classify, has_failed, is_request_error, prepare},
     http::{
         AppState,
+        access::bearer,
         graphql::{Parameters, Rendered},
     },
     metrics::{DELIVERED, Held, STREAMS},
@@ -44,6 +48,8 @@ enum Outcome {
         /// Whether an answer without data means that there is nothing to subscribe to.
         first_of_subscription: bool,
     },
+    /// The caller is not served any more.
+    Refused(Close),
     /// There are no more.
     Done { id: String },
     /// It panicked, which is a defect of ours; it is in the log.
@@ -60,7 +66,10 @@ struct Running {
 pub(super) struct Connection<'a> {
     socket: &'a mut WebSocket,
     state: &'a AppState,
-    organization: OrganizationId,
+    /// Who calls; none until a key is named that holds.
+    caller: Option<Caller>,
+    /// Ends when their key does not hold any more.
+    withdrawn: BoxFuture<'static, ()>,
     acknowledged: bool,
     init_deadline: Instant,
     operations: HashMap<String, Running>,
@@ -74,12 +83,13 @@ impl<'a> Connection<'a> {
     pub(super) fn new(
         socket: &'a mut WebSocket,
         state: &'a AppState,
-        organization: OrganizationId,
+        caller: Option<Caller>,
     ) -> Self {
         Self {
             socket,
             state,
-            organization,
+            caller,
+            withdrawn: future::pending().boxed(),
             acknowledged: false,
             init_deadline: Instant::now() + state.limits.init_timeout,
             operations: HashMap::new(),
@@ -109,6 +119,7 @@ impl<'a> Connection<'a> {
             () = tokio::time::sleep_until(self.init_deadline), if !self.acknowledged => {
                 Err(Some(Close::InitTimeout))
             }
+            () = &mut self.withdrawn => Err(Some(Close::Forbidden)),
             () = self.state.shutdown.cancelled() => Err(Some(Close::GoingAway)),
             () = heartbeat => self.transmit(Message::Ping(axum::body::Bytes::new())).await,
         }
@@ -129,14 +140,17 @@ impl<'a> Connection<'a> {
             ClientMessage::ConnectionInit { .. } if self.acknowledged => {
                 Err(Some(Close::TooManyInits))
             }
-            ClientMessage::ConnectionInit { .. } => {
+            ClientMessage::ConnectionInit { payload } => {
+                self.admit(&payload.unwrap_or_default()).await?;
                 self.acknowledged = true;
                 self.send(&ServerMessage::ConnectionAck).await
             }
             ClientMessage::Ping { payload } => self.send(&ServerMessage::Pong { payload }).await,
             ClientMessage::Pong { .. } => Ok(()),
-            ClientMessage::Subscribe { .. } if !self.acknowledged => Err(Some(Close::Unauthorized)),
-            ClientMessage::Subscribe { id, payload } => self.subscribe(id, payload).await,
+            ClientMessage::Subscribe { id, payload } => match self.caller {
+                Some(caller) if self.acknowledged => self.subscribe(caller, id, payload).await,
+                _ => Err(Some(Close::Unauthorized)),
+            },
             ClientMessage::Complete { id } => {
                 self.forget(&id);
                 Ok(())
@@ -144,7 +158,28 @@ impl<'a> Connection<'a> {
         }
     }
 
-    async fn subscribe(&mut self, id: String, payload: Parameters) -> Step {
+    /// Finds out who calls: by the key of the payload, or by what the headers said.
+    async fn admit(&mut self, payload: &Map<String, Value>) -> Step {
+        let named = payload
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+        let caller = match (named, self.caller) {
+            (None, Some(caller)) => caller,
+            (named, _) => {
+                let secret = named.and_then(|(_, named)| bearer(named.as_str()?));
+                let called = self.state.access.caller(secret).await;
+                called.map_err(|error| Some(refusal(&error)))?
+            }
+        };
+        self.caller = Some(caller);
+        let access = self.state.access.clone();
+        self.withdrawn = access
+            .withdrawn(caller, self.state.limits.heartbeat)
+            .boxed();
+        Ok(())
+    }
+
+    async fn subscribe(&mut self, caller: Caller, id: String, payload: Parameters) -> Step {
         if self.operations.contains_key(&id) {
             return Err(Some(Close::SubscriberExists(id)));
         }
@@ -159,7 +194,7 @@ impl<'a> Connection<'a> {
         }
         match prepare(Request::from(payload)) {
             Ok(prepared) => {
-                self.begin(id, prepared);
+                self.begin(caller, id, prepared);
                 Ok(())
             }
             Err(error) => {
@@ -169,9 +204,9 @@ impl<'a> Connection<'a> {
         }
     }
 
-    fn begin(&mut self, id: String, prepared: Prepared) {
+    fn begin(&mut self, caller: Caller, id: String, prepared: Prepared) {
         let subscribes = prepared.operation() == Operation::Subscription;
-        let responses = self.state.api.execute_stream(self.organization, prepared);
+        let responses = self.state.api.execute_stream(caller, prepared);
         let name = id.clone();
         let results = responses
             .enumerate()
@@ -180,6 +215,13 @@ impl<'a> Connection<'a> {
                 response: Box::new(response),
                 first_of_subscription: index == 0 && subscribes,
             });
+        // Part of the operation, as others of the connection are not to wait for the answer.
+        let admitted = require(self.state.access.clone(), caller);
+        let results = admitted.map(move |admitted| match admitted {
+            Ok(()) => results.left_stream(),
+            Err(reason) => stream::iter([Outcome::Refused(reason)]).right_stream(),
+        });
+        let results = results.flatten_stream();
         let done = stream::iter([Outcome::Done { id: id.clone() }]);
         let results = AssertUnwindSafe(results)
             .catch_unwind()
@@ -217,6 +259,7 @@ impl<'a> Connection<'a> {
                 let payload = Rendered::new(&response);
                 self.send(&ServerMessage::Next { id: &id, payload }).await
             }
+            Outcome::Refused(reason) => Err(Some(reason)),
             Outcome::Panicked => Err(Some(Close::Internal)),
             Outcome::Done { id } => {
                 self.forget(&id);
@@ -253,6 +296,25 @@ impl<'a> Connection<'a> {
         match tokio::time::timeout(SEND_TIMEOUT, self.socket.send(message)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(None),
+        }
+    }
+}
+
+/// A connection may be older than the end of its key.
+async fn require(access: Access, caller: Caller) -> Result<(), Close> {
+    match access.serves(caller).await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Close::Forbidden),
+        Err(error) => Err(refusal(&error.into())),
+    }
+}
+
+fn refusal(error: &AccessError) -> Close {
+    match error {
+        AccessError::Missing | AccessError::Unknown => Close::Forbidden,
+        AccessError::Store(error) => {
+            crate::log::failed_request(error);
+            Close::Internal
         }
     }
 }

@@ -13,8 +13,7 @@ use crate::http::graphql::{Parameters, Rendered};
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum ClientMessage {
     ConnectionInit {
-        #[serde(rename = "payload")]
-        _payload: Option<Map<String, Value>>,
+        payload: Option<Map<String, Value>>,
     },
     Ping {
         payload: Option<Map<String, Value>>,
@@ -60,6 +59,7 @@ pub(super) enum Close {
     GoingAway,
     InvalidMessage(&'static str),
     Unauthorized,
+    Forbidden,
     SubprotocolNotAcceptable,
     InitTimeout,
     SubscriberExists(String),
@@ -73,6 +73,7 @@ impl Close {
             Self::GoingAway => 1001,
             Self::InvalidMessage(_) => 4400,
             Self::Unauthorized => 4401,
+            Self::Forbidden => 4403,
             Self::SubprotocolNotAcceptable => 4406,
             Self::InitTimeout => 4408,
             Self::SubscriberExists(_) => 4409,
@@ -87,6 +88,7 @@ impl Close {
             Self::GoingAway => "Going away".into(),
             Self::InvalidMessage(what) => (*what).into(),
             Self::Unauthorized => "Unauthorized".into(),
+            Self::Forbidden => "Forbidden".into(),
             Self::SubprotocolNotAcceptable => "Subprotocol not acceptable".into(),
             Self::InitTimeout => "Connection initialisation timeout".into(),
             Self::SubscriberExists(id) => {

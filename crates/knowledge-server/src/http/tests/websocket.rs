@@ -3,7 +3,10 @@
 use std::{net::SocketAddr, time::Duration};
 
 use futures::{SinkExt, StreamExt};
-use knowledge_domain::batch::{BatchEventKind, BatchStage};
+use knowledge_domain::{
+    Role,
+    batch::{BatchEventKind, BatchStage},
+};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::{
@@ -12,6 +15,8 @@ use tokio_tungstenite::{
 };
 
 use crate::{
+    access::KeyRequest,
+    app,
     fixture::Fixture,
     http::{Limits, graphql_ws::MAX_OPERATIONS, router},
     progress::EventHub,
@@ -290,4 +295,80 @@ async fn foreign_pages_cannot_open_a_socket() {
     }
     let own = format!("http://{address}");
     assert!(open(address, protocol, Some(&own)).await.is_ok());
+}
+
+#[tokio::test]
+async fn nothing_begins_on_a_connection_whose_key_has_ended() {
+    let fixture = Fixture::new().await;
+    let access = app::access(&fixture.store);
+    // It was opened when nobody was asked for a key; what ends streams looks every 15 s.
+    let limits = Limits::default();
+    let address = serve_within(&fixture, EventHub::default(), limits).await;
+    let mut client = Client::connect(address).await;
+    client.say(&json!({ "type": "connection_init" })).await;
+    assert_eq!(client.hear().await, json!({ "type": "connection_ack" }));
+    let request = KeyRequest {
+        organization: fixture.organization,
+        name: "one".to_owned(),
+        role: Role::Viewer,
+        expires_at: None,
+    };
+    access.create(request).await.unwrap();
+    client.subscribe("late", "{ __typename }").await;
+    assert_eq!(client.closed().await, 4403);
+}
+
+#[tokio::test]
+async fn a_connection_lives_as_long_as_its_key() {
+    let fixture = Fixture::new().await;
+    let access = app::access(&fixture.store);
+    let request = KeyRequest {
+        organization: fixture.organization,
+        name: "one".to_owned(),
+        role: Role::Viewer,
+        expires_at: None,
+    };
+    let (key, secret) = access.create(request).await.unwrap();
+    let limits = Limits {
+        heartbeat: Duration::from_millis(50),
+        ..Limits::default()
+    };
+    let address = serve_within(&fixture, EventHub::default(), limits).await;
+    for payload in [
+        json!(null),
+        json!({ "token": "x" }),
+        json!({ "authorization": "Bearer kn_1" }),
+        json!({ "authorization": secret }),
+        json!({ "authorization": 1 }),
+    ] {
+        let mut client = Client::connect(address).await;
+        client
+            .say(&json!({ "type": "connection_init", "payload": payload }))
+            .await;
+        assert_eq!(client.closed().await, 4403, "{payload}");
+    }
+    let mut client = Client::connect(address).await;
+    client.subscribe("early", "{ __typename }").await;
+    assert_eq!(client.closed().await, 4401);
+
+    let mut client = Client::connect(address).await;
+    let payload = json!({ "Authorization": format!("Bearer {secret}") });
+    client
+        .say(&json!({ "type": "connection_init", "payload": payload }))
+        .await;
+    assert_eq!(client.hear().await, json!({ "type": "connection_ack" }));
+    client.subscribe("ask", "{ caller { role } }").await;
+    assert_eq!(
+        client.hear().await["payload"]["data"]["caller"]["role"],
+        "VIEWER"
+    );
+    access.revoke(None, key.id).await.unwrap();
+    let code = loop {
+        match client.receive().await {
+            Message::Close(Some(frame)) => break u16::from(frame.code),
+            Message::Close(None) => panic!("no code"),
+            _ => {}
+        }
+    };
+    assert_eq!(code, 4403);
 }
