@@ -399,6 +399,11 @@ INSERT INTO ontology (id, organization_id, name, namespace, format, content_hash
 WHERE id = {other};
 UPDATE ontology SET organization_id = {nobody} WHERE id = {one ontology};
 
+--! orphans/api_key.organization_id
+INSERT INTO api_key (id, organization_id, name, role, secret_hash, hint, created_at, updated_at)
+    SELECT {other}, {nobody}, 'k', 'viewer', 'h', 'kn_', created_at, updated_at FROM organization
+WHERE id = {other};
+
 --! orphans/batch_execution.organization_id organizations/batch_document.batch_id
 --! organizations/batch_event.batch_id organizations/merge_history.batch_id
 --! organizations/workflow_execution.batch_id
