@@ -131,7 +131,12 @@ fn done(command: &mut Command) {
     assert!(status.success(), "{command:?}: {status}");
 }
 
-fn free_port() -> u16 {
+/// A port of loopback that nobody listens on.
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     listener.local_addr().expect("it has an address").port()
 }

@@ -19,6 +19,7 @@ pub mod measured;
 pub mod node;
 pub mod provider;
 pub mod proxy;
+pub mod restate;
 pub mod rows;
 pub mod scripted;
 pub mod server;
@@ -26,6 +27,7 @@ pub mod storm;
 mod verify;
 
 pub use client::Client;
+pub use cluster::free_port;
 pub use database::{Backend, TestDatabase};
 pub use server::TestServer;
 pub use verify::verify;

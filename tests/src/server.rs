@@ -14,6 +14,8 @@ use crate::{Client, cargo, provider::Provider, workspace};
 
 /// Where the binary is, when it is not beside the tests.
 pub const BINARY: &str = "KNOWLEDGE_TEST_BINARY";
+/// The command of a server, on a port of its own.
+const SERVE: [&str; 3] = ["serve", "--listen", "127.0.0.1:0"];
 /// SIGKILL.
 const KILLED: i32 = 9;
 /// How long a server may take until it is ready, or until it has stopped.
@@ -61,6 +63,20 @@ impl TestServer {
         Self::start_with(database, &borrowed)
     }
 
+    /// Starts a worker of the mode `engine`, which listens on this port of loopback.
+    ///
+    /// # Panics
+    /// When it does not listen in time; its log is in the message.
+    #[must_use]
+    pub fn start_worker(database: &str, port: u16, environment: &[(&str, &str)]) -> Self {
+        let listen = format!("127.0.0.1:{port}");
+        let command = ["worker", "--listen", &listen];
+        let child = spawn(knowledge(), &command, database, environment);
+        let (mut worker, lines) = Self::of_child(child);
+        assert!(worker.address(&lines).is_some(), "it was killed");
+        worker
+    }
+
     /// As [`TestServer::start_with`]; none when it is killed before it listens.
     ///
     /// # Panics
@@ -85,6 +101,7 @@ impl TestServer {
     pub fn start_limited(database: &str, environment: &[(&str, &str)]) -> Self {
         let child = spawn(
             within("sh", "trap '' XFSZ; exec \"$0\" \"$@\""),
+            &SERVE,
             database,
             environment,
         );
@@ -257,12 +274,18 @@ impl Drop for TestServer {
 }
 
 fn serve(database: &str, environment: &[(&str, &str)]) -> Child {
-    spawn(knowledge(), database, environment)
+    spawn(knowledge(), &SERVE, database, environment)
 }
 
-fn spawn(mut knowledge: Command, database: &str, environment: &[(&str, &str)]) -> Child {
+fn spawn(
+    mut knowledge: Command,
+    command: &[&str],
+    database: &str,
+    environment: &[(&str, &str)],
+) -> Child {
     knowledge
-        .args(["serve", "--listen", "127.0.0.1:0", "--database", database])
+        .args(command)
+        .args(["--database", database])
         .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

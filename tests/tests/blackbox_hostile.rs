@@ -297,10 +297,28 @@ fn what_is_not_built_is_not_pretended() {
     fs::write(folder.path().join("a.txt"), "Ilse Varga lives in Halvern.").unwrap();
     let path = folder.path().to_string_lossy().into_owned();
     let arguments = ["serve", "--listen", "127.0.0.1:0", "--database", db.url()];
-    for mode in ["engine", "shadow", "nonsense"] {
+    for (mode, said) in [
+        ("engine", "PostgreSQL"),
+        ("shadow", "shadow"),
+        ("nonsense", "nonsense"),
+    ] {
         let output = server::run_with(&arguments, &[("KNOWLEDGE_WORKFLOW_MODE", mode)]);
-        assert_refused(&output, 1, mode);
+        assert_refused(&output, 1, said);
     }
+    let worker = ["worker", "--database", db.url()];
+    assert_refused(&server::run(&worker), 1, "PostgreSQL");
+    let everywhere = [
+        "worker",
+        "--listen",
+        "0.0.0.0:0",
+        "--database",
+        "postgres://127.0.0.1/a",
+    ];
+    assert_refused(
+        &server::run(&everywhere),
+        1,
+        "KNOWLEDGE_RESTATE_IDENTITY_KEY",
+    );
     let llm = [
         "extract",
         &path,

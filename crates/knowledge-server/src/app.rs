@@ -1,18 +1,22 @@
 //! The parts put together, as `serve` and `extract` use them.
 
 mod lock;
+#[cfg(feature = "restate")]
+mod restate;
 mod workflows;
 
 use std::{sync::Arc, time::Duration};
 
 use knowledge_domain::Clock;
 pub use lock::DatabaseLock;
+#[cfg(feature = "restate")]
+pub use restate::WorkerApp;
 pub use workflows::ExtractionWorkflows;
 
 use crate::{
     access::Access,
     config::Config,
-    engine::legacy::LegacyExecutor,
+    engine::{Executor, legacy::LegacyExecutor},
     environment::{SystemClock, SystemEntropy},
     llm::{Gateway, OpenAi, Provider},
     ontologies::Ontologies,
@@ -26,6 +30,18 @@ const CALL_MARGIN: Duration = Duration::from_secs(10);
 
 /// How long statements in flight may take to end when the database is closed.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Why the parts cannot be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Restate cannot be asked.
+    #[cfg(feature = "restate")]
+    #[error(transparent)]
+    Restate(#[from] crate::engine::restate::RestateError),
+}
 
 /// A process's parts.
 pub struct App {
@@ -47,14 +63,17 @@ impl App {
     /// Opens the database for running batches and puts the parts together.
     ///
     /// # Errors
-    /// [`StoreError::InUse`] when another process runs batches on the same SQLite file.
-    pub async fn open(config: &Config) -> Result<Self, StoreError> {
+    /// [`StoreError::InUse`], in [`OpenError::Store`], when another process runs batches on the same SQLite file.
+    pub async fn open(config: &Config) -> Result<Self, OpenError> {
         let url: DatabaseUrl = config.database_url.parse()?;
         let lock = DatabaseLock::acquire(&url)?;
         let store = Store::open(&url).await?;
         let hub = EventHub::default();
         let listener = Listener::start(&store, &hub);
         let models = models(&store, config).await?;
+        #[cfg(feature = "restate")]
+        let orchestrator = restate::orchestrator(&store, &hub, config, models.clone())?;
+        #[cfg(not(feature = "restate"))]
         let orchestrator = orchestrator_with(&store, &hub, config, models.clone());
         Ok(Self {
             store,
@@ -70,16 +89,21 @@ impl App {
     /// which can be copied on its own.
     pub async fn close(self) {
         drop(self.orchestrator);
-        let closed = tokio::time::timeout(CLOSE_PATIENCE, self.store.close()).await;
-        if !matches!(closed, Ok(Ok(()))) {
-            tracing::debug!("the database was left open; nothing is lost by that");
-        }
+        close(self.store).await;
     }
 
     /// Whether no other process can run batches on this database.
     #[must_use]
     pub fn is_alone(&self) -> bool {
         self.lock.is_some()
+    }
+}
+
+/// Closes a database, as far as that does not take long.
+pub async fn close(store: Store) {
+    let closed = tokio::time::timeout(CLOSE_PATIENCE, store.close()).await;
+    if !matches!(closed, Ok(Ok(()))) {
+        tracing::debug!("the database was left open; nothing is lost by that");
     }
 }
 
@@ -132,18 +156,32 @@ pub fn orchestrator_with(
     config: &Config,
     models: Option<Gateway>,
 ) -> Orchestrator {
-    let ledger = Ledger::new(
-        store.clone(),
-        hub.clone(),
-        Arc::new(SystemClock),
-        Arc::new(SystemEntropy),
-    );
+    let ledger = ledger(store, hub);
     let ontologies = Ontologies::new(store.clone());
     let workflows = ExtractionWorkflows::new(ledger.clone())
         .with_ontologies(ontologies.clone())
         .with_models(models.clone());
     let executor = LegacyExecutor::new(ledger.clone(), Arc::new(workflows), config.retries());
-    Orchestrator::new(ledger, Arc::new(executor), config.orchestrator())
+    orchestrator_on(ledger, Arc::new(executor), ontologies, config, models)
+}
+
+fn orchestrator_on(
+    ledger: Ledger,
+    executor: Arc<dyn Executor>,
+    ontologies: Ontologies,
+    config: &Config,
+    models: Option<Gateway>,
+) -> Orchestrator {
+    Orchestrator::new(ledger, executor, config.orchestrator())
         .with_ontologies(ontologies)
         .with_models(models)
+}
+
+fn ledger(store: &Store, hub: &EventHub) -> Ledger {
+    Ledger::new(
+        store.clone(),
+        hub.clone(),
+        Arc::new(SystemClock),
+        Arc::new(SystemEntropy),
+    )
 }

@@ -40,6 +40,9 @@ pub(super) enum Command {
     Key(KeyArguments),
     /// Make and list organisations, each with a graph of its own.
     Organization(OrganizationArguments),
+    /// Run documents for servers in the mode `engine`, as Restate asks.
+    #[cfg(feature = "restate")]
+    Worker(WorkerArguments),
     /// Print the GraphQL schema.
     Schema,
 }
@@ -58,6 +61,20 @@ pub(super) struct Serve {
     /// Print the configuration with its sources, and end.
     #[arg(long)]
     pub(super) print_config: bool,
+}
+
+#[cfg(feature = "restate")]
+#[derive(Debug, Args)]
+pub(super) struct WorkerArguments {
+    /// Address that Restate asks this worker at.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) listen: Option<String>,
+    /// Where Restate finds the worker, when not where it listens: a balancer, as a rule.
+    #[arg(long, value_name = "URL")]
+    pub(super) url: Option<String>,
+    /// `postgres://USER:PASSWORD@HOST:PORT/NAME`, as the servers have it.
+    #[arg(long, value_name = "URL")]
+    pub(super) database: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -407,6 +424,7 @@ impl Serve {
             database_url: self.database.clone(),
             listen: self.listen.clone(),
             extractor: self.extractor.map(Extractor::from),
+            ..Overrides::default()
         }
     }
 }
@@ -415,8 +433,8 @@ impl Extract {
     pub(super) fn overrides(&self) -> Overrides {
         Overrides {
             database_url: self.database.clone(),
-            listen: None,
             extractor: self.options.extractor.map(Extractor::from),
+            ..Overrides::default()
         }
     }
 }
@@ -450,6 +468,17 @@ impl KeyArguments {
 impl OrganizationArguments {
     pub(super) fn overrides(&self) -> Overrides {
         of_database(self.database.as_ref())
+    }
+}
+
+#[cfg(feature = "restate")]
+impl WorkerArguments {
+    pub(super) fn overrides(&self) -> Overrides {
+        Overrides {
+            worker_listen: self.listen.clone(),
+            worker_url: self.url.clone(),
+            ..of_database(self.database.as_ref())
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Work in this process, on behalf of one organisation.
 
 use anyhow::Context;
-use knowledge_domain::{Slug, ids::OrganizationId};
+use knowledge_domain::{Slug, ids::OrganizationId, workflow::WorkflowMode};
 
 use crate::{
     app::{App, DatabaseLock},
@@ -18,7 +18,12 @@ pub(super) struct Local {
 impl Local {
     /// Opens the database for running batches of an organisation.
     pub(super) async fn open(config: &Config, name: &Slug) -> anyhow::Result<Self> {
-        let app = App::open(config).await?;
+        // Whoever waits for it is this process.
+        let config = Config {
+            workflow_mode: WorkflowMode::Legacy,
+            ..config.clone()
+        };
+        let app = App::open(&config).await?;
         match organization(&app.store, name).await {
             Ok(organization) => Ok(Self { app, organization }),
             Err(error) => {

@@ -22,6 +22,8 @@ mod resolve;
 mod serve;
 mod verify;
 mod watch;
+#[cfg(feature = "restate")]
+mod worker;
 
 use std::{
     io::{ErrorKind, Write},
@@ -112,6 +114,11 @@ fn run(arguments: Arguments) -> anyhow::Result<Ended> {
             Command::Organization(arguments) => {
                 let config = configuration(&arguments.overrides())?;
                 organization::run(arguments.command, &config).await
+            }
+            #[cfg(feature = "restate")]
+            Command::Worker(command) => {
+                let config = configuration(&command.overrides())?;
+                worker::run(config).await
             }
             Command::Prune(command) => {
                 let config = configuration(&command.overrides())?;

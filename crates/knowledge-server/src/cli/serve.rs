@@ -28,6 +28,7 @@ pub(super) async fn run(command: &Serve, config: Config) -> anyhow::Result<Ended
         super::print(&Config::describe(&command.overrides())?)?;
         return Ok(Ended::Done);
     }
+    config.check_mode()?;
     let listen = ListenAddress::of(&config.listen)?;
     let signals = Signals::catch()?;
     let app = App::open(&config).await?;

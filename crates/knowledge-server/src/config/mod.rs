@@ -50,6 +50,12 @@ pub struct Overrides {
     /// `--extractor`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extractor: Option<Extractor>,
+    /// `--listen` of a worker.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worker_listen: Option<String>,
+    /// `--url` of a worker.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worker_url: Option<String>,
 }
 
 /// The configuration. The names of the fields are the keys of `knowledge.toml`, and, in upper case
@@ -66,6 +72,20 @@ pub struct Config {
     pub allowed_hosts: AllowedHosts,
     /// What runs workflows.
     pub workflow_mode: WorkflowMode,
+    /// Where Restate takes invocations, for the mode `engine`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restate_ingress_url: Option<String>,
+    /// Where workers make themselves known to Restate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restate_admin_url: Option<String>,
+    /// The public key of the Restate server that workers obey; whoever reaches them, when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restate_identity_key: Option<String>,
+    /// Where a worker listens.
+    pub worker_listen: String,
+    /// Where Restate finds it, or the balancer before several; where it listens, when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worker_url: Option<String>,
     /// What extracts when a batch does not say; a model where there is a key, when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extractor: Option<Extractor>,
@@ -133,6 +153,11 @@ impl Default for Config {
             listen: "127.0.0.1:8080".to_owned(),
             allowed_hosts: AllowedHosts::default(),
             workflow_mode: WorkflowMode::Legacy,
+            restate_ingress_url: None,
+            restate_admin_url: None,
+            restate_identity_key: None,
+            worker_listen: "127.0.0.1:9080".to_owned(),
+            worker_url: None,
             extractor: None,
             activity_max_retries: 3,
             activity_backoff_ms: 1000,
@@ -166,11 +191,16 @@ const OPENAI_KEYS: [&str; 2] = ["openai_base_url", "openai_api_key"];
 
 const SECRETS: [&str; 2] = ["openai_api_key", "llm_fallback_api_key"];
 
-const KEYS: [&str; 28] = [
+const KEYS: [&str; 33] = [
     "database_url",
     "listen",
     "allowed_hosts",
     "workflow_mode",
+    "restate_ingress_url",
+    "restate_admin_url",
+    "restate_identity_key",
+    "worker_listen",
+    "worker_url",
     "extractor",
     "activity_max_retries",
     "activity_backoff_ms",
@@ -205,9 +235,22 @@ pub enum ConfigurationError {
     Invalid(Box<figment::Error>),
     /// A mode that this release does not have.
     #[error(
-        "KNOWLEDGE_WORKFLOW_MODE={0} is not available in this release; use `legacy`, the built-in engine"
+        "KNOWLEDGE_WORKFLOW_MODE={0} is not available in this build; use `legacy`, the built-in engine"
     )]
     Mode(WorkflowMode),
+    /// A mode for many machines, with a database for one.
+    #[error(
+        "KNOWLEDGE_WORKFLOW_MODE=engine takes PostgreSQL, which servers and workers share; set KNOWLEDGE_DATABASE_URL to postgres://…"
+    )]
+    EngineDatabase,
+    /// A setting that another one asks for.
+    #[error("{key} is missing: {what}")]
+    Missing {
+        /// The variable.
+        key: &'static str,
+        /// What it is.
+        what: &'static str,
+    },
     /// A model is to extract, and nothing says which.
     #[error(
         "the extractor `llm` has no model to ask; set OPENAI_API_KEY, or OPENAI_BASE_URL to any OpenAI-compatible endpoint"
@@ -289,10 +332,47 @@ impl Config {
         }
     }
 
-    fn check(&self) -> Result<(), ConfigurationError> {
-        if self.workflow_mode != WorkflowMode::Legacy {
-            return Err(ConfigurationError::Mode(self.workflow_mode));
+    /// That a server can work in its mode.
+    ///
+    /// # Errors
+    /// [`ConfigurationError`] says what is missing.
+    pub fn check_mode(&self) -> Result<(), ConfigurationError> {
+        match self.workflow_mode {
+            WorkflowMode::Legacy => Ok(()),
+            WorkflowMode::Engine if cfg!(feature = "restate") => {
+                self.shared_database()?;
+                self.ingress_url().map(drop)
+            }
+            mode => Err(ConfigurationError::Mode(mode)),
         }
+    }
+
+    /// That the database is one that servers and workers share.
+    ///
+    /// # Errors
+    /// [`ConfigurationError::EngineDatabase`] when it is a file.
+    pub fn shared_database(&self) -> Result<(), ConfigurationError> {
+        let url = self.database_url.parse::<DatabaseUrl>();
+        match url {
+            Ok(url) if url.sqlite_path().is_some() => Err(ConfigurationError::EngineDatabase),
+            // What is wrong with another URL is told where it is opened.
+            _ => Ok(()),
+        }
+    }
+
+    /// Where documents are submitted in the mode `engine`.
+    ///
+    /// # Errors
+    /// [`ConfigurationError::Missing`] when nothing says.
+    pub fn ingress_url(&self) -> Result<&str, ConfigurationError> {
+        let missing = ConfigurationError::Missing {
+            key: "KNOWLEDGE_RESTATE_INGRESS_URL",
+            what: "the mode `engine` submits documents to Restate; its ingress is at http://HOST:8080 as a rule",
+        };
+        self.restate_ingress_url.as_deref().ok_or(missing)
+    }
+
+    fn check(&self) -> Result<(), ConfigurationError> {
         self.check_llm()?;
         for (key, value, most) in [
             ("max_documents", self.max_documents as u64, MAX_DOCUMENTS),

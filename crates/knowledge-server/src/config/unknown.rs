@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn a_slip_is_told_with_what_was_meant() {
         let lines = told(&[
-            "KNOWLEDGE_RESTATE_ADMIN_URL",
+            "KNOWLEDGE_TEMPORAL_ADDRESS",
             "KNOWLEDGE_LLM_MODLE",
             "KNOWLEDGE_OPENAI_API_KEY",
             "KNOWLEDGE_DATABASE-URL",
@@ -119,7 +119,7 @@ mod tests {
                 format!("KNOWLEDGE_DATABASE-URL {says}; did you mean KNOWLEDGE_DATABASE_URL?"),
                 format!("KNOWLEDGE_LLM_MODLE {says}; did you mean KNOWLEDGE_LLM_MODEL?"),
                 format!("KNOWLEDGE_OPENAI_API_KEY {says}; did you mean OPENAI_API_KEY?"),
-                format!("KNOWLEDGE_RESTATE_ADMIN_URL {says}"),
+                format!("KNOWLEDGE_TEMPORAL_ADDRESS {says}"),
             ]
         );
     }

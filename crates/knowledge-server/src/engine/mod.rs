@@ -1,10 +1,13 @@
 //! What runs a document's workflow.
 //!
 //! The workflow is defined once, in `knowledge-extraction`, against the domain's `Durable` port.
-//! An [`Executor`] runs that definition; [`legacy`] is the built-in one. Another stands beside it
-//! and behind the same trait; the orchestrator does not know which one it holds.
+//! An [`Executor`] runs that definition; [`legacy`] is the built-in one, [`restate`] hands documents
+//! to workers through Restate. Both record their checkpoints in the same journal, so that either goes
+//! on with what the other began; the orchestrator does not know which one it holds.
 
 pub mod legacy;
+#[cfg(feature = "restate")]
+pub mod restate;
 
 use std::sync::Arc;
 
@@ -27,6 +30,15 @@ pub struct Job {
     pub ontology: Option<OntologyId>,
 }
 
+/// How a document's workflow ended well.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Completed {
+    /// With an outcome that is to be recorded.
+    With(Box<DocumentOutcome>),
+    /// With one that whoever ran it has recorded.
+    Recorded,
+}
+
 /// Runs workflows.
 pub trait Executor: Send + Sync {
     /// What its executions record as their mode.
@@ -36,7 +48,12 @@ pub trait Executor: Send + Sync {
     ///
     /// # Cancel safety
     /// Dropping the future drops the activities in flight; what is checkpointed stays.
-    fn run(&self, job: Job) -> BoxFuture<'_, Result<DocumentOutcome, WorkflowError>>;
+    fn run(&self, job: Job) -> BoxFuture<'_, Result<Completed, WorkflowError>>;
+
+    /// Says what keeps it from running workflows just now, where something does.
+    fn ready(&self) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 }
 
 /// A workflow's definition with the activities of one document.

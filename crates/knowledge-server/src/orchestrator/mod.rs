@@ -127,6 +127,11 @@ impl Orchestrator {
         !self.shared.registry.is_draining() && self.shared.ledger.is_alive()
     }
 
+    /// Says what keeps documents from being run just now, where something does.
+    pub async fn engine_ready(&self) -> Result<(), String> {
+        self.shared.executor.ready().await
+    }
+
     /// Stores a batch with its documents and sets it going. Idempotent by its key.
     pub async fn start(
         &self,

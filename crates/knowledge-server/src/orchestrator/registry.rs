@@ -231,6 +231,7 @@ mod tests {
             attempt: 1,
             retry_owner: RetryOwner::Activity,
             fresh: true,
+            worker: None,
         }
     }
 

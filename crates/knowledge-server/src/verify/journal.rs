@@ -2,7 +2,7 @@
 
 use knowledge_domain::{
     document::DocumentStatus,
-    workflow::{WorkflowActivityStatus, WorkflowMode, WorkflowStage},
+    workflow::{WorkflowActivityStatus, WorkflowStage},
 };
 use knowledge_tables::{batch_document, workflow_activity, workflow_execution};
 use sea_orm::{
@@ -34,7 +34,6 @@ pub(super) const RULES: &[BatchRule] = &[
                 .take();
             documents::of_batch(batch)
                 .and_where(documents::is(&[DocumentStatus::Completed]))
-                .and_where(Expr::exists(journaled_here()))
                 .and_where(Expr::not_exists(assembled))
                 .take()
         },
@@ -143,13 +142,5 @@ fn executions(documents: SelectStatement) -> SelectStatement {
     use workflow_execution::{Column, Entity};
     ids(Entity)
         .and_where(Expr::col((Entity, Column::BatchDocumentId)).in_subquery(documents))
-        .take()
-}
-
-/// The document's execution, where its journal is in this database.
-fn journaled_here() -> SelectStatement {
-    let mode = (workflow_execution::Entity, workflow_execution::Column::Mode);
-    documents::its_execution()
-        .and_where(Expr::col(mode).ne(WorkflowMode::Engine.to_string()))
         .take()
 }

@@ -17,7 +17,7 @@ use knowledge_domain::{
     },
 };
 
-use super::{Executor, Job, Workflows};
+use super::{Completed, Executor, Job, Workflows};
 use crate::{
     faults::{FailurePoint, hit},
     store::ledger::{
@@ -51,7 +51,7 @@ impl Executor for LegacyExecutor {
         WorkflowMode::Legacy
     }
 
-    fn run(&self, job: Job) -> BoxFuture<'_, Result<DocumentOutcome, WorkflowError>> {
+    fn run(&self, job: Job) -> BoxFuture<'_, Result<Completed, WorkflowError>> {
         Box::pin(async move {
             let workflow = self.workflows.workflow(&job).await?;
             let retries = match job.run.retry_owner {
@@ -71,10 +71,10 @@ impl Executor for LegacyExecutor {
                 // It does not queue up behind what was handed in.
                 durable.0.settle_ahead().await?;
             }
-            Ok(DocumentOutcome {
+            Ok(Completed::With(Box::new(DocumentOutcome {
                 trailing: durable.0.take_deferred(),
                 ..outcome
-            })
+            })))
         })
     }
 }

@@ -10,7 +10,7 @@ use super::{
     store_backoff,
 };
 use crate::{
-    engine::Job,
+    engine::{Completed, Job},
     faults::{FailurePoint, hit},
     store::ledger::{DocumentOutcome, DocumentRun, FailedDocument, LedgerError, Pending},
     text::chain,
@@ -97,7 +97,8 @@ impl Runner {
         let mut interrupted = 0;
         loop {
             match self.execute(job.clone()).await {
-                Ok(outcome) => return self.hand_in(run, outcome).await,
+                Ok(Completed::With(outcome)) => return self.hand_in(run, *outcome).await,
+                Ok(Completed::Recorded) => return Outcome::Left(Ok(())),
                 Err(WorkflowError::Cancelled | WorkflowError::Suspended) => {
                     return Outcome::Left(Ok(()));
                 }
@@ -143,7 +144,7 @@ impl Runner {
     }
 
     /// Runs a workflow within the process's limit on documents.
-    async fn execute(&self, job: Job) -> Result<DocumentOutcome, WorkflowError> {
+    async fn execute(&self, job: Job) -> Result<Completed, WorkflowError> {
         let permit = self.shared.documents.acquire().await;
         let _permit = permit.map_err(|_| WorkflowError::Cancelled)?;
         self.shared.executor.run(job).await

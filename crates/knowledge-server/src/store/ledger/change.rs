@@ -19,7 +19,7 @@ use sea_orm::{DatabaseTransaction, EntityTrait, QuerySelect};
 use uuid::Uuid;
 
 use super::{
-    LedgerError,
+    LedgerError, attempt,
     journal::JournalWrites,
     lease::{Owner, register},
     proof::Proof,
@@ -224,7 +224,7 @@ impl BatchChange {
             Right::Leader(token) => ended || *token != self.row.lease_token,
             Right::Run(run) => {
                 let row = self.executions.find(run.execution.uuid());
-                ended || row.is_none_or(|row| row.lease_token != run.token)
+                ended || row.is_none_or(|row| !attempt::may_write(run, row))
             }
         };
         if fenced {

@@ -7,6 +7,7 @@
 //! committed in groups (`writer.rs`).
 
 mod again;
+mod attempt;
 mod batch_workflow;
 mod budget;
 mod change;
@@ -44,6 +45,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+pub use attempt::Taken;
 pub use budget::Raised;
 pub use checkpoint::{Advice, Checkpoint, StageEntry};
 pub use create::{Created, PreparedBatch, PreparedDocument};

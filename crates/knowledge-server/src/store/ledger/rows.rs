@@ -239,10 +239,12 @@ impl Kept for workflow_execution::Entity {
 
     const CHANGING: &'static [Self::Column] = {
         use workflow_execution::Column::{
-            CompletedAt, CurrentActivity, Error, LeaseToken, LostRuns, Output, Requested, ResumeAt,
-            RetryCount, RetryOwner, StartedAt, SuspendReason, UpdatedAt, Version,
+            Checkpoint, CompletedAt, CurrentActivity, Error, LeaseToken, LostRuns, Output,
+            Requested, ResumeAt, RetryCount, RetryOwner, StartedAt, SuspendReason, UpdatedAt,
+            Version,
         };
         &[
+            Checkpoint,
             CurrentActivity,
             Output,
             Error,

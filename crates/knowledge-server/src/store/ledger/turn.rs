@@ -15,6 +15,7 @@ use knowledge_domain::{
 };
 use knowledge_tables::{batch_document, workflow_execution};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
@@ -36,7 +37,7 @@ use crate::{
 const READ_AHEAD: usize = 64;
 
 /// A document whose turn has come, and the right to run it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DocumentRun {
     /// The tenant.
     pub organization: OrganizationId,
@@ -56,6 +57,9 @@ pub struct DocumentRun {
     pub retry_owner: RetryOwner,
     /// Whether its journal is empty, so that it need not be read.
     pub fresh: bool,
+    /// Which attempt of a worker it is, from 1; none for the process that holds the lease. Writes of
+    /// an earlier attempt are refused.
+    pub worker: Option<u32>,
 }
 
 /// What a process asks for.
@@ -412,6 +416,7 @@ fn run_of(
         attempt: u32::try_from(row.attempt).unwrap_or(1),
         retry_owner: retry_owner(change),
         fresh,
+        worker: None,
     }
 }
 
