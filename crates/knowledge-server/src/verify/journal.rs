@@ -34,6 +34,8 @@ pub(super) const RULES: &[BatchRule] = &[
                 .take();
             documents::of_batch(batch)
                 .and_where(documents::is(&[DocumentStatus::Completed]))
+                // One that leads nowhere is told of by itself.
+                .and_where(Expr::exists(documents::its_execution()))
                 .and_where(Expr::not_exists(assembled))
                 .take()
         },
