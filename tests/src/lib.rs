@@ -94,13 +94,20 @@ where
     let Some(database) = TestDatabase::create(backend) else {
         return;
     };
+    block_on(body(database)).check();
+}
+
+/// Runs a test's body on two threads.
+///
+/// # Panics
+/// When the body does.
+pub fn block_on<F: Future>(body: F) -> F::Output {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .expect("a runtime can be built")
-        .block_on(body(database))
-        .check();
+        .block_on(body)
 }
 
 /// Turns each function into a module of its name with one test on SQLite and one on PostgreSQL.

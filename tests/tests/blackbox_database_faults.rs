@@ -14,12 +14,7 @@ fn run(body: impl AsyncFnOnce(Cluster)) {
     let Some(cluster) = Cluster::start() else {
         return;
     };
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .expect("a runtime can be built")
-        .block_on(body(cluster));
+    knowledge_tests::block_on(body(cluster));
 }
 
 async fn pause(milliseconds: u64) {

@@ -15,12 +15,7 @@ use knowledge_tests::{
 };
 
 fn run(body: impl Future<Output = ()>) {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .expect("a runtime can be built")
-        .block_on(body);
+    knowledge_tests::block_on(body);
 }
 
 /// The size of the largest file of the database.

@@ -22,12 +22,7 @@ fn run(body: impl AsyncFnOnce(TestDatabase)) {
     let Some(db) = TestDatabase::create(Backend::Postgres) else {
         return;
     };
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .expect("a runtime can be built")
-        .block_on(body(db));
+    knowledge_tests::block_on(body(db));
 }
 
 /// A batch on one server, beside another.

@@ -12,6 +12,7 @@ use knowledge_tests::{
     provider::{Provider, Reply, Script},
     restate::Restate,
     rows::{assert_kept, completed_activities},
+    storm::Bodies,
 };
 use serde_json::json;
 
@@ -24,16 +25,11 @@ fn run(body: impl AsyncFnOnce(TestDatabase, Restate)) {
     let Some(db) = TestDatabase::create(Backend::Postgres) else {
         return;
     };
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .expect("a runtime can be built")
-        .block_on(async {
-            if let Some(restate) = Restate::start().await {
-                body(db, restate).await;
-            }
-        });
+    knowledge_tests::block_on(async {
+        if let Some(restate) = Restate::start().await {
+            body(db, restate).await;
+        }
+    });
 }
 
 /// A batch in the mode `engine`, well under way, with the worker that runs it on this port.
@@ -75,6 +71,26 @@ fn a_batch_comes_to_the_same_in_either_engine() {
     });
 }
 
+/// The batch ends as if nothing had happened, and what was finished by now is not done again.
+async fn ends_well(disturbed: Disturbed, worker: TestServer) -> (TestDatabase, Bodies) {
+    let Disturbed {
+        db,
+        server,
+        id,
+        expected,
+        bodies,
+    } = disturbed;
+    let before = completed_activities(&db).await;
+    expected.check(server.client(), &id).await;
+    assert_kept(&before, &completed_activities(&db).await);
+    for process in [server, worker] {
+        assert!(process.terminate().success());
+    }
+    expected.check_database(&db, &id).await;
+    // The log of the bodies is beside the database.
+    (db, bodies)
+}
+
 #[test]
 fn a_killed_worker_costs_what_was_in_flight() {
     run(async |db, restate| {
@@ -82,22 +98,20 @@ fn a_killed_worker_costs_what_was_in_flight() {
         let (mut disturbed, worker) = begin(db, &restate, port, 30).await;
         worker.kill9();
         disturbed.bodies.killed(&disturbed.db).await;
-        let before = completed_activities(&disturbed.db).await;
         let worker = another(&disturbed, &restate, port);
-        let Disturbed {
-            db,
-            server,
-            id,
-            expected,
-            bodies,
-        } = disturbed;
-        expected.check(server.client(), &id).await;
-        assert_kept(&before, &completed_activities(&db).await);
+        let (_db, bodies) = ends_well(disturbed, worker).await;
         bodies.count();
-        for process in [server, worker] {
-            assert!(process.terminate().success());
-        }
-        expected.check_database(&db, &id).await;
+    });
+}
+
+#[test]
+fn a_stopped_worker_leaves_its_documents_to_another() {
+    run(async |db, restate| {
+        let port = free_port();
+        let (disturbed, worker) = begin(db, &restate, port, 30).await;
+        assert!(worker.terminate().success());
+        let worker = another(&disturbed, &restate, port);
+        ends_well(disturbed, worker).await;
     });
 }
 
@@ -107,23 +121,10 @@ fn restate_may_die() {
         let (disturbed, worker) = begin(db, &restate, free_port(), 30).await;
         restate.kill9();
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let before = completed_activities(&disturbed.db).await;
         restate.begin().await;
-        let Disturbed {
-            db,
-            server,
-            id,
-            expected,
-            bodies,
-        } = disturbed;
-        expected.check(server.client(), &id).await;
-        assert_kept(&before, &completed_activities(&db).await);
         // Its end is no end of the worker: what was in flight runs once more.
+        let (_db, bodies) = ends_well(disturbed, worker).await;
         assert!(bodies.completed_again() <= IN_FLIGHT);
-        for process in [server, worker] {
-            assert!(process.terminate().success());
-        }
-        expected.check_database(&db, &id).await;
     });
 }
 
@@ -131,33 +132,16 @@ fn restate_may_die() {
 fn the_built_in_engine_goes_on_with_what_was_begun() {
     run(async |db, restate| {
         let (mut disturbed, worker) = begin(db, &restate, free_port(), 30).await;
-        let Disturbed {
-            db,
+        disturbed.server.kill9();
+        disturbed.bodies.killed(&disturbed.db).await;
+        // The worker is alive, and loses its documents to the server.
+        let legacy = disturbed.bodies.watched(FAULTY);
+        let server = TestServer::start_with(disturbed.db.url(), &legacy);
+        let disturbed = Disturbed {
             server,
-            id,
-            expected,
-            ..
-        } = {
-            // The worker is alive, and has lost its documents to the server.
-            disturbed.server.kill9();
-            disturbed.bodies.killed(&disturbed.db).await;
-            let before = completed_activities(&disturbed.db).await;
-            let legacy = disturbed.bodies.watched(FAULTY);
-            let server = TestServer::start_with(disturbed.db.url(), &legacy);
-            disturbed
-                .expected
-                .check(server.client(), &disturbed.id)
-                .await;
-            assert_kept(&before, &completed_activities(&disturbed.db).await);
-            Disturbed {
-                server,
-                ..disturbed
-            }
+            ..disturbed
         };
-        for process in [server, worker] {
-            assert!(process.terminate().success());
-        }
-        expected.check_database(&db, &id).await;
+        ends_well(disturbed, worker).await;
     });
 }
 
@@ -188,26 +172,6 @@ fn a_worker_drops_what_is_cancelled() {
             .await;
         assert_eq!(server.client().ended(&next).await["stage"], "COMPLETED");
         drop((server, worker));
-    });
-}
-
-#[test]
-fn a_stopped_worker_leaves_its_documents_to_another() {
-    run(async |db, restate| {
-        let port = free_port();
-        let (disturbed, worker) = begin(db, &restate, port, 30).await;
-        assert!(worker.terminate().success());
-        let before = completed_activities(&disturbed.db).await;
-        let worker = another(&disturbed, &restate, port);
-        let expected = disturbed.expected.clone();
-        expected
-            .check(disturbed.server.client(), &disturbed.id)
-            .await;
-        assert_kept(&before, &completed_activities(&disturbed.db).await);
-        for process in [disturbed.server, worker] {
-            assert!(process.terminate().success());
-        }
-        expected.check_database(&disturbed.db, &disturbed.id).await;
     });
 }
 
