@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{Client, cluster::free_port, node::REQUIRE_NODE, workspace};
@@ -106,6 +107,30 @@ impl Restate {
         let mut child = self.child.take().expect("it runs");
         child.kill().expect("it can be killed");
         child.wait().expect("it ends");
+    }
+
+    /// Kills every invocation that has not ended, as an operator does in Restate's own page.
+    ///
+    /// # Panics
+    /// When there is none, or it refuses.
+    pub async fn kill_invocations(&self) {
+        let client = Client::new("");
+        let query = "SELECT id FROM sys_invocation WHERE status <> 'completed'";
+        let asked = client
+            .http()
+            .post(format!("{}/query", self.admin))
+            .header("accept", "application/json")
+            .json(&json!({ "query": query }));
+        let answer = asked.send().await.expect("it answers");
+        let found: Value = answer.json().await.expect("JSON");
+        let rows = found["rows"].as_array().expect("a list");
+        assert!(!rows.is_empty(), "nothing runs");
+        for row in rows {
+            let id = row["id"].as_str().expect("an id");
+            let url = format!("{}/invocations/{id}/kill", self.admin);
+            let killed = client.http().patch(url).send().await.expect("it answers");
+            assert!(killed.status().is_success(), "{}", killed.status());
+        }
     }
 
     /// The environment of servers and workers that use it.

@@ -22,6 +22,11 @@ use knowledge_tables::batch_document;
 use knowledge_tests::{TestDatabase, each_database, scripted::batch_of};
 use sea_orm::EntityTrait;
 use tokio::sync::mpsc;
+use uuid::Uuid;
+
+/// Processes of workers.
+const ONE: Uuid = Uuid::from_u128(1);
+const OTHER: Uuid = Uuid::from_u128(2);
 
 /// Hands documents over, and waits for ever.
 struct Handing(mpsc::UnboundedSender<Job>);
@@ -94,12 +99,12 @@ each_database! {
         let store = db.open().await;
         let (server, job) = handed(&store).await;
         let (one, other) = (ledger(&store), ledger(&store));
-        let first = taken(one.take(job.run, 5).await.unwrap());
+        let first = taken(one.take(job.run, ONE, 5).await.unwrap());
         assert!(first.fresh);
         one.checkpoint(first, begun("chunk")).await.unwrap();
         assert!(one.holds(first).await.unwrap());
 
-        let second = taken(other.take(job.run, 5).await.unwrap());
+        let second = taken(other.take(job.run, OTHER, 5).await.unwrap());
         assert!(!second.fresh, "the first has written to its journal");
         assert!(is_fenced(one.checkpoint(first, begun("chunk")).await));
         assert!(!one.holds(first).await.unwrap());
@@ -115,7 +120,7 @@ each_database! {
         assert!(is_fenced(one.complete_document(first, (*outcome).clone()).await));
         other.complete_document(second, *outcome).await.unwrap();
         assert_eq!(status(&db).await, "completed");
-        assert_eq!(one.take(job.run, 5).await.unwrap(), Taken::Completed);
+        assert_eq!(one.take(job.run, ONE, 5).await.unwrap(), Taken::Completed);
         assert!(!other.holds(second).await.unwrap());
         drop(server);
     }
@@ -124,28 +129,33 @@ each_database! {
         let store = db.open().await;
         let (server, job) = handed(&store).await;
         let worker = ledger(&store);
-        let run = taken(worker.take(job.run, 5).await.unwrap());
+        let run = taken(worker.take(job.run, ONE, 5).await.unwrap());
         server.cancel(OrganizationId::DEFAULT, job.run.batch).await.unwrap();
         assert!(is_fenced(worker.checkpoint(run, begun("chunk")).await));
-        assert!(is_fenced(worker.take(job.run, 5).await));
+        assert!(is_fenced(worker.take(job.run, ONE, 5).await));
         assert!(!worker.holds(run).await.unwrap());
         let stranger = DocumentRun { token: job.run.token + 1, ..job.run };
-        assert!(is_fenced(worker.take(stranger, 5).await));
+        assert!(is_fenced(worker.take(stranger, ONE, 5).await));
     }
 
     async fn a_document_with_which_workers_die_is_quarantined(db: TestDatabase) {
         let store = db.open().await;
         let (server, job) = handed(&store).await;
         let worker = ledger(&store);
-        for _ in 0..9 {
+        let process = Uuid::from_u128;
+        for stopped in 10..19 {
             // It stops in good order.
-            let run = taken(worker.take(job.run, 3).await.unwrap());
+            let run = taken(worker.take(job.run, process(stopped), 3).await.unwrap());
             worker.let_go(run).await.unwrap();
         }
-        for _ in 0..3 {
-            taken(worker.take(job.run, 3).await.unwrap());
+        for _ in 0..9 {
+            // It lives, and is asked again.
+            taken(worker.take(job.run, ONE, 3).await.unwrap());
         }
-        assert_eq!(worker.take(job.run, 3).await.unwrap(), Taken::Quarantined);
+        for other in 20..22 {
+            taken(worker.take(job.run, process(other), 3).await.unwrap());
+        }
+        assert_eq!(worker.take(job.run, OTHER, 3).await.unwrap(), Taken::Quarantined);
         assert_eq!(status(&db).await, "abandoned");
         drop(server);
     }

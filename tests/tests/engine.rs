@@ -212,6 +212,74 @@ fn a_paused_document_goes_on_when_it_is_told_to() {
 }
 
 #[test]
+fn a_document_that_ends_workers_is_left_alone() {
+    run(async |db, restate| {
+        let of_restate = restate.environment();
+        let few = [("KNOWLEDGE_QUARANTINE_AFTER", "2")];
+        let deadly = [("KNOWLEDGE_FAILPOINT", "checkpoint_before_commit")];
+        let (well, port) = ([&few[..], &of_restate].concat(), free_port());
+        let server = TestServer::start_with(db.url(), &well);
+        let mut worker =
+            TestServer::start_worker(db.url(), port, &[&deadly[..], &well[..]].concat());
+        let client = server.client();
+        let id = client.start(&documents(1), json!({})).await;
+        for _ in 0..2 {
+            tokio::task::block_in_place(|| worker.wait_until_killed());
+            worker = TestServer::start_worker(db.url(), port, &[&deadly[..], &well[..]].concat());
+        }
+        assert_eq!(client.ended(&id).await["stage"], "FAILED");
+        let document = client.batch(&id).await["documents"]["nodes"][0].take();
+        assert_eq!(document["status"], "ABANDONED", "{document}");
+        let why = document["error"].to_string();
+        assert!(why.contains("2 processes ended"), "{why}");
+        // The one that found it so is well, and nothing made it commit.
+        assert!(!worker.has_ended());
+        assert!(worker.terminate().success());
+        let worker = TestServer::start_worker(db.url(), port, &well);
+        client.retry(&id).await;
+        assert_eq!(client.ended(&id).await["stage"], "COMPLETED");
+        for process in [server, worker] {
+            assert!(process.terminate().success());
+        }
+        knowledge_tests::verify(&db).await;
+    });
+}
+
+#[test]
+fn what_is_killed_in_restate_has_failed() {
+    run(async |db, restate| {
+        let provider = Provider::start(Script::default().then([Reply::Hang; 1]));
+        let of_models = provider.environment();
+        let of_models = of_models
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()));
+        let environment: Vec<_> = restate.environment().into_iter().chain(of_models).collect();
+        let worker = TestServer::start_worker(db.url(), free_port(), &environment);
+        let server = TestServer::start_with(db.url(), &environment);
+        let client = server.client();
+        let id = client
+            .start(&documents(1), json!({ "extractor": "LLM" }))
+            .await;
+        let asked = |provider: &Provider| provider.in_flight() >= 1;
+        tokio::task::block_in_place(|| provider.wait_until("the document is asked about", asked));
+        restate.kill_invocations().await;
+        assert_eq!(client.ended(&id).await["stage"], "FAILED");
+        let document = client.batch(&id).await["documents"]["nodes"][0].take();
+        let why = document["error"].to_string();
+        assert!(
+            why.contains("ended in Restate") && why.contains("killed"),
+            "{why}"
+        );
+        client.retry(&id).await;
+        assert_eq!(client.ended(&id).await["stage"], "COMPLETED");
+        for process in [server, worker] {
+            assert!(process.terminate().success());
+        }
+        knowledge_tests::verify(&db).await;
+    });
+}
+
+#[test]
 fn documents_wait_for_a_worker() {
     run(async |db, restate| {
         let server = TestServer::start_with(db.url(), &restate.environment());

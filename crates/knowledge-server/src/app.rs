@@ -63,7 +63,8 @@ impl App {
     /// Opens the database for running batches and puts the parts together.
     ///
     /// # Errors
-    /// [`StoreError::InUse`], in [`OpenError::Store`], when another process runs batches on the same SQLite file.
+    /// [`StoreError::InUse`], in [`OpenError::Store`], when another process runs batches on the same
+    /// SQLite file.
     pub async fn open(config: &Config) -> Result<Self, OpenError> {
         let url: DatabaseUrl = config.database_url.parse()?;
         let lock = DatabaseLock::acquire(&url)?;

@@ -16,6 +16,7 @@ use restate_sdk::{
 };
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::{Ended, Task};
 use crate::{
@@ -50,6 +51,8 @@ pub struct WorkerSettings {
 
 /// Runs the workflows that Restate asks for.
 pub struct Worker {
+    /// Names this process.
+    name: Uuid,
     ledger: Ledger,
     /// Runs them, in this process.
     executor: Arc<dyn Executor>,
@@ -73,6 +76,7 @@ impl Worker {
         shutdown: CancellationToken,
     ) -> Self {
         Self {
+            name: ledger.entropy().uuid_v7(),
             ledger,
             executor,
             documents: Semaphore::new(settings.max_documents),
@@ -105,7 +109,8 @@ impl Worker {
         }
         // Whoever waits here has not begun.
         let _place = self.documents.acquire().await?;
-        let taken = self.ledger.take(task.run, self.settings.quarantine_after);
+        let quarantine_after = self.settings.quarantine_after;
+        let taken = self.ledger.take(task.run, self.name, quarantine_after);
         let run = match taken.await {
             Ok(Taken::Run(run)) => run,
             Ok(Taken::Completed) => return Ok(Ended::Recorded),

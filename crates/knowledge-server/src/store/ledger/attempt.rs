@@ -8,6 +8,7 @@ use knowledge_domain::workflow::WorkflowExecutionStatus;
 use knowledge_tables::workflow_execution::{Entity, Model};
 use sea_orm::EntityTrait;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{
     DocumentRun, Ledger, LedgerError, change::BatchChange, document::running, quarantine,
@@ -33,23 +34,27 @@ struct Place {
     attempt: u32,
     /// Of which lease the last one is, unless it left off in good order.
     under_way: Option<i64>,
+    /// The process that made it.
+    by: Uuid,
 }
 
 impl Ledger {
-    /// Begins another attempt of a worker at a document that a process has been given; the attempts
-    /// before can write nothing more. A document at which so many workers in a row have finished
-    /// nothing is quarantined instead; 0 is never.
+    /// Begins another attempt at a document that a process has been given, by the process `worker`; the
+    /// attempts before can write nothing more. A document with which so many workers in a row have
+    /// ended before anything was finished is quarantined instead; 0 is never. A worker that is asked
+    /// again has not ended.
     ///
     /// # Errors
     /// [`LedgerError::Fenced`] when the document has passed on, or waits.
     pub async fn take(
         &self,
         run: DocumentRun,
+        worker: Uuid,
         quarantine_after: u32,
     ) -> Result<Taken, LedgerError> {
         self.writer
             .submit(Scope::of_run(run), move |change| {
-                Box::pin(take(change, run, quarantine_after))
+                Box::pin(take(change, run, worker, quarantine_after))
             })
             .await
     }
@@ -91,6 +96,7 @@ pub(super) fn may_write(run: &DocumentRun, row: &Model) -> bool {
 async fn take(
     change: &mut BatchChange,
     run: DocumentRun,
+    worker: Uuid,
     quarantine_after: u32,
 ) -> Result<Taken, LedgerError> {
     let completed = change.executions.find(run.execution.uuid());
@@ -100,14 +106,19 @@ async fn take(
     let (row, mut execution) = running(change, run)?;
     let before = place(&execution);
     // What an attempt has finished has set the count back.
-    execution.lost_runs += i32::from(before.under_way == Some(run.token));
+    let has_ended_another = before.under_way == Some(run.token) && before.by != worker;
+    execution.lost_runs += i32::from(has_ended_another);
     if quarantine::ends_processes(&execution, quarantine_after) {
         quarantine::isolate(change, run, row, execution).await?;
         return Ok(Taken::Quarantined);
     }
     let attempt = before.attempt + 1;
-    let under_way = Some(run.token);
-    execution.checkpoint = Some(convert::to_json(&Place { attempt, under_way })?);
+    let place = Place {
+        attempt,
+        under_way: Some(run.token),
+        by: worker,
+    };
+    execution.checkpoint = Some(convert::to_json(&place)?);
     change.executions.put(execution);
     Ok(Taken::Run(DocumentRun {
         fresh: run.fresh && before.attempt == 0,
