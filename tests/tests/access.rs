@@ -7,6 +7,7 @@ use knowledge_tests::{
     documents::{documents, text},
     each_database,
     events::assert_event_log,
+    provider::{Provider, Script},
     server,
 };
 use reqwest::{StatusCode, header};
@@ -56,6 +57,16 @@ async fn refused(client: &Client, query: &str, variables: Value) -> Value {
 async fn status(client: &Client, path: &str) -> StatusCode {
     let answer = client.http().get(client.url(path)).send().await;
     answer.expect("the server answers").status()
+}
+
+/// What a subscription to a batch is sent, until it ends.
+async fn watched(client: &Client, batch: &str) -> String {
+    let query = "subscription($id: ID!) { batchProgress(batchId: $id) { __typename } }";
+    let asked = client.http().post(client.url("/graphql"));
+    let asked = asked.header(header::ACCEPT, "text/event-stream");
+    let asked = asked.json(&json!({ "query": query, "variables": { "id": batch } }));
+    let answer = asked.send().await.expect("the server answers");
+    answer.text().await.expect("the stream ends")
 }
 
 fn start(number: usize) -> Value {
@@ -204,6 +215,9 @@ each_database! {
         assert_eq!(ours.batch(&batches[1]).await, Value::Null);
         assert_eq!(ours.cancel(&batches[1]).await["__typename"], "NotFound");
         assert_eq!(ours.sse(&batches[1], None).await.status(), StatusCode::NOT_FOUND);
+        assert!(watched(&theirs, &batches[1]).await.contains("BatchCompleted"));
+        let none = watched(&ours, &batches[1]).await;
+        assert!(none.contains("NOT_FOUND") && !none.contains("Batch"), "{none}");
         let theirs_batch = theirs.batch(&batches[1]).await;
         let execution = &theirs_batch["documents"]["nodes"][0]["execution"]["id"];
         let workflow = format!("/api/workflows/{}/progress", execution.as_str().expect("an id"));
@@ -243,6 +257,24 @@ each_database! {
         assert_eq!(export("default"), before);
         let third: Value = serde_json::from_str(&export("acme")).unwrap();
         assert_eq!(third["documents"].as_array().map(Vec::len), Some(3));
+    }
+
+    async fn organisations_pay_for_their_own_answers(db: TestDatabase) {
+        printed(&knowledge(&db, &["organization", "create", "acme"]));
+        let keys = ["default", "acme"].map(|organization| key(&db, "editor", organization));
+        let provider = Provider::start(Script::default());
+        let server = TestServer::start_asking(db.url(), &provider);
+        let mut calls = Vec::new();
+        for key in [&keys[0], &keys[1], &keys[0]] {
+            let client = server.client().with_key(key);
+            let id = client.start(&documents(2), json!({ "extractor": "LLM" })).await;
+            assert_eq!(client.ended(&id).await["stage"], "COMPLETED");
+            calls.push(provider.calls());
+        }
+        // The same documents: the second one is told nothing that the first one paid for.
+        assert!(calls[0] > 0);
+        assert_eq!(calls, [calls[0], 2 * calls[0], 2 * calls[0]]);
+        drop(server);
     }
 
     async fn the_first_key_closes_a_server(db: TestDatabase) {
