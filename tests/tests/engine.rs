@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use knowledge_tables::parity_check;
 use knowledge_tests::{
-    Backend, TestDatabase, TestServer,
+    Backend, Client, TestDatabase, TestServer,
     disturbed::{Disturbed, request},
     documents::documents,
     events::kind,
@@ -12,9 +13,13 @@ use knowledge_tests::{
     provider::{Provider, Reply, Script},
     restate::Restate,
     rows::{assert_kept, completed_activities},
+    server,
     storm::Bodies,
 };
-use serde_json::json;
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _,
+};
+use serde_json::{Value, json};
 
 /// Units that a worker has in flight at most: it runs four documents, whose last unit may be done and
 /// not recorded.
@@ -272,6 +277,219 @@ fn what_is_killed_in_restate_has_failed() {
         );
         client.retry(&id).await;
         assert_eq!(client.ended(&id).await["stage"], "COMPLETED");
+        for process in [server, worker] {
+            assert!(process.terminate().success());
+        }
+        knowledge_tests::verify(&db).await;
+    });
+}
+
+const PARITY: &str = "query($id: ID!) { batch(id: $id) { mode parity {
+    pending same different unavailable
+    checks { nodes { status reason release comparedAt document { name }
+        differences { what legacy engine } } } } } }";
+
+/// What is told of a batch's comparisons, once none of them waits.
+async fn compared(client: &Client, id: &str) -> Value {
+    for _ in 0..600 {
+        let mut told = client.graphql(PARITY, json!({ "id": id })).await["batch"].take();
+        assert_eq!(told["mode"], "SHADOW");
+        if told["parity"]["pending"] == 0 {
+            return told["parity"].take();
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the comparisons are not made in time");
+}
+
+fn counts(parity: &Value) -> [u64; 3] {
+    ["same", "different", "unavailable"].map(|name| parity[name].as_u64().expect("a count"))
+}
+
+async fn execute(db: &TestDatabase, statement: &str) {
+    let done = db.connect().await.execute_unprepared(statement).await;
+    assert_eq!(done.expect("it is done").rows_affected(), 1, "{statement}");
+}
+
+#[test]
+fn a_shadow_is_told_of_every_difference() {
+    run(async |db, restate| {
+        let shadow = [("KNOWLEDGE_WORKFLOW_MODE", "shadow")];
+        let environment = [&restate.environment()[..], &shadow].concat();
+        let server = TestServer::start_with(db.url(), &environment);
+        let client = server.client();
+        // Nobody compares, and nobody waits for that.
+        let id = client.start(&documents(6), json!({})).await;
+        assert_eq!(client.ended(&id).await["stage"], "COMPLETED");
+        let told = client.graphql(PARITY, json!({ "id": id })).await;
+        assert_eq!(told["batch"]["parity"]["pending"], 6, "{told}");
+        let of = |position: u32| {
+            format!("(SELECT execution_id FROM batch_document WHERE position = {position})")
+        };
+        for statement in [
+            // What was served is what another engine would not have come to.
+            format!(
+                "UPDATE workflow_activity SET output = '{{\"mentions\":[]}}' WHERE activity_name = 'mentions/0' AND execution_id = {}",
+                of(1)
+            ),
+            format!(
+                "UPDATE entity SET name = 'Nobody' WHERE position = 0 AND extraction_id = (SELECT extraction_id FROM batch_document WHERE execution_id = {})",
+                of(2)
+            ),
+            format!(
+                "UPDATE workflow_activity SET output = NULL, pruned_at = now() WHERE activity_name = 'chunk' AND execution_id = {}",
+                of(3)
+            ),
+            format!(
+                "DELETE FROM workflow_activity WHERE activity_name = 'relations/0' AND execution_id = {}",
+                of(4)
+            ),
+        ] {
+            execute(&db, &statement).await;
+        }
+
+        let before = server::export(db.url(), &id);
+        let worker = TestServer::start_worker(db.url(), free_port(), &environment);
+        let parity = compared(client, &id).await;
+        assert_eq!(counts(&parity), [2, 3, 1], "{parity}");
+        let checks = parity["checks"]["nodes"].as_array().expect("a list");
+        let what: Vec<Vec<&str>> = checks
+            .iter()
+            .map(|check| {
+                let differences = check["differences"].as_array().expect("a list");
+                differences
+                    .iter()
+                    .filter_map(|it| it["what"].as_str())
+                    .collect()
+            })
+            .collect();
+        assert_eq!(
+            what,
+            [
+                vec![],
+                vec!["mentions/0"],
+                vec!["entities"],
+                vec![],
+                vec!["relations/0"],
+                vec![]
+            ]
+        );
+        assert!(
+            checks[3]["reason"]
+                .as_str()
+                .is_some_and(|it| it.contains("pruned")),
+            "{parity}"
+        );
+        assert!(
+            checks
+                .iter()
+                .all(|it| it["release"].is_string() && it["comparedAt"].is_string())
+        );
+
+        let asked = ["batch", "parity", &id, "--server", &client.url("")];
+        let printed = server::run(&asked);
+        assert_eq!(printed.status.code(), Some(1));
+        let report = String::from_utf8_lossy(&printed.stdout).into_owned();
+        assert!(
+            report.starts_with("2 the same, 3 different, 1 unavailable, 0 pending\n"),
+            "{report}"
+        );
+        assert!(report.contains(": mentions/0: output "), "{report}");
+        let complaint = String::from_utf8_lossy(&printed.stderr).into_owned();
+        assert!(complaint.contains("3 documents of"), "{complaint}");
+
+        // Nothing that others see has changed by it.
+        assert_eq!(server::export(db.url(), &id), before);
+        for process in [server, worker] {
+            assert!(process.terminate().success());
+        }
+    });
+}
+
+#[test]
+fn a_shadow_pays_for_nothing() {
+    run(async |db, restate| {
+        let provider = Provider::start(Script::default());
+        let of_models = provider.environment();
+        let of_models = of_models
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()));
+        let shadow = [("KNOWLEDGE_WORKFLOW_MODE", "shadow")];
+        let environment = [&restate.environment()[..], &shadow].concat();
+        let environment: Vec<_> = environment.into_iter().chain(of_models).collect();
+        let worker = TestServer::start_worker(db.url(), free_port(), &environment);
+        let server = TestServer::start_with(db.url(), &environment);
+        let client = server.client();
+        for strategy in ["SINGLE", "STAGED"] {
+            let config = json!({ "extractor": "LLM", "strategy": strategy });
+            let id = client.start(&documents(4), config).await;
+            assert_eq!(client.ended(&id).await["stage"], "COMPLETED");
+            let calls = provider.calls();
+            let parity = compared(client, &id).await;
+            assert_eq!(counts(&parity), [4, 0, 0], "{strategy}: {parity}");
+            assert_eq!(provider.calls(), calls, "{strategy}");
+            let asked = ["batch", "parity", &id, "--server", &client.url("")];
+            assert_eq!(server::run(&asked).status.code(), Some(0));
+        }
+        // What is not kept is not asked for again.
+        drop(worker);
+        let id = client
+            .start(&documents(5)[4..], json!({ "extractor": "LLM" }))
+            .await;
+        assert_eq!(client.ended(&id).await["stage"], "COMPLETED");
+        let forgotten = "UPDATE llm_call SET response = NULL, status = 'failed' WHERE batch_id = (SELECT MAX(id::text)::uuid FROM batch_execution)";
+        db.connect()
+            .await
+            .execute_unprepared(forgotten)
+            .await
+            .expect("it is done");
+        let calls = provider.calls();
+        let worker = TestServer::start_worker(db.url(), free_port(), &environment);
+        let parity = compared(client, &id).await;
+        assert_eq!(counts(&parity), [0, 0, 1], "{parity}");
+        let reason = parity["checks"]["nodes"][0]["reason"].to_string();
+        assert!(reason.contains("answer is not kept"), "{reason}");
+        assert_eq!(provider.calls(), calls);
+        for process in [server, worker] {
+            assert!(process.terminate().success());
+        }
+    });
+}
+
+/// Waits until a worker compares.
+async fn begun(db: &TestDatabase) {
+    let connection = db.connect().await;
+    let begun = || parity_check::Entity::find().filter(parity_check::Column::Attempts.gt(0));
+    for _ in 0..1_000 {
+        if begun().count(&connection).await.expect("a count") > 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("nothing is compared");
+}
+
+#[test]
+fn a_shadow_outlives_what_dies() {
+    run(async |db, mut restate| {
+        let shadow = [("KNOWLEDGE_WORKFLOW_MODE", "shadow")];
+        restate.kill9();
+        let environment = [&restate.environment()[..], &shadow].concat();
+        // Restate is away, the server is killed, and a worker that compares dies as well.
+        let server = TestServer::start_with(db.url(), &environment);
+        let id = server.client().start(&documents(60), json!({})).await;
+        assert_eq!(server.client().ended(&id).await["stage"], "COMPLETED");
+        server.kill9();
+        restate.begin().await;
+        let port = free_port();
+        let environment = [&restate.environment()[..], &shadow].concat();
+        let worker = TestServer::start_worker(db.url(), port, &environment);
+        let server = TestServer::start_with(db.url(), &environment);
+        begun(&db).await;
+        worker.kill9();
+        let worker = TestServer::start_worker(db.url(), port, &environment);
+        let parity = compared(server.client(), &id).await;
+        assert_eq!(counts(&parity), [60, 0, 0], "{parity}");
         for process in [server, worker] {
             assert!(process.terminate().success());
         }

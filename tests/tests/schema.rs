@@ -28,7 +28,8 @@ macro_rules! with_entities {
             mention_record, entity, relation, relation_evidence, entity_cluster, cluster_member,
             same_as_link, merge_history, resolution_form, resolution_block, resolution_decision,
             resolution_question, resolution_leaf, embedding,
-            llm_call, token_account, circuit_breaker, api_key);
+            llm_call, token_account, circuit_breaker, api_key,
+            parity_check);
         all
     }};
     (@each $all:ident, $function:ident $arguments:tt, $($table:ident),*) => {
@@ -168,6 +169,7 @@ const UNIQUE: &[(&str, &[&str])] = &[
     ),
     ("token_account", &["batch_id"]),
     ("api_key", &["secret_hash"]),
+    ("parity_check", &["execution_id"]),
     ("circuit_breaker", &["provider", "model"]),
 ];
 

@@ -34,5 +34,5 @@ pub use pipeline::{Direct, ExtractionPipeline};
 pub use verify::Rejections;
 pub use workflow::{
     DocumentSource, ExtractionActivities, ExtractionInput, ExtractionSummary, GraphSink,
-    MissingUnit, WORKFLOW_VERSION, extract_document,
+    MissingUnit, WORKFLOW_VERSION, extract_document, is_same_result,
 };

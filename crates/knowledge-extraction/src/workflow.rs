@@ -12,7 +12,7 @@ use data::{
     MentionsInput, MentionsOutput, RelationMention, RelationsInput, RelationsOutput, decode,
     encode,
 };
-pub use data::{ExtractionInput, ExtractionSummary, MissingUnit};
+pub use data::{ExtractionInput, ExtractionSummary, MissingUnit, is_same_result};
 use knowledge_domain::{
     core_type,
     graph::Chunk,

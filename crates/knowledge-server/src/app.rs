@@ -53,6 +53,9 @@ pub struct App {
     pub orchestrator: Orchestrator,
     /// The way to the models, where there is one.
     pub models: Option<Gateway>,
+    /// Has completed documents compared with what workers come to.
+    #[cfg(feature = "restate")]
+    comparisons: Option<tokio_util::task::AbortOnDropHandle<()>>,
     /// Hears the commits of other servers on the same PostgreSQL.
     _listener: Option<Listener>,
     /// Held while this process may write to a SQLite file.
@@ -77,6 +80,8 @@ impl App {
         #[cfg(not(feature = "restate"))]
         let orchestrator = orchestrator_with(&store, &hub, config, models.clone());
         Ok(Self {
+            #[cfg(feature = "restate")]
+            comparisons: restate::comparisons(&store, config)?,
             store,
             hub,
             orchestrator,
@@ -89,6 +94,8 @@ impl App {
     /// Closes the database when all work on it has ended. SQLite then puts its log into the file,
     /// which can be copied on its own.
     pub async fn close(self) {
+        #[cfg(feature = "restate")]
+        drop(self.comparisons);
         drop(self.orchestrator);
         close(self.store).await;
     }
@@ -159,11 +166,21 @@ pub fn orchestrator_with(
 ) -> Orchestrator {
     let ledger = ledger(store, hub);
     let ontologies = Ontologies::new(store.clone());
+    let executor = built_in(&ledger, &ontologies, config, models.as_ref());
+    orchestrator_on(ledger, Arc::new(executor), ontologies, config, models)
+}
+
+/// The built-in engine.
+fn built_in(
+    ledger: &Ledger,
+    ontologies: &Ontologies,
+    config: &Config,
+    models: Option<&Gateway>,
+) -> LegacyExecutor {
     let workflows = ExtractionWorkflows::new(ledger.clone())
         .with_ontologies(ontologies.clone())
-        .with_models(models.clone());
-    let executor = LegacyExecutor::new(ledger.clone(), Arc::new(workflows), config.retries());
-    orchestrator_on(ledger, Arc::new(executor), ontologies, config, models)
+        .with_models(models.cloned());
+    LegacyExecutor::new(ledger.clone(), Arc::new(workflows), config.retries())
 }
 
 fn orchestrator_on(

@@ -21,6 +21,7 @@ pub mod mention_record;
 pub mod merge_history;
 pub mod ontology;
 pub mod organization;
+pub mod parity_check;
 pub mod relation;
 pub mod relation_evidence;
 pub mod resolution_block;

@@ -69,6 +69,10 @@ UPDATE batch_document SET extraction_id = NULL WHERE batch_id = {Running} AND st
 UPDATE batch_document SET extraction_id = {one extraction}
 WHERE batch_id = {Failed} AND status = 'completed';
 
+--! documents/parity
+UPDATE workflow_execution SET mode = 'shadow' WHERE id IN
+    (SELECT execution_id FROM batch_document WHERE id = {one batch_document.extraction_id});
+
 --! documents/counts
 UPDATE batch_document SET entity_count = 7 WHERE batch_id = {Completed} AND position = 0;
 
@@ -403,6 +407,31 @@ UPDATE ontology SET organization_id = {nobody} WHERE id = {one ontology};
 INSERT INTO api_key (id, organization_id, name, role, secret_hash, hint, created_at, updated_at)
     SELECT {other}, {nobody}, 'k', 'viewer', 'h', 'kn_', created_at, updated_at FROM organization
 WHERE id = {other};
+
+--! orphans/parity_check.organization_id organizations/parity_check.batch_document_id
+--! organizations/parity_check.batch_id organizations/parity_check.execution_id
+INSERT INTO parity_check (id, organization_id, batch_id, batch_document_id, execution_id,
+    lease_token, status, attempts, created_at, updated_at) SELECT {nobody}, {nobody}, batch_id,
+    id, execution_id, 1, 'pending', 0, created_at, updated_at FROM batch_document
+WHERE id = {one batch_document.execution_id};
+
+--! orphans/parity_check.batch_id
+INSERT INTO parity_check (id, organization_id, batch_id, batch_document_id, execution_id,
+    lease_token, status, attempts, created_at, updated_at) SELECT {nobody}, {default}, {nobody},
+    id, execution_id, 1, 'pending', 0, created_at, updated_at FROM batch_document
+WHERE id = {one batch_document.execution_id};
+
+--! orphans/parity_check.batch_document_id
+INSERT INTO parity_check (id, organization_id, batch_id, batch_document_id, execution_id,
+    lease_token, status, attempts, created_at, updated_at) SELECT {nobody}, {default}, batch_id,
+    {nobody}, execution_id, 1, 'pending', 0, created_at, updated_at FROM batch_document
+WHERE id = {one batch_document.execution_id};
+
+--! orphans/parity_check.execution_id
+INSERT INTO parity_check (id, organization_id, batch_id, batch_document_id, execution_id,
+    lease_token, status, attempts, created_at, updated_at) SELECT {nobody}, {default}, batch_id,
+    id, {nobody}, 1, 'pending', 0, created_at, updated_at FROM batch_document
+WHERE id = {one batch_document.execution_id};
 
 --! orphans/batch_execution.organization_id organizations/batch_document.batch_id
 --! organizations/batch_event.batch_id organizations/merge_history.batch_id

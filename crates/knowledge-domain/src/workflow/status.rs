@@ -85,6 +85,18 @@ WorkflowMode {
     Engine,
 });
 
+named!(/// How the comparison of a document's workflow with that of another engine fares.
+ParityStatus {
+    /// It is still to be compared.
+    Pending,
+    /// Both came to the same.
+    Same,
+    /// They differ.
+    Different,
+    /// They could not be compared.
+    Unavailable,
+});
+
 named!(/// Who tries failed work again; never two for one activity.
 RetryOwner {
     /// The engine retries the activity.

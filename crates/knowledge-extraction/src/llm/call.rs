@@ -122,6 +122,9 @@ pub enum CallError {
         /// What a policy may do about it.
         kind: ErrorKind,
     },
+    /// There is no answer of an earlier call, and none is asked for.
+    #[error("the model's answer is not kept, and it is not asked again")]
+    NotKept,
     /// Nobody waits for the answer any more.
     #[error("the call was cancelled")]
     Cancelled,
@@ -142,7 +145,7 @@ impl CallError {
             | Self::Unknown { .. }
             | Self::Rejected { .. } => ErrorKind::Permanent,
             Self::Store { kind, .. } => *kind,
-            Self::Cancelled => ErrorKind::Cancelled,
+            Self::NotKept | Self::Cancelled => ErrorKind::Cancelled,
         }
     }
 }

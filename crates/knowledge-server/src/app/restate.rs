@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use knowledge_domain::workflow::WorkflowMode;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
-use super::{ExtractionWorkflows, ledger, models, orchestrator_on, orchestrator_with};
+use super::{ExtractionWorkflows, built_in, ledger, models, orchestrator_on, orchestrator_with};
 use crate::{
     config::{Config, ConfigurationError},
     engine::{
-        legacy::LegacyExecutor,
-        restate::{Ingress, RestateError, RestateExecutor, Worker, WorkerSettings},
+        Executor,
+        parity::Rehearsals,
+        restate::{Comparisons, Ingress, RestateError, RestateExecutor, Worker, WorkerSettings},
     },
+    environment::SystemClock,
     llm::Gateway,
     ontologies::Ontologies,
     orchestrator::Orchestrator,
@@ -26,20 +28,38 @@ pub(super) fn orchestrator(
     config: &Config,
     models: Option<Gateway>,
 ) -> Result<Orchestrator, RestateError> {
-    if config.workflow_mode != WorkflowMode::Engine {
+    let mode = config.workflow_mode;
+    if mode == WorkflowMode::Legacy {
         return Ok(orchestrator_with(store, hub, config, models));
     }
-    let address = |error: ConfigurationError| RestateError::Address(error.to_string());
-    let ingress = Ingress::new(config.ingress_url().map_err(address)?)?;
-    let ledger = ledger(store, hub);
-    let executor = RestateExecutor::new(ledger.clone(), ingress);
+    let (ledger, ontologies) = (ledger(store, hub), Ontologies::new(store.clone()));
+    let executor: Arc<dyn Executor> = if mode == WorkflowMode::Shadow {
+        Arc::new(built_in(&ledger, &ontologies, config, models.as_ref()).compared())
+    } else {
+        Arc::new(RestateExecutor::new(ledger.clone(), ingress(config)?))
+    };
     Ok(orchestrator_on(
-        ledger,
-        Arc::new(executor),
-        Ontologies::new(store.clone()),
-        config,
-        models,
+        ledger, executor, ontologies, config, models,
     ))
+}
+
+/// What has completed documents compared with what workers come to, where the configuration asks for
+/// that.
+pub(super) fn comparisons(
+    store: &Store,
+    config: &Config,
+) -> Result<Option<AbortOnDropHandle<()>>, RestateError> {
+    if config.workflow_mode != WorkflowMode::Shadow {
+        return Ok(None);
+    }
+    let clock = Arc::new(SystemClock);
+    let comparisons = Comparisons::new(store.clone(), ingress(config)?, clock);
+    Ok(Some(comparisons.start()))
+}
+
+fn ingress(config: &Config) -> Result<Ingress, RestateError> {
+    let address = |error: ConfigurationError| RestateError::Address(error.to_string());
+    Ingress::new(config.ingress_url().map_err(address)?)
 }
 
 /// A worker's parts.
@@ -64,9 +84,19 @@ impl WorkerApp {
             quarantine_after: config.quarantine_after,
             has_models: models.is_some(),
         };
-        let workflows = ExtractionWorkflows::new(ledger.clone()).with_models(models);
-        let executor = LegacyExecutor::new(ledger.clone(), Arc::new(workflows), config.retries());
-        let worker = Worker::new(ledger, Arc::new(executor), settings, shutdown);
+        let ontologies = Ontologies::new(store.clone());
+        let executor = built_in(&ledger, &ontologies, config, models.as_ref());
+        let rehearsed = ExtractionWorkflows::new(ledger.clone())
+            .with_ontologies(ontologies)
+            .with_models(models)
+            .for_rehearsals();
+        let rehearsals = Rehearsals::new(
+            store.clone(),
+            Arc::new(rehearsed),
+            Arc::new(SystemClock),
+            config.quarantine_after,
+        );
+        let worker = Worker::new(ledger, Arc::new(executor), rehearsals, settings, shutdown);
         Ok(Self { store, worker })
     }
 }

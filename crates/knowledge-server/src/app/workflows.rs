@@ -38,6 +38,7 @@ pub struct ExtractionWorkflows {
     ontologies: Ontologies,
     config: PipelineConfig,
     models: Option<Gateway>,
+    is_rehearsal: bool,
 }
 
 impl ExtractionWorkflows {
@@ -57,6 +58,7 @@ impl ExtractionWorkflows {
             core: Arc::new(Ontology::core()),
             config: PipelineConfig::default(),
             models: None,
+            is_rehearsal: false,
         }
     }
 
@@ -70,6 +72,16 @@ impl ExtractionWorkflows {
     #[must_use]
     pub fn with_models(self, models: Option<Gateway>) -> Self {
         Self { models, ..self }
+    }
+
+    /// The same, to be run once more for a comparison: models are not asked again, and every graph is
+    /// found anew.
+    #[must_use]
+    pub fn for_rehearsals(self) -> Self {
+        Self {
+            is_rehearsal: true,
+            ..self
+        }
     }
 
     /// The classes and properties of a job's batch.
@@ -111,6 +123,11 @@ impl ExtractionWorkflows {
         let session = Session::new(gateway.clone(), job.run.organization)
             .asking(&asks.model)
             .of_workflow(job.run.batch, job.run.execution, job.config.token_budget);
+        let session = if self.is_rehearsal {
+            session.of_kept_answers()
+        } else {
+            session
+        };
         Ok(Chosen {
             model: Some(asks.model),
             prompts: Some(prompts),
@@ -170,6 +187,7 @@ impl Workflows for ExtractionWorkflows {
                 store: store.clone(),
                 activities: faults::watched(job, graphs.text.as_str(), activities),
                 document: graphs,
+                is_rehearsal: self.is_rehearsal,
             });
             Ok(workflow)
         })
@@ -199,6 +217,7 @@ struct ExtractionWorkflow {
     store: Store,
     document: Arc<StoredDocument>,
     activities: Arc<dyn Activities>,
+    is_rehearsal: bool,
 }
 
 impl Workflow for ExtractionWorkflow {
@@ -216,7 +235,7 @@ impl Workflow for ExtractionWorkflow {
             let graph = self.document.found(origin.clone());
             // What was answered from memory was extracted before, as a rule.
             let remembered = origin.model.is_some() && summary.total_tokens == 0;
-            let stored = if remembered {
+            let stored = if remembered && !self.is_rehearsal {
                 self.stored(&origin).await?
             } else {
                 None

@@ -181,6 +181,14 @@ pub(super) enum BatchCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Show whether workers come to the same, for a batch of the mode `shadow`.
+    Parity {
+        /// The batch.
+        batch: BatchId,
+        /// Print it as JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// List batches, the newest first.
     List {
         /// Only those that are so far.

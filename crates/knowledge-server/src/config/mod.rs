@@ -240,7 +240,7 @@ pub enum ConfigurationError {
     Mode(WorkflowMode),
     /// A mode for many machines, with a database for one.
     #[error(
-        "KNOWLEDGE_WORKFLOW_MODE=engine takes PostgreSQL, which servers and workers share; set KNOWLEDGE_DATABASE_URL to postgres://…"
+        "workers take PostgreSQL, which servers and workers share; set KNOWLEDGE_DATABASE_URL to postgres://…, or KNOWLEDGE_WORKFLOW_MODE to legacy"
     )]
     EngineDatabase,
     /// A setting that another one asks for.
@@ -339,7 +339,7 @@ impl Config {
     pub fn check_mode(&self) -> Result<(), ConfigurationError> {
         match self.workflow_mode {
             WorkflowMode::Legacy => Ok(()),
-            WorkflowMode::Engine if cfg!(feature = "restate") => {
+            WorkflowMode::Engine | WorkflowMode::Shadow if cfg!(feature = "restate") => {
                 self.shared_database()?;
                 self.ingress_url().map(drop)
             }
@@ -360,14 +360,14 @@ impl Config {
         }
     }
 
-    /// Where documents are submitted in the mode `engine`.
+    /// Where documents are submitted in the modes `engine` and `shadow`.
     ///
     /// # Errors
     /// [`ConfigurationError::Missing`] when nothing says.
     pub fn ingress_url(&self) -> Result<&str, ConfigurationError> {
         let missing = ConfigurationError::Missing {
             key: "KNOWLEDGE_RESTATE_INGRESS_URL",
-            what: "the mode `engine` submits documents to Restate; its ingress is at http://HOST:8080 as a rule",
+            what: "the modes `engine` and `shadow` submit documents to Restate; its ingress is at http://HOST:8080 as a rule",
         };
         self.restate_ingress_url.as_deref().ok_or(missing)
     }

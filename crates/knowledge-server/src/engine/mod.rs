@@ -4,8 +4,10 @@
 //! An [`Executor`] runs that definition; [`legacy`] is the built-in one, [`restate`] hands documents
 //! to workers through Restate. Both record their checkpoints in the same journal, so that either goes
 //! on with what the other began; the orchestrator does not know which one it holds.
+//! [`parity`] tells whether the other one comes to the same.
 
 pub mod legacy;
+pub mod parity;
 #[cfg(feature = "restate")]
 pub mod restate;
 

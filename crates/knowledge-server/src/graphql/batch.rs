@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object, Result};
 use chrono::{DateTime, Utc};
-use knowledge_domain::ids::{BatchId, EntityId};
+use knowledge_domain::{
+    ids::{BatchId, EntityId},
+    workflow::WorkflowMode as Mode,
+};
 
 use super::{
     document::BatchDocument,
@@ -20,6 +23,7 @@ use super::{
     page::{
         BatchDocumentConnection, EntityConnection, RelationConnection, cost, request, wanted_text,
     },
+    parity::ParityReport,
     relation::Relation,
     resolution::Resolution,
     scalar::{Long, int},
@@ -99,6 +103,17 @@ impl Batch {
     /// What runs its workflows.
     async fn mode(&self) -> WorkflowMode {
         self.0.mode.into()
+    }
+
+    /// Whether workers come to the same with its documents; `null` where its mode is not `SHADOW`.
+    #[graphql(complexity = "10 + child_complexity")]
+    async fn parity(&self, ctx: &Context<'_>) -> Result<Option<ParityReport>> {
+        if self.0.mode != Mode::Shadow {
+            return Ok(None);
+        }
+        let counts = Viewer::of(ctx)?.reads.parity(self.0.id).await;
+        let counts = counts.map_err(|error| internal(&error))?;
+        Ok(Some(ParityReport::new(self.0.id, counts)))
     }
 
     /// The share that is done, from 0 to 1.

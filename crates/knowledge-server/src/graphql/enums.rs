@@ -94,6 +94,20 @@ pub(crate) enum WorkflowMode {
     Engine,
 }
 
+/// How the comparison of a document with what another engine comes to fares.
+#[derive(Enum, Copy, Clone, PartialEq, Eq)]
+#[graphql(remote = "knowledge_domain::workflow::ParityStatus")]
+pub(crate) enum ParityStatus {
+    /// It is still to be compared.
+    Pending,
+    /// Both came to the same.
+    Same,
+    /// They differ.
+    Different,
+    /// They could not be compared.
+    Unavailable,
+}
+
 /// What happened to a stage.
 #[derive(Enum, Copy, Clone, PartialEq, Eq)]
 #[graphql(remote = "knowledge_domain::workflow::StageStatus")]

@@ -5,7 +5,7 @@ use std::{collections::HashMap, hash::Hash, sync::Arc};
 use async_graphql::dataloader::Loader;
 use knowledge_domain::{
     document::DocumentStatus,
-    ids::{BatchId, EntityId, ExecutionId, ExtractionId, OntologyId, RelationId},
+    ids::{BatchDocumentId, BatchId, EntityId, ExecutionId, ExtractionId, OntologyId, RelationId},
 };
 
 use crate::store::{
@@ -169,6 +169,16 @@ impl Loader<ExecutionId> for Loaders {
     async fn load(&self, keys: &[ExecutionId]) -> Loaded<ExecutionId, ExecutionView> {
         let executions = self.reads.executions(keys).await?;
         Ok(by_key(executions, |execution| execution.id))
+    }
+}
+
+impl Loader<BatchDocumentId> for Loaders {
+    type Value = DocumentView;
+    type Error = Arc<StoreError>;
+
+    async fn load(&self, keys: &[BatchDocumentId]) -> Loaded<BatchDocumentId, DocumentView> {
+        let documents = self.reads.documents(keys).await?;
+        Ok(by_key(documents, |document| document.id))
     }
 }
 

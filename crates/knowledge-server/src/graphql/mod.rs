@@ -22,6 +22,7 @@ mod models;
 mod mutation;
 mod ontology;
 mod page;
+mod parity;
 mod payload;
 mod query;
 mod relation;

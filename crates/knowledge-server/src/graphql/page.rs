@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     batch::Batch, document::BatchDocument, duplicates::PossibleDuplicate, entity::Entity,
-    error::bad_input, ontology::Ontology, relation::Relation,
+    error::bad_input, ontology::Ontology, parity::ParityCheck, relation::Relation,
 };
 use crate::store::read::{Page, PageRequest, RelationPlace};
 
@@ -205,6 +205,7 @@ connection!(BatchConnection, BatchEdge, Batch);
 connection!(BatchDocumentConnection, BatchDocumentEdge, BatchDocument);
 connection!(EntityConnection, EntityEdge, Entity);
 connection!(OntologyConnection, OntologyEdge, Ontology);
+connection!(ParityCheckConnection, ParityCheckEdge, ParityCheck);
 connection!(RelationConnection, RelationEdge, Relation);
 connection!(
     PossibleDuplicateConnection,

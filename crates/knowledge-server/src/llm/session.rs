@@ -24,6 +24,8 @@ pub struct Session {
     pub(super) batch: Option<BatchId>,
     pub(super) execution: Option<ExecutionId>,
     pub(super) budget: Option<u64>,
+    /// Nobody is asked: what is not kept has no answer.
+    pub(super) only_kept: bool,
 }
 
 impl Session {
@@ -37,6 +39,7 @@ impl Session {
             batch: None,
             execution: None,
             budget: None,
+            only_kept: false,
         }
     }
 
@@ -47,6 +50,15 @@ impl Session {
             batch: Some(batch),
             execution: Some(execution),
             budget,
+            ..self
+        }
+    }
+
+    /// The same, answered by what is kept of earlier calls only: nothing is paid for.
+    #[must_use]
+    pub fn of_kept_answers(self) -> Self {
+        Self {
+            only_kept: true,
             ..self
         }
     }

@@ -138,12 +138,7 @@ pub(super) async fn write_graph(
     at: DateTime<Utc>,
 ) -> Result<ExtractionId, StoreError> {
     let extraction = found.origin.extraction();
-    let rows = GraphRows {
-        origin: &found.origin,
-        graph: &found.graph,
-        extraction,
-        at,
-    };
+    let rows = GraphRows::of(found, extraction, at);
     hit(FailurePoint::GraphBeforeWrite);
     let once = || OnConflict::new().do_nothing().to_owned();
     let inserted = extraction::Entity::insert_many([rows.extraction()])
@@ -167,11 +162,23 @@ pub(super) async fn write_graph(
     Ok(extraction)
 }
 
-struct GraphRows<'a> {
+pub(super) struct GraphRows<'a> {
     origin: &'a ExtractionOrigin,
     graph: &'a DocumentGraph,
     extraction: ExtractionId,
     at: DateTime<Utc>,
+}
+
+impl<'a> GraphRows<'a> {
+    /// The rows of a graph, with ids that come from this extraction's.
+    pub(super) fn of(found: &'a FoundGraph, extraction: ExtractionId, at: DateTime<Utc>) -> Self {
+        Self {
+            origin: &found.origin,
+            graph: &found.graph,
+            extraction,
+            at,
+        }
+    }
 }
 
 impl GraphRows<'_> {
@@ -210,7 +217,7 @@ impl GraphRows<'_> {
         }
     }
 
-    fn chunks(&self) -> impl Iterator<Item = chunk::ActiveModel> {
+    pub(super) fn chunks(&self) -> impl Iterator<Item = chunk::ActiveModel> {
         self.graph.chunks.iter().map(|chunk| chunk::ActiveModel {
             id: Set(ChunkId::derive(self.extraction, chunk.position as usize).uuid()),
             organization_id: Set(self.organization()),
@@ -224,7 +231,7 @@ impl GraphRows<'_> {
         })
     }
 
-    fn entities(&self) -> Result<Vec<entity::ActiveModel>, StoreError> {
+    pub(super) fn entities(&self) -> Result<Vec<entity::ActiveModel>, StoreError> {
         self.graph
             .entities
             .iter()
@@ -257,7 +264,7 @@ impl GraphRows<'_> {
         })
     }
 
-    fn mentions(&self) -> impl Iterator<Item = mention_record::ActiveModel> {
+    pub(super) fn mentions(&self) -> impl Iterator<Item = mention_record::ActiveModel> {
         let mut entity_of = vec![None; self.graph.mentions.len()];
         for (entity, position) in self.graph.entities.iter().zip(0..) {
             for mention in &entity.mentions {
@@ -298,7 +305,7 @@ impl GraphRows<'_> {
         ChunkId::derive(self.extraction, after.saturating_sub(1)).uuid()
     }
 
-    fn relations(&self) -> impl Iterator<Item = relation::ActiveModel> {
+    pub(super) fn relations(&self) -> impl Iterator<Item = relation::ActiveModel> {
         let relations = self.graph.relations.iter().enumerate();
         relations.map(|(position, relation)| {
             let (object, literal, literal_type) = match &relation.object {
@@ -325,7 +332,7 @@ impl GraphRows<'_> {
         })
     }
 
-    fn evidence(&self) -> impl Iterator<Item = relation_evidence::ActiveModel> {
+    pub(super) fn evidence(&self) -> impl Iterator<Item = relation_evidence::ActiveModel> {
         let relations = self.graph.relations.iter().enumerate();
         relations.flat_map(move |(position, relation)| {
             let relation_id = RelationId::derive(self.extraction, position);

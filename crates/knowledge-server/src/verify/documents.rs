@@ -1,9 +1,13 @@
 //! The documents of a batch and their executions.
 
 use knowledge_domain::{
-    batch::BatchStage, document::DocumentStatus, workflow::WorkflowExecutionStatus,
+    batch::BatchStage,
+    document::DocumentStatus,
+    workflow::{WorkflowExecutionStatus, WorkflowMode},
 };
-use knowledge_tables::{batch_document, batch_execution, extraction, workflow_execution};
+use knowledge_tables::{
+    batch_document, batch_execution, extraction, parity_check, workflow_execution,
+};
 use sea_orm::{
     Condition,
     sea_query::{Expr, ExprTrait, SelectStatement},
@@ -104,6 +108,27 @@ pub(super) const RULES: &[BatchRule] = &[
             of_batch(batch)
                 .and_where(is(&[DocumentStatus::Completed]))
                 .and_where(Expr::exists(its_extraction().cond_where(differs).take()))
+                .take()
+        },
+    },
+    BatchRule {
+        code: "documents/parity",
+        table: "batch_document",
+        says: "it is completed in the mode `shadow`, and not noted to be compared",
+        broken: |batch| {
+            let execution = |column| Expr::col((workflow_execution::Entity, column));
+            let shadowed = execution(workflow_execution::Column::Mode);
+            let shadowed = shadowed.eq(WorkflowMode::Shadow.to_string());
+            let noted = any(parity_check::Entity)
+                .and_where(
+                    Expr::col((parity_check::Entity, parity_check::Column::ExecutionId))
+                        .equals((Entity, Column::ExecutionId)),
+                )
+                .take();
+            of_batch(batch)
+                .and_where(is(&[DocumentStatus::Completed]))
+                .and_where(Expr::exists(its_execution().and_where(shadowed).take()))
+                .and_where(Expr::not_exists(noted))
                 .take()
         },
     },

@@ -33,6 +33,7 @@ const OWNED: &[&str] = &[
     "llm_call",
     "token_account",
     "api_key",
+    "parity_check",
 ];
 
 /// Columns that hold the id of another row, or nothing: table, column, where it leads.
@@ -48,6 +49,9 @@ const REFERENCES: &[(&str, &str, &str)] = &[
     ("workflow_execution", "batch_id", "batch_execution"),
     ("workflow_activity", "execution_id", "workflow_execution"),
     ("workflow_signal", "execution_id", "workflow_execution"),
+    ("parity_check", "batch_id", "batch_execution"),
+    ("parity_check", "batch_document_id", "batch_document"),
+    ("parity_check", "execution_id", "workflow_execution"),
     ("extraction", "document_id", "document"),
     ("extraction", "execution_id", "workflow_execution"),
     ("extraction", "ontology_id", "ontology"),

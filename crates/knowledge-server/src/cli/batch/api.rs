@@ -136,6 +136,43 @@ impl Api {
         }
     }
 
+    /// How the comparisons of a batch fare, with those that are no agreement.
+    pub(super) async fn parity(&self, batch: BatchId) -> anyhow::Result<Value> {
+        let query = "query($id: ID!, $first: Int!, $after: String, $status: ParityStatus!) {
+            batch(id: $id) { parity { pending same different unavailable
+                checks(first: $first, after: $after, status: $status) {
+                    nodes { document { id name } status reason release comparedAt
+                        differences { what legacy engine } }
+                    pageInfo { hasNextPage endCursor } } } } }";
+        let mut report = Value::Null;
+        let mut checks = Vec::new();
+        for status in ["DIFFERENT", "UNAVAILABLE"] {
+            let mut after = Value::Null;
+            loop {
+                let variables =
+                    json!({ "id": batch, "first": PAGE, "after": after, "status": status });
+                let mut found = self.ask(query, &variables).await?["batch"].take();
+                if found.is_null() {
+                    bail!("there is no batch {batch} on {}", self.server);
+                }
+                report = found["parity"].take();
+                if report.is_null() {
+                    bail!("{batch} did not begin in the mode `shadow`, so nothing was compared");
+                }
+                let mut page = report["checks"].take();
+                if let Value::Array(nodes) = page["nodes"].take() {
+                    checks.extend(nodes);
+                }
+                if page["pageInfo"]["hasNextPage"] != true {
+                    break;
+                }
+                after = page["pageInfo"]["endCursor"].take();
+            }
+        }
+        report["checks"] = Value::Array(checks);
+        Ok(report)
+    }
+
     /// The newest batches, at most `limit`.
     pub(super) async fn batches(
         &self,

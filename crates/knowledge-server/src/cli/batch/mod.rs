@@ -47,6 +47,7 @@ pub(super) async fn run(arguments: BatchArguments) -> anyhow::Result<Ended> {
             let changed = api.retry(batch).await?;
             go_on(&api, &changed, watch, json).await
         }
+        BatchCommand::Parity { batch, json } => parity(&api, batch, json).await,
         BatchCommand::List { stage, limit, json } => {
             list(&api, stage.map(BatchStage::from), limit, json).await?;
             Ok(Ended::Done)
@@ -131,6 +132,19 @@ async fn watch(api: &Api, batch: BatchId, json: bool) -> anyhow::Result<Ended> {
                 .unwrap_or("the server does not say why");
             bail!("{batch} failed: {error}")
         }
+    }
+}
+
+async fn parity(api: &Api, batch: BatchId, json: bool) -> anyhow::Result<Ended> {
+    let report = api.parity(batch).await?;
+    if json {
+        print(&format!("{report}\n"))?;
+    } else {
+        print(&show::parity(&report))?;
+    }
+    match report["different"].as_u64().unwrap_or_default() {
+        0 => Ok(Ended::Done),
+        different => bail!("{different} documents of {batch} come to something else on workers"),
     }
 }
 

@@ -84,6 +84,36 @@ pub(super) fn details(batch: &Value) -> String {
     lines
 }
 
+/// How a batch's comparisons fare, and what is no agreement, a line each.
+pub(super) fn parity(report: &Value) -> String {
+    let mut lines = format!(
+        "{} the same, {} different, {} unavailable, {} pending\n",
+        count(report, "same"),
+        count(report, "different"),
+        count(report, "unavailable"),
+        count(report, "pending"),
+    );
+    let checks = report["checks"].as_array();
+    for check in checks.into_iter().flatten() {
+        let name = text(&check["document"], "name");
+        if let Some(reason) = check["reason"].as_str() {
+            // Writing to a string cannot fail.
+            let _ = writeln!(lines, "{name}: not compared: {reason}");
+        }
+        let differences = check["differences"].as_array();
+        for difference in differences.into_iter().flatten() {
+            let _ = writeln!(
+                lines,
+                "{name}: {}: {} -> {}",
+                text(difference, "what"),
+                text(difference, "legacy"),
+                text(difference, "engine"),
+            );
+        }
+    }
+    lines
+}
+
 /// What the unsettled documents are doing; nothing when all are settled.
 fn doing(batch: &Value) -> Option<String> {
     let counts = batch["documentsByStage"].as_object()?;

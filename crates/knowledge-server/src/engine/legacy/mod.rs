@@ -32,6 +32,7 @@ pub struct LegacyExecutor {
     ledger: Ledger,
     workflows: Arc<dyn Workflows>,
     retries: RetryPolicy,
+    mode: WorkflowMode,
 }
 
 impl LegacyExecutor {
@@ -42,13 +43,23 @@ impl LegacyExecutor {
             ledger,
             workflows,
             retries,
+            mode: WorkflowMode::Legacy,
+        }
+    }
+
+    /// The same, whose documents are compared with what another engine comes to.
+    #[must_use]
+    pub fn compared(self) -> Self {
+        Self {
+            mode: WorkflowMode::Shadow,
+            ..self
         }
     }
 }
 
 impl Executor for LegacyExecutor {
     fn mode(&self) -> WorkflowMode {
-        WorkflowMode::Legacy
+        self.mode
     }
 
     fn run(&self, job: Job) -> BoxFuture<'_, Result<Completed, WorkflowError>> {

@@ -13,19 +13,14 @@ use knowledge_domain::{
         WorkflowStage,
     },
 };
-use sha2::{Digest, Sha256};
 use tokio::{
     task::{JoinError, JoinSet},
     time::timeout,
 };
 
 use super::{Execution, durable, journal_error, unit::Attempted};
-use crate::{
-    store::ledger::{
-        Advice, Checkpoint, CompletedUnit, JournaledUnit, Pending, StageEntry, SuspendedRun,
-        UnitKey,
-    },
-    text::hex,
+use crate::store::ledger::{
+    Advice, Checkpoint, CompletedUnit, JournaledUnit, Pending, StageEntry, SuspendedRun, UnitKey,
 };
 
 /// Units that end within so long of each other are recorded together. A crash meanwhile finds them
@@ -351,10 +346,7 @@ fn unit(
     call: ActivityCall,
     journal: &mut HashMap<UnitKey, JournaledUnit>,
 ) -> Replay {
-    let key = UnitKey {
-        name: call.name.clone(),
-        input_hash: hex(&Sha256::digest(&call.input)),
-    };
+    let key = UnitKey::of(&call);
     let journaled = journal.remove(&key);
     let (failures, attempt, not_before) = match journaled {
         Some(JournaledUnit {

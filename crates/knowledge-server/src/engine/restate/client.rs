@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use reqwest::{Client, Response, StatusCode, Url};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Ended, SERVICE, Task};
@@ -31,10 +32,15 @@ pub enum RestateError {
         source: reqwest::Error,
     },
     /// No worker was made known to it.
-    #[error("Restate at {url} knows no worker; start `knowledge worker`")]
+    #[error(
+        "Restate at {url} knows no worker that serves {service}; start `knowledge worker`, and where an \
+         earlier release was registered at its address, give this one another with --url"
+    )]
     NoWorker {
         /// Where it is.
         url: Url,
+        /// What it was asked for.
+        service: String,
     },
     /// It knows nothing of an invocation.
     #[error("Restate at {url} does not know the invocation")]
@@ -105,13 +111,24 @@ impl Ingress {
 
     /// Submits a run; the same again is the same run.
     pub(super) async fn submit(&self, task: &Task) -> Result<(), RestateError> {
-        let path = format!("{SERVICE}/{}/run/send", task.key());
+        self.send(SERVICE, &task.key(), task).await
+    }
+
+    /// Submits a run of a workflow by this name; the same again is the same run.
+    pub(super) async fn send(
+        &self,
+        service: &str,
+        name: &str,
+        task: &impl Serialize,
+    ) -> Result<(), RestateError> {
+        let path = format!("{service}/{name}/run/send");
         let request = self.0.client.post(self.0.at(&path)?).json(task);
         let answer = self.0.send(request.timeout(ANSWER_TIMEOUT)).await?;
         match answer.status() {
             status if status.is_success() => Ok(()),
             StatusCode::NOT_FOUND => Err(RestateError::NoWorker {
                 url: self.0.url.clone(),
+                service: service.to_owned(),
             }),
             _ => Err(self.0.refusal(answer).await),
         }

@@ -46,7 +46,7 @@ impl RestateExecutor {
     }
 
     async fn ended(&self, task: &Task) -> Result<Ended, RestateError> {
-        let mut patience = Patience::default();
+        let mut patience = Patience::of("documents");
         let mut begun = Instant::now();
         loop {
             let ended = async {
@@ -55,7 +55,7 @@ impl RestateExecutor {
             };
             match ended.await {
                 Ok(Some(ended)) => return Ok(ended),
-                Ok(None) => patience = Patience::default(),
+                Ok(None) => patience.reset(),
                 Err(error) if error.is_passing() => patience.wait(&error).await,
                 Err(error) => return Err(error),
             }
@@ -105,24 +105,30 @@ impl Executor for RestateExecutor {
 }
 
 /// The waits between attempts to reach Restate.
-struct Patience {
+pub(super) struct Patience {
+    /// What waits.
+    what: &'static str,
     wait: Duration,
     told: Option<Instant>,
 }
 
-impl Default for Patience {
-    fn default() -> Self {
+impl Patience {
+    pub(super) fn of(what: &'static str) -> Self {
         Self {
+            what,
             wait: FIRST_WAIT,
             told: None,
         }
     }
-}
 
-impl Patience {
-    async fn wait(&mut self, error: &RestateError) {
+    /// It was reached: the next wait is short again.
+    pub(super) fn reset(&mut self) {
+        *self = Self::of(self.what);
+    }
+
+    pub(super) async fn wait(&mut self, error: &(dyn std::error::Error + Sync)) {
         if self.told.is_none_or(|told| told.elapsed() > TELL) {
-            tracing::warn!("documents wait: {}", chain(error));
+            tracing::warn!("{} wait: {}", self.what, chain(error));
             self.told = Some(Instant::now());
         }
         tokio::time::sleep(self.wait).await;

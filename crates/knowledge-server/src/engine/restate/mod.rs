@@ -11,6 +11,7 @@
 
 mod client;
 mod executor;
+mod shadow;
 mod worker;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     client::{Admin, Ingress, RestateError},
     executor::RestateExecutor,
+    shadow::Comparisons,
     worker::{IdentityKeyError, Worker, WorkerSettings},
 };
 use super::Job;

@@ -1,6 +1,6 @@
 //! A worker: it serves the workflow to Restate.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -8,6 +8,7 @@ use axum::{
     extract::{Request, State},
     response::Response,
 };
+use futures::FutureExt as _;
 use knowledge_domain::{ErrorKind, batch::Extractor, workflow::WorkflowError};
 use restate_sdk::{
     endpoint::{Endpoint, HandleOptions, ProtocolMode, ServiceOptions},
@@ -20,8 +21,14 @@ use uuid::Uuid;
 
 use super::{Ended, Task};
 use crate::{
-    engine::{Completed, Executor, Job},
-    store::ledger::{DocumentRun, Ledger, LedgerError, Taken},
+    engine::{
+        Completed, Executor, Job,
+        parity::{Interrupted, Rehearsals},
+    },
+    store::{
+        ledger::{DocumentRun, Ledger, LedgerError, Taken},
+        parity::CheckKey,
+    },
     text::chain,
 };
 
@@ -37,6 +44,13 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// How long documents in flight may take to finish when the worker is told to stop.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(8);
+
+/// Of how many documents that may run at a time one may be compared.
+const COMPARISONS: usize = 4;
+
+/// What becomes of a document at which a worker panics; the panic's own hook says where.
+const PANICKED: &str =
+    "the workflow panicked, which is a defect of knowledge; please report it with the worker's log";
 
 /// How a worker works.
 #[derive(Debug, Clone, Copy)]
@@ -56,8 +70,12 @@ pub struct Worker {
     ledger: Ledger,
     /// Runs them, in this process.
     executor: Arc<dyn Executor>,
+    /// Runs what another engine has completed once more.
+    rehearsals: Rehearsals,
     settings: WorkerSettings,
     documents: Semaphore,
+    /// What is compared leaves room for what is waited for.
+    comparisons: Semaphore,
     shutdown: CancellationToken,
 }
 
@@ -72,6 +90,7 @@ impl Worker {
     pub fn new(
         ledger: Ledger,
         executor: Arc<dyn Executor>,
+        rehearsals: Rehearsals,
         settings: WorkerSettings,
         shutdown: CancellationToken,
     ) -> Self {
@@ -79,7 +98,9 @@ impl Worker {
             name: ledger.entropy().uuid_v7(),
             ledger,
             executor,
+            rehearsals,
             documents: Semaphore::new(settings.max_documents),
+            comparisons: Semaphore::new(settings.max_documents.div_ceil(COMPARISONS)),
             settings,
             shutdown,
         }
@@ -90,8 +111,12 @@ impl Worker {
     /// # Errors
     /// When the key is none.
     pub fn router(self, identity_key: Option<&str>) -> Result<Router, IdentityKeyError> {
-        let service = ExtractDocument(self).into_service_definition();
-        let mut endpoint = Endpoint::builder().bind(service.options(options()));
+        let worker = Arc::new(self);
+        let extract = ExtractDocument(Arc::clone(&worker)).into_service_definition();
+        let compare = CompareDocument(worker).into_service_definition();
+        let mut endpoint = Endpoint::builder()
+            .bind(extract.options(options()))
+            .bind(compare.options(options()));
         if let Some(key) = identity_key {
             endpoint = endpoint
                 .identity_key(key)
@@ -119,7 +144,7 @@ impl Worker {
         };
         tracing::debug!(execution = %run.execution, attempt = run.worker, "document taken");
         let ended = tokio::select! {
-            ended = self.execute(task.job(run)) => ended,
+            ended = caught(Box::pin(self.execute(task.job(run)))) => ended,
             () = self.lost(run) => return Ok(Ended::Lost),
             () = self.stopped() => Err(stopping()),
         };
@@ -136,6 +161,21 @@ impl Worker {
                 Err(error.into())
             }
         }
+    }
+
+    /// Makes one comparison.
+    async fn compare(&self, key: CheckKey) -> HandlerResult<()> {
+        let _place = self.comparisons.acquire().await?;
+        let interrupted: HandlerError = tokio::select! {
+            compared = self.rehearsals.compare(key) => match compared {
+                Ok(()) => return Ok(()),
+                Err(error @ Interrupted::Workflow(_)) => return Err(error.into()),
+                Err(error) => error.into(),
+            },
+            () = self.stopped() => stopping().into(),
+        };
+        self.rehearsals.let_go(key).await;
+        Err(interrupted)
     }
 
     /// Runs the workflow, and records its outcome.
@@ -190,6 +230,19 @@ impl Worker {
     }
 }
 
+/// A panic is the document's failure: the worker lives, and another attempt would panic as well.
+async fn caught(
+    work: impl Future<Output = Result<(), WorkflowError>>,
+) -> Result<(), WorkflowError> {
+    let caught = AssertUnwindSafe(work).catch_unwind().await;
+    caught.unwrap_or_else(|_| {
+        Err(WorkflowError::Journal {
+            message: PANICKED.to_owned(),
+            kind: ErrorKind::Permanent,
+        })
+    })
+}
+
 fn stopping() -> WorkflowError {
     WorkflowError::Journal {
         message: "the worker stops; another one goes on".to_owned(),
@@ -217,7 +270,7 @@ async fn asked(State(endpoint): State<Endpoint>, request: Request) -> Response {
 }
 
 /// The workflow as Restate sees it, which keeps for a day what it came to.
-struct ExtractDocument(Worker);
+struct ExtractDocument(Arc<Worker>);
 
 #[workflow(workflow_completion_retention = "1 day")]
 impl ExtractDocument {
@@ -228,5 +281,17 @@ impl ExtractDocument {
         task: Json<Task>,
     ) -> HandlerResult<Json<Ended>> {
         Ok(Json(self.0.run(task.into_inner()).await?))
+    }
+}
+
+/// A comparison as Restate sees it.
+struct CompareDocument(Arc<Worker>);
+
+// Not for long: one that is to be made again is another run of the same name.
+#[workflow(workflow_completion_retention = "5 minutes")]
+impl CompareDocument {
+    #[handler]
+    async fn run(&self, _context: WorkflowContext<'_>, key: Json<CheckKey>) -> HandlerResult<()> {
+        self.0.compare(key.into_inner()).await
     }
 }

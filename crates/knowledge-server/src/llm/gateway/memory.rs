@@ -20,6 +20,9 @@ impl Gateway {
         if let Some(answer) = self.remembered(session, &question, &key).await? {
             return Ok(answer);
         }
+        if session.only_kept {
+            return Err(CallError::NotKept);
+        }
         let run = || {
             let (gateway, session, key) = (self.clone(), session.clone(), key.clone());
             let model = model.to_owned();
@@ -60,6 +63,10 @@ impl Gateway {
         session: &Session,
         call: &Call,
     ) -> Result<(), CallError> {
+        if session.only_kept {
+            // It is not for a comparison to say what is kept.
+            return Ok(());
+        }
         let question = Question::Chat(call.clone());
         let key = key(session, session.model(), &question);
         let forgotten = self.0.log.forget(key).await;

@@ -261,6 +261,7 @@ fn came_to(error: CallError) -> Asked {
         CallError::Store { .. }
         | CallError::Unavailable { .. }
         | CallError::RateLimited { .. }
+        | CallError::NotKept
         | CallError::Cancelled => Asked::Failed(error.to_string()),
         error => Asked::Never(error.to_string()),
     }

@@ -34,7 +34,8 @@ struct Place {
     attempt: u32,
     /// Of which lease the last one is, unless it left off in good order.
     under_way: Option<i64>,
-    /// The process that made it.
+    /// The process that made it; nobody's where an earlier release wrote it.
+    #[serde(default)]
     by: Uuid,
 }
 
@@ -146,4 +147,16 @@ fn place(row: &Model) -> Place {
 
 fn is(row: &Model, status: WorkflowExecutionStatus) -> bool {
     row.status == status.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_of_earlier_releases_are_read() {
+        let place: Place = serde_json::from_str(r#"{"attempt":2,"under_way":7}"#).unwrap();
+        assert_eq!((place.attempt, place.under_way), (2, Some(7)));
+        assert_eq!(place.by, Uuid::nil());
+    }
 }

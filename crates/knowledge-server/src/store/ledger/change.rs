@@ -14,7 +14,7 @@ use knowledge_domain::{
     ids::{BatchId, ExtractionId},
     workflow::{PROGRESS_UNITS, WorkflowStage},
 };
-use knowledge_tables::{batch_document, batch_execution};
+use knowledge_tables::{batch_document, batch_execution, parity_check};
 use sea_orm::{DatabaseTransaction, EntityTrait, QuerySelect};
 use uuid::Uuid;
 
@@ -79,6 +79,8 @@ pub(super) struct BatchChange {
     pub(super) queue: Queue,
     /// What workflows have begun and finished.
     pub(super) journal: JournalWrites,
+    /// Documents that are to be compared with what another engine comes to.
+    pub(super) checks: Vec<parity_check::ActiveModel>,
     /// What the transaction holds of the graph that the change writes, where that is written.
     pub(super) written: Option<ExtractionId>,
     /// The moment of the change.
@@ -122,6 +124,7 @@ impl BatchChange {
             executions: remembered.executions,
             queue: remembered.queue,
             journal: JournalWrites::default(),
+            checks: Vec::new(),
             written: None,
             at: env.clock.now(),
         }
@@ -195,6 +198,7 @@ impl BatchChange {
             queue: Queue::default(),
             counts: tally.documents,
             journal: JournalWrites::default(),
+            checks: Vec::new(),
             written: None,
             at: env.clock.now(),
         })

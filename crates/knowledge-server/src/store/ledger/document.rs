@@ -16,7 +16,7 @@ use super::{
     change::BatchChange,
     checkpoint::{charge, complete_unit, report, require_entered},
     commit::commit_alone,
-    execution, partial, quarantine,
+    execution, parity, partial, quarantine,
     right::Scope,
     rows::{is_running, move_to, status},
     writer::When,
@@ -174,6 +174,7 @@ async fn complete(
     change.raise_progress(&mut row, PROGRESS_UNITS);
     count_completed(change, &row);
     change.documents.put(row);
+    parity::note(change, run, &execution);
     let completed = WorkflowExecutionStatus::Completed;
     execution::end(change, execution, completed, Some(outcome.output), None);
     hit(FailurePoint::CompletionBeforeCommit);

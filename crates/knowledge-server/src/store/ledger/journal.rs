@@ -9,8 +9,9 @@ use chrono::{DateTime, Utc};
 use knowledge_domain::{
     ErrorKind,
     ids::ExecutionId,
-    workflow::{ActivityError, WorkflowActivityStatus, WorkflowStage},
+    workflow::{ActivityCall, ActivityError, WorkflowActivityStatus, WorkflowStage},
 };
+use knowledge_extraction::sha256_hex;
 use knowledge_tables::{
     batch_execution,
     workflow_activity::{self, Column},
@@ -43,6 +44,17 @@ pub struct UnitKey {
     pub name: String,
     /// SHA-256 of the canonical input, in hex.
     pub input_hash: String,
+}
+
+impl UnitKey {
+    /// Names a call.
+    #[must_use]
+    pub fn of(call: &ActivityCall) -> Self {
+        Self {
+            name: call.name.clone(),
+            input_hash: sha256_hex(&call.input),
+        }
+    }
 }
 
 /// A unit that has its output.

@@ -26,6 +26,7 @@ mod lease;
 mod lull;
 mod meaning;
 mod memory;
+mod parity;
 mod partial;
 mod proof;
 mod quarantine;

@@ -16,6 +16,7 @@ mod ontologies;
 mod packed;
 mod page;
 mod pages;
+mod parity;
 mod parse;
 #[cfg(test)]
 mod plans;
@@ -40,6 +41,7 @@ pub use executions::{ActivityView, ExecutionView, WorkflowHead};
 pub use health::NotReady;
 pub use ontologies::OntologyView;
 pub use page::{Page, PageRequest};
+pub use parity::{ParityCheckView, ParityCounts};
 pub use questions::QuestionView;
 pub use relations::{RelationKey, RelationMember, RelationPlace, RelationView, fold_relations};
 pub use resolution::{LinkView, MergeView, ResolutionView};

@@ -17,6 +17,7 @@ use super::{
     super::{
         LedgerError,
         coalesce::coalesce,
+        parity,
         proof::Proof,
         tally::{self, Tally},
     },
@@ -46,6 +47,7 @@ impl BatchChange {
         self.journal
             .write(&mut rows, &self.env, &self.row, self.at)?;
         let event = self.write_events(&mut rows)?;
+        parity::write(std::mem::take(&mut self.checks), &mut rows)?;
         if changed {
             self.write_with_row(rows).await?;
         } else {
