@@ -104,8 +104,16 @@ impl Reads {
                 .filter(owner)
                 .filter(Self::is_of(batch, (Entity, Column::ExtractionId))),
         };
-        for (column, part) in filter.parts() {
-            query = query.filter(Expr::exists(self.member_containing(column, &part)));
+        let mut parts = filter.parts();
+        if matches!(within, Within::Organization)
+            && let Some((column, part)) = parts.next()
+        {
+            // Every member is gone through already.
+            query = query.filter(self.contains(Expr::col((Entity, column)), &part));
+        }
+        for (column, part) in parts {
+            // Once for a cluster, not for each of its members.
+            query = query.having(Expr::exists(self.member_containing(column, &part)));
         }
         if let Some(after) = page.after {
             query = query.filter(Column::CanonicalId.gt(after.uuid()));
@@ -153,14 +161,8 @@ impl Reads {
     }
 
     /// A member of the same cluster whose column contains the part.
-    ///
-    /// Not `LIKE`, whose case and metacharacters differ between the databases.
     fn member_containing(&self, column: Column, part: &str) -> SelectStatement {
         let other = Alias::new("other");
-        let position = match self.store.backend() {
-            DbBackend::Postgres => "strpos",
-            _ => "instr",
-        };
         Query::select()
             .expr(Expr::val(1))
             .from_as(Entity, other.clone())
@@ -171,20 +173,23 @@ impl Reads {
                 Expr::col((other.clone(), Column::CanonicalId))
                     .equals((Entity, Column::CanonicalId)),
             )
-            .and_where(
-                Expr::expr(
-                    Func::cust(position)
-                        .arg(Expr::col((other, column)))
-                        .arg(part),
-                )
-                .gt(0),
-            )
+            .and_where(self.contains(Expr::col((other, column)), part))
             .take()
+    }
+
+    /// That a column contains the part. Not `LIKE`, whose case and metacharacters differ between the
+    /// databases.
+    fn contains(&self, column: Expr, part: &str) -> Expr {
+        let position = match self.store.backend() {
+            DbBackend::Postgres => "strpos",
+            _ => "instr",
+        };
+        Expr::expr(Func::cust(position).arg(column).arg(part)).gt(0)
     }
 }
 
 impl EntityFilter {
-    /// The columns to look into, each with what it must contain.
+    /// The columns to look into, each with what it must contain; what finds less comes first.
     fn parts(&self) -> impl Iterator<Item = (Column, String)> {
         let class = self
             .class
@@ -194,6 +199,6 @@ impl EntityFilter {
             .search
             .as_ref()
             .map(|search| (Column::SearchKey, search.to_lowercase()));
-        class.into_iter().chain(search)
+        search.into_iter().chain(class)
     }
 }
