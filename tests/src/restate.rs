@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -15,6 +15,12 @@ use crate::{Client, cluster::free_port, node::REQUIRE_NODE, workspace};
 /// Where npm puts it, on the platforms that it is made for.
 const PROGRAM: &str =
     "tests/clients/node_modules/@restatedev/restate-server-linux-x64/bin/restate-server";
+
+/// By which it proves who asks: nobody's key but that of tests.
+const KEY: &str = "-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
+-----END PRIVATE KEY-----
+";
 
 /// How long it may take until it is ready.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -46,7 +52,9 @@ impl Restate {
         }
         let folder = tempfile::tempdir().expect("a folder can be made");
         let [node, ingress, admin] = [free_port(), free_port(), free_port()];
-        let settings = settings(node, ingress, admin);
+        let key = folder.path().join("key.pem");
+        fs::write(&key, KEY).expect("a file can be written");
+        let settings = settings(node, ingress, admin, &key);
         fs::write(folder.path().join("restate.toml"), settings).expect("a file can be written");
         let mut restate = Self {
             folder,
@@ -133,6 +141,18 @@ impl Restate {
         }
     }
 
+    /// The public key by which workers know it.
+    ///
+    /// # Panics
+    /// When it does not say so in its log.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        let log = fs::read_to_string(self.folder.path().join("log")).expect("it has a log");
+        let (_, key) = log.split_once("publickeyv1_").expect("it names its key");
+        let key = key.chars().take_while(char::is_ascii_alphanumeric);
+        format!("publickeyv1_{}", key.collect::<String>())
+    }
+
     /// The environment of servers and workers that use it.
     #[must_use]
     pub fn environment(&self) -> Vec<(&str, &str)> {
@@ -159,7 +179,7 @@ fn program() -> PathBuf {
 }
 
 /// A small server on loopback, which tells nobody that it runs.
-fn settings(node: u16, ingress: u16, admin: u16) -> String {
+fn settings(node: u16, ingress: u16, admin: u16, key: &Path) -> String {
     format!(
         r#"cluster-name = "knowledge-tests"
 node-name = "one"
@@ -171,7 +191,7 @@ bind-ip = "127.0.0.1"
 bind-port = {node}
 advertised-host = "127.0.0.1"
 disable-telemetry = true
-log-filter = "warn"
+log-filter = "warn,restate_service_client=info"
 rocksdb-total-memory-size = "256 MiB"
 [admin]
 bind-ip = "127.0.0.1"
@@ -188,6 +208,8 @@ record-cache-memory-size = "32 MiB"
 data-service-memory-limit = "64 MiB"
 [worker.invoker]
 memory-limit = "256 MiB"
-"#
+request-identity-private-key-pem-file = "{key}"
+"#,
+        key = key.display()
     )
 }

@@ -498,6 +498,56 @@ fn a_shadow_outlives_what_dies() {
 }
 
 #[test]
+fn a_worker_serves_its_own_restate_only() {
+    run(async |db, restate| {
+        let (port, key) = (free_port(), restate.identity());
+        let identity = [("KNOWLEDGE_RESTATE_IDENTITY_KEY", key.as_str())];
+        let environment = [&restate.environment()[..], &identity].concat();
+        let worker = TestServer::start_worker(db.url(), port, &environment);
+        let server = TestServer::start_with(db.url(), &restate.environment());
+        let id = server.client().start(&documents(2), json!({})).await;
+        assert_eq!(server.client().ended(&id).await["stage"], "COMPLETED");
+        for path in [
+            "discover",
+            "invoke/ExtractDocument/run",
+            "invoke/CompareDocument/run",
+        ] {
+            let client = Client::new(format!("http://127.0.0.1:{port}"));
+            let answer = client
+                .http()
+                .post(client.url(&format!("/{path}")))
+                .send()
+                .await;
+            let status = answer.expect("it answers").status();
+            assert_eq!(status.as_u16(), 401, "{path}");
+        }
+
+        // The key of another one.
+        let other = "publickeyv1_w7YHemBctH5Ck2nQRQ47iBBqhNHy4FV7t2Usbye2A6f";
+        let identity = [("KNOWLEDGE_RESTATE_IDENTITY_KEY", other)];
+        let environment = [&restate.environment()[..], &identity].concat();
+        let stranger = TestServer::start_worker(db.url(), free_port(), &environment);
+        for _ in 0..200 {
+            if stranger.log().contains("401 Unauthorized") {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let log = stranger.log();
+        assert!(
+            log.contains("does not know this worker") && log.contains("401"),
+            "{log}"
+        );
+        drop((server, worker, stranger));
+        let no_key = [("KNOWLEDGE_RESTATE_IDENTITY_KEY", "secret")];
+        let refused = server::run_with(&["worker", "--database", db.url()], &no_key);
+        assert_eq!(refused.status.code(), Some(1));
+        let complaint = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(complaint.contains("publickeyv1_…"), "{complaint}");
+    });
+}
+
+#[test]
 fn documents_wait_for_a_worker() {
     run(async |db, restate| {
         let server = TestServer::start_with(db.url(), &restate.environment());
