@@ -27,6 +27,7 @@ mod m20261123_003000_add_resolution_leaves;
 mod m20261123_140000_add_classes_above;
 mod m20261123_223000_add_api_keys;
 mod m20261124_040000_add_parity_checks;
+mod m20261124_050000_add_row_security;
 
 /// The migrations in their order.
 pub struct Migrator;
@@ -56,6 +57,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_140000_add_classes_above::Migration),
             Box::new(m20261123_223000_add_api_keys::Migration),
             Box::new(m20261124_040000_add_parity_checks::Migration),
+            Box::new(m20261124_050000_add_row_security::Migration),
         ]
     }
 }

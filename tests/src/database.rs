@@ -197,6 +197,8 @@ impl Drop for TestDatabase {
                 "DROP DATABASE IF EXISTS \"{}\" WITH (FORCE)",
                 admin.name
             ));
+            // The role that reads it is one of the cluster.
+            let _ = admin.try_execute(format!("DROP ROLE IF EXISTS \"{}_reader\"", admin.name));
         }
     }
 }

@@ -14,7 +14,7 @@ use sea_orm::{
     },
 };
 
-use super::{DatabaseUrl, Store, StoreError, url::Kind};
+use super::{DatabaseUrl, Store, StoreError, url::Kind, wall::Wall};
 
 pub(super) const SQLITE_READERS: u32 = 4;
 /// Pages that SQLite's writer keeps in memory, in KiB (as a negative number, which is how SQLite
@@ -41,12 +41,12 @@ const TRUSTED: Duration = Duration::from_secs(1);
 /// Statements that the writer of groups keeps prepared: those of each table, by the number of rows.
 const STATEMENTS: usize = 200;
 /// A statement that waits longer for a connection fails as retryable.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What a PostgreSQL session is told. A process that is suspended, or whose machine is gone, within
 /// a transaction holds locks that its successor waits for: the database ends such a session. Nor
 /// does it compile queries, each anew, because they seem to cost much where `enable_seqscan` is off.
-const SESSION: &str = "SET idle_in_transaction_session_timeout = '10s'; SET jit = off; \
+pub(super) const SESSION: &str = "SET idle_in_transaction_session_timeout = '10s'; SET jit = off; \
      SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3";
 
 /// What the session of the writer of groups is told besides. Its statements are few, each runs
@@ -68,12 +68,18 @@ impl Store {
     /// [`StoreError::Open`] says why the database cannot be opened; [`StoreError::Migrate`] when
     /// its schema is newer than this release or a migration fails.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
-        let store = Self::connect(url).await?;
-        Migrator::up(&store.write, None)
-            .await
-            .map_err(|error| not_migrated(url, error))?;
+        let mut store = Self::connect(url).await?;
+        let pending = Migrator::get_pending_migrations_read_only(&store.write).await;
+        // Whoever may not change the schema need not, where it is as it should be.
+        if !pending.is_ok_and(|pending| pending.is_empty()) {
+            let migrated = Migrator::up(&store.write, None).await;
+            migrated.map_err(|error| not_migrated(url, error))?;
+        }
         let ensured = store.ensure_default_organization().await;
         ensured.map_err(|error| not_migrated(url, error))?;
+        if let Kind::Postgres { url } = url.kind() {
+            store.wall = Wall::build(url, &store.write).await;
+        }
         Ok(store)
     }
 
@@ -92,6 +98,7 @@ impl Store {
                     graphs: write.clone(),
                     write,
                     read: opened(Database::connect(sqlite_options(path, SQLITE_READERS)).await)?,
+                    wall: None,
                 })
             }
             Kind::Postgres { url } => {
@@ -102,6 +109,7 @@ impl Store {
                     graphs: opened(Database::connect(postgres_writers(url, GRAPHS)).await)?,
                     write: pool.clone(),
                     read: pool,
+                    wall: None,
                 })
             }
         }

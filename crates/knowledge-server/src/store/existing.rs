@@ -26,6 +26,7 @@ impl Store {
             graphs: read.clone(),
             write: read.clone(),
             read,
+            wall: None,
         })
     }
 

@@ -1,8 +1,8 @@
 //! The store: the only module that talks to the database.
 //!
 //! SQLite has one connection that writes (every transaction `BEGIN IMMEDIATE`) and a pool that
-//! reads; PostgreSQL has one pool for both, and connections of their own for those who write most.
-//! Every query is scoped by organisation.
+//! reads; PostgreSQL has one pool for both, connections of their own for those who write most, and
+//! some for each organisation that is read for (`wall`). Every query is scoped by organisation.
 
 pub mod calls;
 mod connect;
@@ -29,6 +29,7 @@ mod statistics;
 mod thread;
 mod together;
 mod url;
+mod wall;
 
 use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend,
@@ -46,6 +47,7 @@ pub use organizations::OrganizationView;
 pub use prune::{Pruned, Pruning};
 pub use resolution::{Decider, DecisionError, Meaning, Wanted};
 pub use url::DatabaseUrl;
+use wall::Wall;
 
 /// A handle to the database; cheap to clone.
 #[derive(Debug, Clone)]
@@ -56,6 +58,8 @@ pub struct Store {
     /// Where graphs are written beside it: on PostgreSQL some connections of their own.
     graphs: DatabaseConnection,
     read: DatabaseConnection,
+    /// What keeps those who read for an organisation from the rows of others, on PostgreSQL.
+    wall: Option<Wall>,
 }
 
 impl Store {
@@ -137,6 +141,9 @@ impl Store {
 
     /// Closes every connection, once no ledger has any in use; what is committed stays.
     pub async fn close(self) -> Result<(), StoreError> {
+        if let Some(wall) = &self.wall {
+            wall.close().await;
+        }
         self.write.clone().close().await?;
         if self.backend() == DbBackend::Sqlite {
             return Ok(self.read.close().await?);

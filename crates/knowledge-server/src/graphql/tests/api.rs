@@ -11,6 +11,7 @@ use knowledge_domain::{
     batch::{BatchEventKind, BatchStage},
     ids::{BatchId, OrganizationId},
 };
+use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
 
 use crate::{
@@ -485,11 +486,17 @@ async fn what_takes_too_long_is_given_up() {
     fixture.batch(1, BatchStage::Completed).await;
     let query = "{ batches { nodes { id } } }";
     data(&fixture.api(), query).await;
-    // Every connection that reads is taken.
-    let connections = if fixture.store.can_notify() { 16 } else { 4 };
     let mut taken = Vec::new();
-    for _ in 0..connections {
-        taken.push(fixture.store.snapshot().await.unwrap());
+    if fixture.store.can_notify() {
+        let tx = fixture.store.begin().await.unwrap();
+        let locked = tx.execute_unprepared("LOCK TABLE batch_execution");
+        locked.await.unwrap();
+        taken.push(tx);
+    } else {
+        // Every connection that reads is taken.
+        for _ in 0..4 {
+            taken.push(fixture.store.snapshot().await.unwrap());
+        }
     }
     let api = fixture
         .api()
