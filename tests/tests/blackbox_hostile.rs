@@ -291,7 +291,7 @@ fn addresses_that_cannot_be_used_are_named() {
 }
 
 #[test]
-fn what_is_not_built_is_not_pretended() {
+fn modes_and_models_that_are_not_set_up_are_refused() {
     let db = sqlite();
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a.txt"), "Ilse Varga lives in Halvern.").unwrap();
@@ -299,7 +299,7 @@ fn what_is_not_built_is_not_pretended() {
     let arguments = ["serve", "--listen", "127.0.0.1:0", "--database", db.url()];
     for (mode, said) in [
         ("engine", "PostgreSQL"),
-        ("shadow", "shadow"),
+        ("shadow", "PostgreSQL"),
         ("nonsense", "nonsense"),
     ] {
         let output = server::run_with(&arguments, &[("KNOWLEDGE_WORKFLOW_MODE", mode)]);
